@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Upload of finished profiles to a Datadog agent or directly to the intake.
+ *
+ *	struct ddp_exporter_config config = {
+ *		.url = "http://localhost:8126", .origin = "ddprof", .origin_version = "0.1.0",
+ *	};
+ *	struct ddp_exporter *e;
+ *	struct ddp_buffer tags = {0};
+ *	struct ddp_error err;
+ *
+ *	r = ddp_exporter_create(&config, &e, &err);
+ *	r = ddp_tags_add(&tags, "service", "shop");
+ *	r = ddp_tags_parse(&tags, getenv("DD_TAGS"), &err);
+ *	struct ddp_export_form form = {
+ *		.start_unix_ns = start, .end_unix_ns = end, .tags = &tags,
+ *		.profile = lz4.bytes, .profile_bytes = lz4.len,
+ *	};
+ *	struct ddp_export_result result;
+ *
+ *	r = ddp_exporter_send(e, &form, &result);
+ *	if (r != DDP_EXPORT_OK)
+ *		... result.message: "http://localhost:8126/profiling/v1/input answered 500: ..." ...
+ *
+ * One send is one POST: multipart/form-data of event.json and then profile.pprof. The caller's bytes are only
+ * read, so that a send that failed can be repeated with the same form.
+ *
+ * Threads: one exporter is one thread's; ddp_exporter_cancel() may be called by any thread and from a signal
+ * handler while the exporter exists.
+ */
+#ifndef DDPROF_EXPORTER_H
+#define DDPROF_EXPORTER_H
+
+#include "io.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { DDP_EXPORT_TIMEOUT_MS = 10000 };	/* a whole send, unless configured */
+
+/** Copied by ddp_exporter_create(). NULL members are left out of the request unless a default is named. */
+struct ddp_exporter_config {
+	/*
+	 * http://host[:port], https://..., or unix:///path/of/socket. Without api_key the profile goes to the agent
+	 * there (/profiling/v1/input), with it to the intake (/api/v2/profile); a path of the URL is a prefix
+	 * of that.
+	 */
+	const char *url;
+	const char *api_key;		/* header dd-api-key */
+	const char *origin;		/* header DD-EVP-ORIGIN; default "ddprof" */
+	const char *origin_version;	/* header DD-EVP-ORIGIN-VERSION; default ddp_version() */
+	const char *container_id;	/* header datadog-container-id */
+	const char *entity_id;		/* header datadog-entity-id */
+	const char *external_env;	/* header datadog-external-env */
+	uint32_t timeout_ms;		/* of a whole send; 0: DDP_EXPORT_TIMEOUT_MS */
+};
+
+struct ddp_exporter;
+
+/** @return 0; -EINVAL: an unusable URL or a header with control characters, see @err; -ENOMEM */
+int ddp_exporter_create(const struct ddp_exporter_config *config, struct ddp_exporter **ret,
+			struct ddp_error *err);
+
+/** NULL is allowed. */
+void ddp_exporter_destroy(struct ddp_exporter *e);
+
+/** A name with a text, for event.json's info. */
+struct ddp_export_pair {
+	const char *key, *value;
+};
+
+/** A further file of the upload; its part is named like it. Not "event" or "profile.pprof". */
+struct ddp_export_file {
+	const char *name;	/* of printable ASCII without quotes and backslashes */
+	const void *bytes;
+	size_t n;
+};
+
+/** One upload. Everything is borrowed for the call. */
+struct ddp_export_form {
+	int64_t start_unix_ns, end_unix_ns;	/* the interval, ns since 1970 UTC, >= 0 */
+	const struct ddp_buffer *tags;		/* made by ddp_tags_*; NULL: none */
+	const char *process_tags;		/* "k:v,k:v" or NULL */
+	const struct ddp_export_pair *info;	/* the object "info": one string a pair */
+	size_t nr_info;
+	const struct ddp_export_file *files;	/* between event.json and the profile */
+	size_t nr_files;
+	const void *profile;			/* encoded, usually LZ4-compressed */
+	size_t profile_bytes;
+};
+
+enum {
+	DDP_EXPORT_OK = 0,	/* answered 2xx */
+	DDP_EXPORT_RETRY = 1,	/* not now: no connection, timeout, 408, 429, 5xx; the same form may succeed later */
+	DDP_EXPORT_REFUSED = 2,	/* any other answer: the same form will not succeed */
+	DDP_EXPORT_CANCELLED = 3,
+};
+
+struct ddp_export_result {
+	long http_status;	/* 0: there was no answer */
+	char message[512];	/* one line naming the address, the status and what the answer said; "" when OK */
+};
+
+/**
+ * Sends and waits for the answer.
+ * @param ret  may be NULL; written whenever the return value is not negative
+ * @return DDP_EXPORT_*; -EINVAL: a form as described above was not given; -ENOMEM
+ */
+int ddp_exporter_send(struct ddp_exporter *e, const struct ddp_export_form *form,
+		      struct ddp_export_result *ret);
+
+/** Makes the running send, and all later ones, return DDP_EXPORT_CANCELLED, within about a second. */
+void ddp_exporter_cancel(struct ddp_exporter *e);
+
+/**
+ * Appends "key:value" to a tag list, with a comma before it when there are tags already. Commas and white space in
+ * the value become '_'. An empty or NULL value adds nothing.
+ * @return 0; -EINVAL: an empty key, or a key with a comma, a colon or white space; -ENOMEM
+ */
+int ddp_tags_add(struct ddp_buffer *tags, const char *key, const char *value);
+
+/**
+ * Appends tags as users write them: separated by commas or spaces.
+ * @param text  NULL adds nothing
+ * @return 0; -EINVAL: a tag begins or ends with a colon, see @err (may be NULL), nothing was added; -ENOMEM
+ */
+int ddp_tags_parse(struct ddp_buffer *tags, const char *text, struct ddp_error *err);
+
+/** Writes event.json of @form; pure. @return 0; -EINVAL: a time before 1970; what @write answered */
+int ddp_export_form_event(const struct ddp_export_form *form, ddp_write_fn write, void *ctx);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* DDPROF_EXPORTER_H */
