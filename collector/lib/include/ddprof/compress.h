@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compression of profiles: bytes in, compressed bytes out through a write callback, in constant memory.
+ * Compression of profiles: bytes in, compressed bytes out through a write callback, in constant
+ * memory.
  *
  *	struct ddp_compressor *c;
  *
@@ -50,19 +51,21 @@ struct ddp_compressor;
 int ddp_compressor_create(enum ddp_compression c, int level, ddp_write_fn write, void *ctx,
 			  struct ddp_compressor **ret);
 
-/** A ddp_write_fn with the compressor as ctx. What the callback answered, or -EIO when the codec fails. After an
+/**
+ * A ddp_write_fn with the compressor as ctx.
+ * @return 0, what the callback answered, or -EIO when the codec fails. After an
  *  error the output is not usable and only ddp_compressor_destroy() is left. */
 int ddp_compressor_write(void *compressor, const void *bytes, size_t n);
 
-/** Writes what is still held and the end of the stream; nothing may be written after it. Errors as write. */
+/** Writes what is still held and the end of the stream; the last write. Errors as write. */
 int ddp_compressor_finish(struct ddp_compressor *c);
 
 /** NULL is allowed. Does not finish. */
 void ddp_compressor_destroy(struct ddp_compressor *c);
 
 /**
- * Decompresses @n bytes of any of the formats (see ddp_compression_detect()); several gzip members, LZ4 or
- * zstd frames in a row are one stream. Nothing past @max_bytes is ever produced.
+ * Decompresses @n bytes of any of the formats (see ddp_compression_detect()); several gzip
+ * members, LZ4 or zstd frames in a row are one stream. Nothing past @max_bytes is ever produced.
  *
  * @return 0
  *	-EBADMSG  damaged, or more after its end

@@ -20,13 +20,13 @@
  *
  *	r = ddp_exporter_send(e, &form, &result);
  *	if (r != DDP_EXPORT_OK)
- *		... result.message: "http://localhost:8126/profiling/v1/input answered 500: ..." ...
+ *		... result.message: "http://localhost:8126/profiling/v1/input answered 500" ...
  *
- * One send is one POST: multipart/form-data of event.json and then profile.pprof. The caller's bytes are only
- * read, so that a send that failed can be repeated with the same form.
+ * One send is one POST: multipart/form-data of event.json and then profile.pprof. The caller's
+ * bytes are only read, so that a send that failed can be repeated with the same form.
  *
- * Threads: one exporter is one thread's; ddp_exporter_cancel() may be called by any thread and from a signal
- * handler while the exporter exists.
+ * Threads: one exporter is one thread's; ddp_exporter_cancel() may be called by any thread and
+ * from a signal handler while the exporter exists.
  */
 #ifndef DDPROF_EXPORTER_H
 #define DDPROF_EXPORTER_H
@@ -39,12 +39,12 @@ extern "C" {
 
 enum { DDP_EXPORT_TIMEOUT_MS = 10000 };	/* a whole send, unless configured */
 
-/** Copied by ddp_exporter_create(). NULL members are left out of the request unless a default is named. */
+/** Copied by ddp_exporter_create(). NULL: not sent, unless a default is named. */
 struct ddp_exporter_config {
 	/*
-	 * http://host[:port], https://..., or unix:///path/of/socket. Without api_key the profile goes to the agent
-	 * there (/profiling/v1/input), with it to the intake (/api/v2/profile); a path of the URL is a prefix
-	 * of that.
+	 * http://host[:port], https://..., or unix:///path/of/socket. Without api_key the profile
+	 * goes to the agent there (/profiling/v1/input), with it to the intake (/api/v2/profile);
+	 * a path of the URL is a prefix of that.
 	 */
 	const char *url;
 	const char *api_key;		/* header dd-api-key */
@@ -92,14 +92,14 @@ struct ddp_export_form {
 
 enum {
 	DDP_EXPORT_OK = 0,	/* answered 2xx */
-	DDP_EXPORT_RETRY = 1,	/* not now: no connection, timeout, 408, 429, 5xx; the same form may succeed later */
+	DDP_EXPORT_RETRY = 1,	/* no connection, timeout, 408, 429, 5xx: may succeed later */
 	DDP_EXPORT_REFUSED = 2,	/* any other answer: the same form will not succeed */
 	DDP_EXPORT_CANCELLED = 3,
 };
 
 struct ddp_export_result {
 	long http_status;	/* 0: there was no answer */
-	char message[512];	/* one line naming the address, the status and what the answer said; "" when OK */
+	char message[512];	/* one line: the address and what came of it; "" when OK */
 };
 
 /**
@@ -110,12 +110,12 @@ struct ddp_export_result {
 int ddp_exporter_send(struct ddp_exporter *e, const struct ddp_export_form *form,
 		      struct ddp_export_result *ret);
 
-/** Makes the running send, and all later ones, return DDP_EXPORT_CANCELLED, within about a second. */
+/** The running send, and all later ones, return DDP_EXPORT_CANCELLED, within about a second. */
 void ddp_exporter_cancel(struct ddp_exporter *e);
 
 /**
- * Appends "key:value" to a tag list, with a comma before it when there are tags already. Commas and white space in
- * the value become '_'. An empty or NULL value adds nothing.
+ * Appends "key:value" to a tag list, with a comma before it when there are tags already. Commas
+ * and white space in the value become '_'. An empty or NULL value adds nothing.
  * @return 0; -EINVAL: an empty key, or a key with a comma, a colon or white space; -ENOMEM
  */
 int ddp_tags_add(struct ddp_buffer *tags, const char *key, const char *value);
@@ -123,11 +123,12 @@ int ddp_tags_add(struct ddp_buffer *tags, const char *key, const char *value);
 /**
  * Appends tags as users write them: separated by commas or spaces.
  * @param text  NULL adds nothing
- * @return 0; -EINVAL: a tag begins or ends with a colon, see @err (may be NULL), nothing was added; -ENOMEM
+ * @return 0; -EINVAL: a tag begins or ends with a colon, see @err (may be NULL), nothing was
+ * added; -ENOMEM
  */
 int ddp_tags_parse(struct ddp_buffer *tags, const char *text, struct ddp_error *err);
 
-/** Writes event.json of @form; pure. @return 0; -EINVAL: a time before 1970; what @write answered */
+/** Writes event.json of @form; pure. 0; -EINVAL: a time before 1970; what @write answered */
 int ddp_export_form_event(const struct ddp_export_form *form, ddp_write_fn write, void *ctx);
 
 #ifdef __cplusplus

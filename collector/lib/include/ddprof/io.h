@@ -31,13 +31,16 @@ typedef int (*ddp_write_fn)(void *ctx, const void *bytes, size_t n);
 
 /** Growing memory. All zero is an empty buffer; free it with ddp_buffer_free(). */
 struct ddp_buffer {
-	unsigned char *bytes;	/* @len bytes; owned by the buffer; NULL when nothing was written */
+	unsigned char *bytes;	/* @len bytes, the buffer's own; NULL when empty */
 	size_t len;		/* bytes in use */
 	size_t capacity;	/* bytes allocated */
-	size_t max_bytes;	/* refuse to grow past this; 0: no limit. Set it before the first write */
+	size_t max_bytes;	/* never hold more; 0: no limit. Set before the first write */
 };
 
-/** Appends; a ddp_write_fn with the buffer as ctx. 0, -ENOMEM or -EFBIG (max_bytes), buffer unchanged. */
+/**
+ * Appends; a ddp_write_fn with the buffer as ctx.
+ * @return 0; -ENOMEM, -EFBIG (max_bytes): the buffer is unchanged
+ */
 int ddp_buffer_write(void *buffer, const void *bytes, size_t n);
 
 /** Frees the memory and makes the buffer empty again; max_bytes stays. */
@@ -45,7 +48,7 @@ void ddp_buffer_free(struct ddp_buffer *buffer);
 
 /** What went wrong, for a person. The caller owns it; functions that take one allow NULL. */
 struct ddp_error {
-	char text[256];		/* NUL-terminated, one line, no period; "" when nothing was said */
+	char text[256];		/* NUL-terminated, one line; "" when nothing was said */
 };
 
 /** The library's version, "0.1.0". Static. */

@@ -32,14 +32,16 @@ extern "C" {
 #endif
 
 /**
- * Streams @p field by field; memory use does not depend on its size. The same calls on a profile give the
- * same bytes. Order: samples, sample types, mappings, locations, functions, strings, time, duration,
- * period type, period, comments. The profile is not changed, and a failed call may be repeated.
+ * Streams @p field by field; memory use does not depend on its size. The same calls on a profile
+ * give the same bytes. Order: samples, sample types, mappings, locations, functions, strings,
+ * time, duration, period type, period, comments. The profile is not changed, and a failed call
+ * may be repeated.
  *
  * @param end_unix_ns  the interval's end; before its start counts as a duration of 0
  * @return 0; what @write answered; -EFBIG: 2 GiB or more; -ENOMEM
  */
-int ddp_pprof_encode(const struct ddp_profile *p, int64_t end_unix_ns, ddp_write_fn write, void *ctx);
+int ddp_pprof_encode(const struct ddp_profile *p, int64_t end_unix_ns,
+		     ddp_write_fn write, void *ctx);
 
 /** What a file may cost. 0 in a member takes the default. */
 struct ddp_pprof_limits {
@@ -48,9 +50,9 @@ struct ddp_pprof_limits {
 };
 
 /*
- * A profile as read. All pointers lead into memory of the struct ddp_pprof they came from and live as long. Nothing
- * here is NULL unless the line says so; strings are NUL-terminated and "" where the file has none, and
- * are as they were in the file: any bytes but NUL.
+ * A profile as read. All pointers lead into memory of the struct ddp_pprof they came from and
+ * live as long. Nothing here is NULL unless the line says so; strings are NUL-terminated and ""
+ * where the file has none, and are as they were in the file: any bytes but NUL.
  */
 struct ddp_pprof_mapping {
 	uint64_t id, start, limit, file_offset;
@@ -115,8 +117,8 @@ struct ddp_pprof {
 };
 
 /**
- * Reads a pprof file: plain, gzip, LZ4 frame or zstd, told apart by its first bytes. Every id and index in
- * the result is checked.
+ * Reads a pprof file: plain, gzip, LZ4 frame or zstd, told apart by its first bytes. Every id and
+ * index in the result is checked.
  *
  * @param bytes   the file; may be freed afterwards
  * @param limits  NULL: the defaults

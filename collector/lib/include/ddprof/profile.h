@@ -24,20 +24,21 @@
  *	r = ddp_pprof_encode(p, later, ddp_buffer_write, &out);
  *	ddp_profile_destroy(p);
  *
- * Ids are 32-bit names for what was interned: giving the same thing twice gives the same id. They are
- * good for this profile until its next reset and refused (-ESTALE) after it. 0 is always allowed and
- * means the empty string, no mapping, no function; as a location it is refused. Everything handed
- * in is copied.
+ * Ids are 32-bit names for what was interned: giving the same thing twice gives the same id. They
+ * are good for this profile until its next reset and refused (-ESTALE) after it. 0 is always
+ * allowed and means the empty string, no mapping, no function; as a location it is refused.
+ * Everything handed in is copied.
  *
- * Every function leaves the profile as it was when it fails. Errors, besides those named at a function:
+ * Every function leaves the profile as it was when it fails. Errors, besides those named at a
+ * function:
  *	-ENOMEM	no memory
  *	-ENOSPC	config.max_bytes would be exceeded: encode and reset, then go on
  *	-E2BIG	more than 2^31 of one kind of thing, or 4 GiB of strings
  *	-ESTALE	an id that this profile did not give out since its last reset
  *	-EROFS	the profile is a snapshot (see ddp_profile_reset)
  *
- * Threads: one profile is one thread's at a time; different profiles are independent. A snapshot may be
- * read by several threads.
+ * Threads: one profile is one thread's at a time; different profiles are independent. A snapshot
+ * may be read by several threads.
  */
 #ifndef DDPROF_PROFILE_H
 #define DDPROF_PROFILE_H
@@ -81,7 +82,8 @@ struct ddp_profile_config {
 struct ddp_profile;
 
 /**
- * @return 0; -EINVAL: nr_value_types out of range. *ret belongs to the caller: ddp_profile_destroy().
+ * @return 0; -EINVAL: nr_value_types out of range. *ret belongs to the caller:
+ * ddp_profile_destroy().
  */
 int ddp_profile_create(const struct ddp_profile_config *config, struct ddp_profile **ret);
 
@@ -156,13 +158,13 @@ struct ddp_sample {
 };
 
 /**
- * Adds a sample. Samples without a timestamp, with the same locations and the same set of labels, are
- * one: their values are added, staying at INT64_MAX or INT64_MIN rather than wrapping. A sample with
- * a timestamp always stays apart.
+ * Adds a sample. Samples without a timestamp, with the same locations and the same set of labels,
+ * are one: their values are added, staying at INT64_MAX or INT64_MIN rather than wrapping. A
+ * sample with a timestamp always stays apart.
  *
  * @return 0
- *	-EINVAL	nr_values is not the number of value types; a label with an empty key, or with both
- *		a string and a number; "local root span id" as a string or zero
+ *	-EINVAL	nr_values is not the number of value types; a label with an empty key, or with
+ *		both a string and a number; "local root span id" as a string or zero
  *	-EEXIST	two labels with the same key
  *	-EPERM	the label key "end_timestamp_ns" is reserved
  */
@@ -172,12 +174,12 @@ int ddp_profile_add(struct ddp_profile *p, const struct ddp_sample *s);
 int ddp_profile_comment(struct ddp_profile *p, const char *text);
 
 /**
- * Ends the interval and starts the next one at @start_unix_ns. Value types and period stay; samples, comments
- * and everything interned go, and with them all ids but the DDP_STRING_* ones.
+ * Ends the interval and starts the next one at @start_unix_ns. Value types and period stay;
+ * samples, comments and everything interned go, and with them all ids but the DDP_STRING_* ones.
  *
- * @param ret_old  receives what there was as an unchanging snapshot, which can be encoded (by another thread,
- *		   while this profile fills again) and belongs to the caller: ddp_profile_destroy().
- *		   NULL: dropped, and its memory is used again
+ * @param ret_old  receives what there was as an unchanging snapshot, which can be encoded (by
+ *		   another thread, while this profile fills again) and belongs to the caller:
+ *		   ddp_profile_destroy(). NULL: dropped, and its memory is used again
  */
 int ddp_profile_reset(struct ddp_profile *p, int64_t start_unix_ns, struct ddp_profile **ret_old);
 
