@@ -3,8 +3,8 @@
  * The CPU budget: sampling on one CPU takes at most a given share of its time. A token bucket of
  * nanoseconds: it fills at permille/1000 of the clock up to one burst, each sample pays what its handler took,
  * and while it is empty samples are skipped. The next one that is taken stands for those skipped before it.
- * Pure arithmetic; one CPU's contexts only. An NMI inside an interrupt's update may lose a payment of a few
- * hundred nanoseconds, never corrupt the bucket. Called by kmod/capture.
+ * Pure arithmetic; one CPU's contexts only, nested at will: an NMI inside an interrupt's update
+ * loses no payment and no skipped sample. Called by kmod/capture.
  */
 #ifndef DDP_CORE_BUDGET_H
 #define DDP_CORE_BUDGET_H

@@ -22,7 +22,7 @@ struct ddp_ring {
 	u8 *data;	/* size bytes, 8-byte aligned, zero at the start; the caller's */
 	u32 size;	/* power of two, >= 4096 */
 	u64 head;	/* bytes ever reserved */
-	u64 high;	/* the most bytes ever held at once; producers, approximate under nesting */
+	u64 high;	/* the most bytes ever held at once; producers */
 	u64 tail __attribute__((aligned(64))); /* bytes ever given back */
 };
 
@@ -35,7 +35,10 @@ struct ddp_ring_slot {
 
 void ddp_ring_init(struct ddp_ring *r, void *data, u32 size);
 
-/* Producers, on the ring's CPU, not migrating. Reserve @len payload bytes (1 .. size/2): 0 or -ENOSPC. */
+/*
+ * Producers, on the ring's CPU, not migrating. Reserve @len payload bytes: 0 or -ENOSPC. Lengths outside
+ * 1 .. size/2 - DDP_RING_HEADER are always refused: behind a pad they might never fit.
+ */
 int ddp_ring_reserve(struct ddp_ring *r, u32 len, struct ddp_ring_slot *ret);
 void ddp_ring_commit(struct ddp_ring *r, const struct ddp_ring_slot *s);
 /* Give the room back unread: the consumer steps over it. */

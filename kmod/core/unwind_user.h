@@ -40,8 +40,9 @@ int ddp_window_get(struct ddp_window *w, u64 addr, void *to, u32 len);
 
 /*
  * Write at most @max addresses to @frames, leaf (regs->ip) first, and return how many. *@end says why
- * it stopped: ROOT (saved frame pointer 0, or return address 0), TRUNCATED (@max), UNREADABLE,
- * BAD_FRAME (the next frame is not above the last, misaligned or outside user space).
+ * it stopped: ROOT (frame pointer 0 read from the stack, or return address 0), TRUNCATED (@max),
+ * UNREADABLE, BAD_FRAME (the next frame is not above the last, misaligned or outside user space; or
+ * regs->bp is no frame pointer, 0 included).
  */
 u32 ddp_unwind_user_fp(struct ddp_window *w, const struct ddp_user_regs *regs,
 		       u64 *frames, u32 max, u8 *end);

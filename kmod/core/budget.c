@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+/*
+ * The CPU budget's token bucket. Over any stretch of time the payments are at most the burst, the
+ * budgeted share of that time, and the one sample that emptied the bucket; every skipped sample is
+ * in a later weight. Safe against an NMI at any point, which then does its own whole update.
+ */
+#include "budget.h"
+
+enum {
+	/*
+	 * The deepest debt. A handler that took longer was not busy but stood still (a paused
+	 * virtual machine, a debugger), and sampling should come back within 100 s / permille.
+	 */
+	MAX_DEBT_NS = 20 * DDP_BUDGET_BURST_NS,
+	MAX_WEIGHT = 0x7fffffff,	/* what one stack-cache count can hold */
+};
+
+/* Time that fills the deepest debt at 1 permille; caps what the multiplication below sees. */
+#define MAX_ELAPSED_NS	((u64)(MAX_DEBT_NS + DDP_BUDGET_BURST_NS) * 1000)
+
+void ddp_budget_init(struct ddp_budget *b, u32 permille)
+{
+	memset(b, 0, sizeof(*b));
+	b->permille = permille ? permille : 1;	/* a divisor below */
+	b->tokens_ns = DDP_BUDGET_BURST_NS;
+}
+
+static s64 clamp_tokens(s64 tokens_ns)
+{
+	if (tokens_ns > DDP_BUDGET_BURST_NS)
+		return DDP_BUDGET_BURST_NS;
+	return tokens_ns < -MAX_DEBT_NS ? -MAX_DEBT_NS : tokens_ns;
+}
+
+/* The cmpxchg loops fail only when a nested NMI has made its own whole update. */
+static void add_tokens(struct ddp_budget *b, s64 ns)
+{
+	s64 old, seen = ddp_load(&b->tokens_ns);
+
+	do {
+		old = seen;
+		seen = ddp_cmpxchg_local(&b->tokens_ns, old, clamp_tokens(old + ns));
+	} while (seen != old);
+}
+
+static void fill(struct ddp_budget *b, u64 now_ns)
+{
+	u64 last = ddp_load(&b->last_ns), elapsed, share, kept;
+
+	if (last == now_ns)
+		return;
+	if (!last || now_ns < last) {
+		/* the first time, or the clock went back: count from here */
+		ddp_cmpxchg_local(&b->last_ns, last, now_ns);
+		return;
+	}
+	elapsed = now_ns - last;
+	if (elapsed > MAX_ELAPSED_NS)
+		elapsed = MAX_ELAPSED_NS;
+	share = elapsed * b->permille;
+	/* keep the time behind the fraction of a token, or short intervals would add up to nothing */
+	kept = share % 1000 / b->permille;
+	if (ddp_cmpxchg_local(&b->last_ns, last, now_ns - kept) == last)
+		add_tokens(b, share / 1000);
+}
+
+static void count_skip(u64 *counter)
+{
+	u64 old, seen = ddp_load(counter);
+
+	do {
+		old = seen;
+		seen = ddp_cmpxchg_local(counter, old, old + 1);
+	} while (seen != old);
+}
+
+/* All that were skipped, as far as one weight can hold them. */
+static u32 take_skipped(struct ddp_budget *b)
+{
+	u64 old, weight, seen = ddp_load(&b->skipped);
+
+	do {
+		old = seen;
+		weight = old < MAX_WEIGHT ? old + 1 : MAX_WEIGHT;
+		seen = ddp_cmpxchg_local(&b->skipped, old, old - (weight - 1));
+	} while (seen != old);
+	return weight;
+}
+
+u32 ddp_budget_admit(struct ddp_budget *b, u64 now_ns)
+{
+	if (b->permille >= 1000)
+		return 1;
+	fill(b, now_ns);
+	if (ddp_load(&b->tokens_ns) > 0)
+		return take_skipped(b);
+	count_skip(&b->skipped);
+	count_skip(&b->skipped_total);
+	return 0;
+}
+
+void ddp_budget_pay(struct ddp_budget *b, u64 spent_ns)
+{
+	if (spent_ns > MAX_DEBT_NS + (u64)DDP_BUDGET_BURST_NS)
+		spent_ns = MAX_DEBT_NS + (u64)DDP_BUDGET_BURST_NS;
+	add_tokens(b, -(s64)spent_ns);
+}
