@@ -58,7 +58,7 @@ static void fill(struct ddp_budget *b, u64 now_ns)
 	if (elapsed > MAX_ELAPSED_NS)
 		elapsed = MAX_ELAPSED_NS;
 	share = elapsed * b->permille;
-	/* keep the time behind the fraction of a token, or short intervals would add up to nothing */
+	/* keep the time behind a token's fraction, or short intervals would add up to nothing */
 	kept = share % 1000 / b->permille;
 	if (ddp_cmpxchg_local(&b->last_ns, last, now_ns - kept) == last)
 		add_tokens(b, share / 1000);

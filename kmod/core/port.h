@@ -2,8 +2,9 @@
 /*
  * The one seam between the context-free core and whoever compiles it. The module and KUnit take the
  * kernel's types and atomics; host tests, fuzzers and benchmarks take the compiler's. Every access that two
- * contexts can race on goes through the ddp_atomic_* names below and nothing else, so that a host test
- * can define DDP_ATOMIC_STEP and run another context between any two of them.
+ * contexts can race on goes through the ddp_ names below and nothing else, so that a host test can
+ * define DDP_ATOMIC_STEP to run another context between any two of them, and DDP_ATOMIC_SEEN to learn
+ * what each of them read.
  *
  * "local" operations are atomic against interrupts and NMIs of the same CPU only; the variable is never
  * written by another CPU. The others are atomic against other CPUs as well.
@@ -50,10 +51,15 @@ typedef int64_t s64;
 #ifndef DDP_ATOMIC_STEP
 #define DDP_ATOMIC_STEP() ((void)0)
 #endif
+#ifndef DDP_ATOMIC_SEEN
+#define DDP_ATOMIC_SEEN(value) (value)
+#endif
 
-#define ddp_load(p)		({ DDP_ATOMIC_STEP(); __atomic_load_n((p), __ATOMIC_RELAXED); })
+#define ddp_load(p) \
+	({ DDP_ATOMIC_STEP(); DDP_ATOMIC_SEEN(__atomic_load_n((p), __ATOMIC_RELAXED)); })
 #define ddp_store(p, v)		({ DDP_ATOMIC_STEP(); __atomic_store_n((p), (v), __ATOMIC_RELAXED); })
-#define ddp_load_acquire(p)	({ DDP_ATOMIC_STEP(); __atomic_load_n((p), __ATOMIC_ACQUIRE); })
+#define ddp_load_acquire(p) \
+	({ DDP_ATOMIC_STEP(); DDP_ATOMIC_SEEN(__atomic_load_n((p), __ATOMIC_ACQUIRE)); })
 #define ddp_store_release(p, v)	({ DDP_ATOMIC_STEP(); __atomic_store_n((p), (v), __ATOMIC_RELEASE); })
 #define ddp_cmpxchg(p, old, new)						\
 	({									\
@@ -61,7 +67,7 @@ typedef int64_t s64;
 		DDP_ATOMIC_STEP();						\
 		__atomic_compare_exchange_n((p), &ddp_old_, (new), 0,		\
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);	\
-		ddp_old_;							\
+		DDP_ATOMIC_SEEN(ddp_old_);					\
 	})
 #define ddp_cmpxchg_local(p, old, new) ddp_cmpxchg(p, old, new)
 

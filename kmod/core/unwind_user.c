@@ -96,8 +96,9 @@ u32 ddp_unwind_user_fp(struct ddp_window *w, const struct ddp_user_regs *regs,
 
 	while (n < max) {
 		/*
-		 * A small saved frame pointer is no chain's end but a caller that uses the register
-		 * otherwise, like the C library's start-up code. So is a zero still in the register.
+		 * A small saved frame pointer is no chain's end but a caller that uses the
+		 * register otherwise, like the C library's start-up code. So is a zero that is
+		 * still in the register.
 		 */
 		if (!frame_fits(fp, floor, regs->limit, word_bytes)) {
 			*end = DDPROF_END_BAD_FRAME;
