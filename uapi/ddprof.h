@@ -61,8 +61,10 @@
  * of the drain thread (DDPROF_CPU_NONE). Between streams there is no order, but for two promises: an
  * ASPACE list that could be read in time precedes the first STACK that needs it, and a FILE precedes the
  * first MAP that names it. RECORDS_SEQ counts the session's messages from 0: a gap is loss, and the
- * collector sends RESYNC. A reader answers a gap by dropping what it knows of stack ids; between
- * a RESYNC and the first message with RECORDS_RESYNC, hits on unknown ids are expected and counted.
+ * collector sends RESYNC. A reader answers a gap by forgetting all stack ids; from then until a
+ * stream's first message with RECORDS_RESYNC, hits on unknown ids are expected and counted. That flag
+ * forgets nothing by itself: it says that every HIT from here on names an id whose STACK came after the RESYNC.
+ * An id that a new STACK gives again means the new stack.
  *
  *   STACK  flags id replaces aspace tgid tid event kernel_end user_end nr_kernel nr_user frame...
  *          Everything that identifies one kind of sample, once; HITs then name it by id.
@@ -236,7 +238,7 @@ enum ddprof_attr_records {
 	DDPROF_A_RECORDS_LOST_NESTED,	/* u64, samples inside a sample of the same context */
 	DDPROF_A_RECORDS_LOST_TASKS,	/* u64, TASK records that found no room */
 	DDPROF_A_RECORDS_SKIPPED,	/* u64, samples skipped for the CPU budget; counts are scaled for them */
-	DDPROF_A_RECORDS_RESYNC,	/* flag: this CPU's stack ids start over with this message */
+	DDPROF_A_RECORDS_RESYNC,	/* flag: a RESYNC is done for this stream, see above */
 	DDPROF_A_RECORDS_END,		/* flag: the last message of the session */
 	DDPROF_A_RECORDS_DATA,		/* binary, records */
 	__DDPROF_A_RECORDS_MAX,

@@ -62,8 +62,12 @@ int ddp_ring_reserve(struct ddp_ring *r, u32 len, struct ddp_ring_slot *ret)
 		room = r->size - (u32)(head & (r->size - 1));
 		pos = span > room ? head + room : head;
 		end = pos + span;
-		if (end - tail > r->size)
-			return -ENOSPC;
+		if (end - tail > r->size) {
+			/* a nested producer and the consumer may both have passed our stale head */
+			if (ddp_load(&r->head) == head)
+				return -ENOSPC;
+			continue;
+		}
 	} while (ddp_cmpxchg_local(&r->head, head, end) != head);
 
 	/* the pad was still zero, so the consumer has waited in front of it */

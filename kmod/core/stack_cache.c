@@ -153,3 +153,22 @@ u32 ddp_cache_take(struct ddp_stack_cache *c, u32 slot, u32 *id)
 	/* hit faster than we can take: the next flush will */
 	return 0;
 }
+
+bool ddp_cache_forget(struct ddp_stack_cache *c, u32 slot, u32 *id, u32 *count)
+{
+	u64 *at = &c->words[slot];
+	u64 word = ddp_load(at);
+
+	if (word & WORD_BUSY || ddp_cmpxchg(at, word, 0) != word)
+		return false;
+	*id = word_id(word);
+	*count = word_count(word);
+	return true;
+}
+
+/* Producers leave next_id alone once it is past the end, so it is ours to write then. */
+void ddp_cache_reset_ids(struct ddp_stack_cache *c)
+{
+	if (ddp_load(&c->next_id) > DDP_CACHE_ID_MAX)
+		ddp_store(&c->next_id, 1);
+}

@@ -73,4 +73,9 @@ void ddp_cache_restore(struct ddp_stack_cache *c, const struct ddp_cache_ref *re
 /* Drain: take the pending count of one slot; 0 when there is none or the slot is busy. */
 u32 ddp_cache_take(struct ddp_stack_cache *c, u32 slot, u32 *id);
 
+/* Drain, for a resync: empty one slot and take its count. False when the slot is busy: try again. */
+bool ddp_cache_forget(struct ddp_stack_cache *c, u32 slot, u32 *id, u32 *count);
+/* Drain, once every slot was forgotten: if ids are used up (new_id gives 0) they begin at 1 again. */
+void ddp_cache_reset_ids(struct ddp_stack_cache *c);
+
 #endif /* DDP_CORE_STACK_CACHE_H */

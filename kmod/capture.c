@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The sampling path: ddp_capture() and what it needs. All of it runs in interrupt or NMI context on memory that was
+ * allocated before, is bounded by the session's depth, and takes no lock. What it cannot do it counts.
+ */
+#include <linux/hardirq.h>
+#include <linux/irq_work.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+#include <linux/timekeeping.h>
+
+#include "capture.h"
+#include "mmtrack.h"
+#include "session.h"
+#include "unwind_kernel.h"
+
+/* A sample on its way from the registers to a record. */
+struct ddp_sample {
+	struct ddp_stack stack;	/* frames are the scratch's */
+	u64 names;		/* digest of tid, thread name and process name */
+	u64 layout;		/* sign of the address space's mappings */
+	u64 weight;		/* samples this one stands for */
+	u64 value;		/* in the event's unit, when has_value */
+	bool has_value;
+	u64 now_ns;
+};
+
+/* The two names of current, copied once so that digest and record agree. */
+struct ddp_names {
+	char comm[DDP_COMM_MAX];
+	char leader[DDP_COMM_MAX];
+};
+
+void ddp_capture_wake(struct ddp_cpu *c)
+{
+	irq_work_queue(&c->wake);
+}
+
+static u64 ddp_names_get(const struct ddp_hash_key *key, struct ddp_names *names)
+{
+	u64 words[2 * DDP_COMM_MAX / sizeof(u64)];
+	struct ddp_hash h;
+
+	memcpy(names->comm, current->comm, DDP_COMM_MAX);
+	/*
+	 * A thread that is hashed still has its leader; one that its parent reaped a moment ago might not. The leader's
+	 * memory lives for a grace period after that, which cannot end while we hold up this CPU.
+	 */
+	if (pid_alive(current))
+		memcpy(names->leader, READ_ONCE(current->group_leader)->comm, DDP_COMM_MAX);
+	else
+		memcpy(names->leader, names->comm, DDP_COMM_MAX);
+	memcpy(words, names, sizeof(words));
+	ddp_hash_init(&h, key);
+	ddp_hash_word(&h, key, current->pid);
+	ddp_hash_words(&h, key, words, ARRAY_SIZE(words));
+	return h.a | 1; /* never 0, the empty slot */
+}
+
+static void ddp_sample_hash(const struct ddp_hash_key *key, const struct ddp_sample *s,
+			    struct ddp_hash *h)
+{
+	const struct ddp_stack *k = &s->stack;
+
+	ddp_hash_init(h, key);
+	ddp_hash_word(h, key, (u64)k->tgid << 32 | k->tid);
+	ddp_hash_word(h, key, s->names);
+	ddp_hash_word(h, key, k->aspace);
+	ddp_hash_word(h, key, s->layout);
+	ddp_hash_word(h, key, (u64)k->nr_kernel << 32 | k->event << 16 | k->kernel_end << 8 |
+			      k->user_end);
+	ddp_hash_words(h, key, k->frames, k->nr_kernel + k->nr_user);
+}
+
+static int ddp_window_read_user(void *ctx, void *to, u64 addr, u32 len)
+{
+	return ddp_copy_from_user_nofault(to, addr, len);
+}
+
+static void ddp_sample_walk(struct ddp_session *session, struct ddp_scratch *x,
+			    struct pt_regs *regs, struct ddp_stack *k)
+{
+	u32 depth = session->config.depth;
+	struct ddp_user_regs uregs;
+
+	if ((session->config.flags & DDPROF_FLAG_KERNEL) && !user_mode(regs))
+		k->nr_kernel = ddp_unwind_kernel(regs, x->frames, depth, &k->kernel_end);
+	if (!(session->config.flags & DDPROF_FLAG_USER) || !ddp_user_regs(regs, &uregs))
+		return;
+	if (k->nr_kernel == depth) {
+		k->user_end = DDPROF_END_TRUNCATED;
+		return;
+	}
+	ddp_window_reset(&x->window);
+	x->window.read = ddp_window_read_user;
+	k->nr_user = ddp_unwind_user_fp(&x->window, &uregs, x->frames + k->nr_kernel,
+					depth - k->nr_kernel, &k->user_end);
+}
+
+static void ddp_write_hit(struct ddp_sample *s, struct ddp_hit *hit, u64 id)
+{
+	*hit = (struct ddp_hit){
+		.id = id,
+		.count = s->weight,
+		.value = s->value,
+		.has_value = s->has_value,
+		.has_time = true,
+		.time_ns = s->now_ns,
+	};
+}
+
+/*
+ * The collector must know a thread's names before its first stack in this CPU's stream. Between the look and
+ * the store an NMI may do the same for the same thread: twice the same record, no harm.
+ */
+static bool ddp_names_tell(struct ddp_cpu *c, struct ddp_sample *s, const struct ddp_names *names)
+{
+	u64 *seen = &c->threads_seen[s->stack.tid % DDP_THREADS_SEEN];
+	struct ddp_task task = {
+		.kind = DDPROF_TASK_SEEN,
+		.tgid = s->stack.tgid,
+		.tid = s->stack.tid,
+		.time_ns = s->now_ns,
+		.comm = names->comm,
+		.leader_comm = names->leader,
+	};
+	u8 record[DDP_RECORD_TASK_MAX];
+	u32 len;
+
+	if (READ_ONCE(*seen) == s->names)
+		return true;
+	len = ddp_record_task(record, sizeof(record), &task);
+	if (ddp_ring_write(&c->ring, record, len))
+		return false;
+	WRITE_ONCE(*seen, s->names);
+	return true;
+}
+
+/*
+ * Write an unknown stack: [HIT of the slot's former stack] STACK [HIT of this sample]. As one ring entry, so that
+ * all of it is there or none. A folded sample in a claimed slot needs no HIT: the slot counts it.
+ */
+static bool ddp_write_stack(struct ddp_cpu *c, struct ddp_scratch *x, struct ddp_sample *s,
+			    const struct ddp_cache_ref *ref, bool hit_too)
+{
+	u8 *p = x->records;
+	u32 n = 0;
+
+	if (ref->old_count) {
+		struct ddp_hit old = { .id = ref->old_id, .count = ref->old_count };
+
+		n += ddp_record_hit(p, x->records_size, &old);
+	}
+	n += ddp_record_stack(p + n, x->records_size - n, &s->stack);
+	if (hit_too) {
+		struct ddp_hit hit;
+
+		ddp_write_hit(s, &hit, s->stack.id);
+		hit.has_time = c->session->config.flags & DDPROF_FLAG_TIMESTAMPS;
+		n += ddp_record_hit(p + n, x->records_size - n, &hit);
+	}
+	if (ddp_ring_write(&c->ring, p, n))
+		return false;
+	x->stats.new_stacks++;
+	return true;
+}
+
+/* A stack that the cache does not hold: claimed slot or, when that is busy, past the cache. */
+static bool ddp_sample_new(struct ddp_cpu *c, struct ddp_scratch *x, struct ddp_sample *s,
+			   const struct ddp_hash *key, struct ddp_cache_ref *ref, bool claimed,
+			   bool fold)
+{
+	s->stack.id = ddp_cache_new_id(&c->cache);
+	s->stack.replaces = claimed ? ref->old_id : 0;
+	s->stack.flags = claimed ? 0 : DDPROF_STACK_ONCE;
+	if (s->stack.id && ddp_write_stack(c, x, s, ref, !(claimed && fold))) {
+		if (claimed)
+			ddp_cache_publish(&c->cache, ref, key, s->stack.id, fold ? s->weight : 0);
+		return true;
+	}
+	if (claimed)
+		ddp_cache_restore(&c->cache, ref);
+	return false;
+}
+
+/* A known stack, written as a record of its own. False: no room, or the slot changed hands (*retry). */
+static bool ddp_sample_hit(struct ddp_cpu *c, struct ddp_sample *s, const struct ddp_cache_ref *ref,
+			   bool *retry)
+{
+	u8 record[DDP_RECORD_HIT_MAX];
+	struct ddp_ring_slot slot;
+	struct ddp_hit hit;
+	u32 len;
+
+	ddp_write_hit(s, &hit, ref->id);
+	hit.has_time = c->session->config.flags & DDPROF_FLAG_TIMESTAMPS;
+	len = ddp_record_hit(record, sizeof(record), &hit);
+	if (ddp_ring_reserve(&c->ring, len, &slot))
+		return false;
+	memcpy(slot.payload, record, len);
+	if (!ddp_cache_still(&c->cache, ref)) {
+		ddp_ring_discard(&c->ring, &slot);
+		*retry = true;
+		return false;
+	}
+	ddp_ring_commit(&c->ring, &slot);
+	return true;
+}
+
+static bool ddp_sample_store(struct ddp_cpu *c, struct ddp_scratch *x, struct ddp_sample *s)
+{
+	bool fold = !(c->session->config.flags & DDPROF_FLAG_TIMESTAMPS) && !s->has_value;
+	enum ddp_cache_result found;
+	struct ddp_cache_ref ref = {};
+	struct ddp_hash key;
+	bool retry = false;
+
+	ddp_sample_hash(&c->session->hash_key, s, &key);
+	found = fold ? ddp_cache_count(&c->cache, &key, s->weight, &ref) :
+		       ddp_cache_find(&c->cache, &key, &ref);
+	if (found == DDP_CACHE_HIT) {
+		if (fold || ddp_sample_hit(c, s, &ref, &retry)) {
+			x->stats.folded++;
+			return true;
+		}
+		if (!retry)
+			return false;
+		memset(&ref, 0, sizeof(ref));
+		found = DDP_CACHE_BYPASS; /* an NMI took the slot this moment */
+	}
+	return ddp_sample_new(c, x, s, &key, &ref, found == DDP_CACHE_CLAIMED, fold);
+}
+
+static void ddp_sample_take(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_regs *regs,
+			    struct ddp_sample *s)
+{
+	struct ddp_stack *k = &s->stack;
+	struct ddp_names names;
+
+	k->tgid = current->tgid;
+	k->tid = current->pid;
+	k->frames = x->frames;
+	ddp_sample_walk(c->session, x, regs, k);
+	if (k->user_end != DDPROF_END_NONE) {
+		k->aspace = ddp_mmtrack_current(c, &s->layout);
+		if (!k->aspace)
+			x->stats.no_aspace++;
+	}
+	s->names = ddp_names_get(&c->session->hash_key, &names);
+	if (!ddp_names_tell(c, s, &names) || !ddp_sample_store(c, x, s)) {
+		x->stats.lost_ring += s->weight;
+		return;
+	}
+	x->stats.samples++;
+	x->stats.kernel_end[k->kernel_end]++;
+	x->stats.user_end[k->user_end]++;
+}
+
+/* Whether this interrupt is to become a sample, and of what weight; 0: no (counted). */
+static u64 ddp_admit(struct ddp_cpu *c, struct ddp_stats *stats, struct pt_regs *regs, u64 now)
+{
+	if (!regs)
+		stats->no_regs++;
+	else if (is_idle_task(current))
+		stats->idle++;
+	else if (!ddp_scope_has(&c->session->scope, current->tgid))
+		stats->out_of_scope++;
+	else
+		return ddp_budget_admit(&c->budget, now);
+	return 0;
+}
+
+void ddp_capture(struct ddp_cpu *c, struct pt_regs *regs, u32 event, u64 value)
+{
+	const struct ddp_event *ev = &c->session->config.events[event];
+	struct ddp_scratch *x = &c->level[in_nmi() ? DDP_LEVEL_NMI : DDP_LEVEL_IRQ];
+	u64 begin_ns = ktime_get_mono_fast_ns(), spent_ns;
+	struct ddp_sample s = {
+		.stack.event = event,
+		.value = value,
+		.has_value = !ev->period,
+		.now_ns = begin_ns - c->session->start_ns,
+	};
+
+	if (x->busy) {
+		x->stats.lost_nested++;
+		return;
+	}
+	x->busy = true;
+	barrier(); /* only an interrupt of the same level, on this CPU, can look */
+	s.weight = ddp_admit(c, &x->stats, regs, begin_ns);
+	if (s.weight) {
+		s.value *= s.weight;
+		ddp_sample_take(c, x, regs, &s);
+		if (c->ring.head - READ_ONCE(c->ring.tail) > c->ring.size / 4)
+			ddp_capture_wake(c);
+	}
+	spent_ns = ktime_get_mono_fast_ns() - begin_ns;
+	ddp_budget_pay(&c->budget, spent_ns);
+	x->stats.handler_ns += spent_ns;
+	x->stats.handler_max_ns = max(x->stats.handler_max_ns, spent_ns);
+	barrier();
+	x->busy = false;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every difference between the kernels we build for, and nothing else. Distributions backport, so each
+ * HAVE_* comes from compiling a file of kmod/probes/, never from a version number.
+ */
+#ifndef DDP_COMPAT_H
+#define DDP_COMPAT_H
+
+#include <linux/fs.h>
+#include <linux/hrtimer.h>
+#include <linux/uaccess.h>
+
+#ifndef HAVE_HRTIMER_SETUP /* before 6.13 */
+static inline void ddp_hrtimer_setup(struct hrtimer *timer,
+				     enum hrtimer_restart (*fn)(struct hrtimer *),
+				     clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = fn;
+}
+#else
+#define ddp_hrtimer_setup hrtimer_setup
+#endif
+
+static inline u64 ddp_inode_mtime_ns(struct inode *inode)
+{
+#ifdef HAVE_INODE_GET_MTIME /* 6.7 */
+	struct timespec64 ts = inode_get_mtime(inode);
+#else
+	struct timespec64 ts = inode->i_mtime;
+#endif
+	return (u64)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+/* Copy from user memory in any context, NMI included, without faulting anything in: 0 or -EFAULT. */
+static inline int ddp_copy_from_user_nofault(void *to, unsigned long from, unsigned long len)
+{
+#ifdef CONFIG_X86
+	return copy_from_user_nmi(to, (void __user *)from, len) ? -EFAULT : 0;
+#else
+	return copy_from_user_nofault(to, (void __user *)from, len);
+#endif
+}
+
+/* sched_process_exit tells since 6.16 whether the whole process ended; every argument but p is ours to ignore. */
+#ifdef HAVE_EXIT_GROUP_DEAD
+#define DDP_EXIT_ARGS void *data, struct task_struct *p, bool group_dead
+#else
+#define DDP_EXIT_ARGS void *data, struct task_struct *p
+#endif
+
+#endif /* DDP_COMPAT_H */

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tracking address spaces; the why is in mmtrack.h. A table of slots, found by hashing the mm's address, claimed
+ * lock-free in interrupts, freed by the drain thread only.
+ *
+ * References: a slot in use holds mm_count (dropped in bury and destroy); a queued slot also holds
+ * mm_users (dropped after its walk, or in destroy). Raising mm_users in an interrupt is safe because
+ * current->mm is not NULL only while the interrupted task holds one itself.
+ */
+#include <linux/hash.h>
+#include <linux/llist.h>
+#include <linux/mm.h>
+#include <linux/mmap_lock.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <uapi/ddprof.h>
+
+#include "batch.h"
+#include "capture.h"
+#include "files.h"
+#include "mmtrack.h"
+#include "session.h"
+
+enum {
+	DDP_MM_BITS = 12,
+	DDP_MM_SLOTS = 1 << DDP_MM_BITS,	/* address spaces known at once */
+	DDP_MM_PROBES = 16,
+	DDP_MAPS_MAX = 4096,			/* executable mappings of one address space */
+	DDP_WALK_TRIES = 1000,			/* about a second of somebody else holding the lock */
+};
+
+/* A freed slot: look-ups go on past it, a claim may take it. Never a valid address. */
+#define DDP_MM_FREED ((struct mm_struct *)1)
+
+struct ddp_mm_slot {
+	struct mm_struct *mm;	/* NULL, DDP_MM_FREED, or held by mm_count */
+	u64 aspace;		/* its number; an empty slot has its next one already */
+	unsigned long exec_vm;	/* mm->exec_vm when it was last queued, pages */
+	u32 tgid;		/* who was seen in it first */
+	u32 layout;		/* lists sent; drain thread */
+	int queued;		/* 1: on the queue and mm_users held */
+	u32 tries;		/* walks that found the lock taken; drain thread */
+	bool dead;		/* to be buried; drain thread */
+	struct llist_node node;
+};
+
+struct ddp_mm_map {
+	u64 start, length, file_offset, file_id;
+	const char *name;	/* static or of the kernel image; NULL with a file */
+};
+
+struct ddp_mmtrack {
+	struct ddp_files *files;
+	struct llist_head queue;
+	u64 next_aspace;	/* drain thread */
+	struct ddp_mm_map *maps; /* DDP_MAPS_MAX, for the list being made */
+	struct ddp_mm_slot slots[DDP_MM_SLOTS];
+};
+
+struct ddp_mmtrack *ddp_mmtrack_create(struct ddp_files *files)
+{
+	struct ddp_mmtrack *t = kvzalloc(sizeof(*t), GFP_KERNEL);
+	u32 i;
+
+	if (!t)
+		return NULL;
+	t->maps = kvcalloc(DDP_MAPS_MAX, sizeof(*t->maps), GFP_KERNEL);
+	if (!t->maps) {
+		kvfree(t);
+		return NULL;
+	}
+	t->files = files;
+	init_llist_head(&t->queue);
+	for (i = 0; i < DDP_MM_SLOTS; i++)
+		t->slots[i].aspace = i + 1;
+	t->next_aspace = DDP_MM_SLOTS + 1;
+	return t;
+}
+
+static bool ddp_mm_in_use(const struct mm_struct *mm)
+{
+	return mm && mm != DDP_MM_FREED;
+}
+
+void ddp_mmtrack_destroy(struct ddp_mmtrack *t)
+{
+	struct ddp_mm_slot *slot;
+	u32 i;
+
+	llist_for_each_entry(slot, llist_del_all(&t->queue), node)
+		mmput(slot->mm);
+	for (i = 0; i < DDP_MM_SLOTS; i++)
+		if (ddp_mm_in_use(t->slots[i].mm))
+			mmdrop(t->slots[i].mm);
+	kvfree(t->maps);
+	kvfree(t);
+}
+
+/* Interrupt context: the slot of @mm (current->mm), claimed if there is none. */
+static struct ddp_mm_slot *ddp_mm_slot(struct ddp_mmtrack *t, struct mm_struct *mm)
+{
+	u32 first = hash_ptr(mm, DDP_MM_BITS), i;
+	struct ddp_mm_slot *slot, *room = NULL;
+	struct mm_struct *was = NULL, *seen;
+
+	for (i = 0; i < DDP_MM_PROBES; i++) {
+		slot = &t->slots[(first + i) % DDP_MM_SLOTS];
+		seen = READ_ONCE(slot->mm);
+		if (seen == mm)
+			return slot;
+		if (!room && !ddp_mm_in_use(seen)) {
+			room = slot;
+			was = seen;
+		}
+		if (!seen)
+			break;
+	}
+	/* Two CPUs may claim two slots for one mm: it has two numbers then, both good. */
+	if (!room || cmpxchg(&room->mm, was, mm) != was)
+		return NULL;
+	mmgrab(mm);
+	room->tgid = current->tgid;
+	return room;
+}
+
+u64 ddp_mmtrack_current(struct ddp_cpu *c, u64 *layout)
+{
+	struct mm_struct *mm = current->mm;
+	struct ddp_mmtrack *t = c->session->mmtrack;
+	struct ddp_mm_slot *slot = ddp_mm_slot(t, mm);
+	unsigned long exec_vm;
+
+	if (!slot)
+		return 0;
+	exec_vm = READ_ONCE(mm->exec_vm);
+	*layout = exec_vm;
+	/* 0: in the middle of exec, nothing is mapped yet; a later sample sees it change */
+	if (exec_vm && exec_vm != READ_ONCE(slot->exec_vm) && !cmpxchg(&slot->queued, 0, 1)) {
+		WRITE_ONCE(slot->exec_vm, exec_vm);
+		mmget(mm);
+		llist_add(&slot->node, &t->queue);
+		ddp_capture_wake(c);
+	}
+	return slot->aspace;
+}
+
+/* "[vdso]" and its like say their names themselves; the rest without a file is generated code. */
+static const char *ddp_vma_name(struct vm_area_struct *vma)
+{
+	const char *name = NULL;
+
+	if (vma->vm_ops && vma->vm_ops->name)
+		name = vma->vm_ops->name(vma);
+	return name ? name : "//anon";
+}
+
+/* mmap lock held: how many executable mappings were noted in t->maps; *partial when there are more. */
+static u32 ddp_mm_collect(struct ddp_mmtrack *t, struct mm_struct *mm, bool *partial)
+{
+	struct vm_area_struct *vma;
+	unsigned long addr = 0;
+	struct ddp_mm_map *map;
+	u32 n = 0;
+
+	/* find_vma rather than an iterator: the same call on every kernel, and this runs once a layout */
+	for (; (vma = find_vma(mm, addr)); addr = vma->vm_end) {
+		if (!(vma->vm_flags & VM_EXEC))
+			continue;
+		if (n == DDP_MAPS_MAX) {
+			*partial = true;
+			break;
+		}
+		map = &t->maps[n++];
+		map->start = vma->vm_start;
+		map->length = vma->vm_end - vma->vm_start;
+		map->file_offset = vma->vm_file ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
+		map->file_id = vma->vm_file ? ddp_files_id(t->files, vma->vm_file) : 0;
+		map->name = map->file_id ? NULL : ddp_vma_name(vma);
+	}
+	return n;
+}
+
+static void ddp_mm_emit(struct ddp_batch *batch, const struct ddp_aspace *aspace,
+			const struct ddp_mm_map *maps)
+{
+	u32 i;
+
+	ddp_batch_advance(batch, ddp_record_aspace(ddp_batch_room(batch, DDP_RECORD_ASPACE_MAX),
+						   DDP_RECORD_ASPACE_MAX, aspace));
+	for (i = 0; i < aspace->nr_maps; i++) {
+		struct ddp_map map = {
+			.aspace = aspace->aspace,
+			.start = maps[i].start,
+			.length = maps[i].length,
+			.file_offset = maps[i].file_offset,
+			.file_id = maps[i].file_id,
+			.name = maps[i].name,
+			.name_len = maps[i].name ? strlen(maps[i].name) : 0,
+		};
+
+		ddp_batch_advance(batch, ddp_record_map(ddp_batch_room(batch, DDP_RECORD_MAP_MAX),
+							DDP_RECORD_MAP_MAX, &map));
+	}
+}
+
+/* False: the lock is taken, try again later. The pin is dropped otherwise. */
+static bool ddp_mm_walk(struct ddp_mmtrack *t, struct ddp_mm_slot *slot, struct ddp_batch *batch)
+{
+	struct mm_struct *mm = slot->mm;
+	struct ddp_aspace aspace = { .aspace = slot->aspace, .tgid = slot->tgid };
+	bool partial = false;
+
+	if (!mmap_read_trylock(mm)) {
+		if (++slot->tries < DDP_WALK_TRIES)
+			return false;
+		/* whoever holds it for a second may keep it; the next sample asks anew */
+		WRITE_ONCE(slot->exec_vm, 0);
+	} else {
+		aspace.nr_maps = ddp_mm_collect(t, mm, &partial);
+		mmap_read_unlock(mm);
+		aspace.layout = ++slot->layout;
+		aspace.flags = partial ? DDPROF_ASPACE_PARTIAL : 0;
+	}
+	slot->tries = 0;
+	/* from here an interrupt may queue it, and pin it, once more */
+	smp_store_release(&slot->queued, 0);
+	mmput(mm);
+	if (aspace.layout) {
+		ddp_batch_select(batch, NULL);
+		ddp_files_announce(t->files, batch);
+		ddp_mm_emit(batch, &aspace, t->maps);
+	}
+	return true;
+}
+
+bool ddp_mmtrack_walk(struct ddp_mmtrack *t, struct ddp_batch *batch)
+{
+	struct ddp_mm_slot *slot, *next;
+	bool again = false;
+
+	if (llist_empty(&t->queue))
+		return false;
+	llist_for_each_entry_safe(slot, next, llist_del_all(&t->queue), node) {
+		if (ddp_mm_walk(t, slot, batch))
+			continue;
+		llist_add(&slot->node, &t->queue);
+		again = true;
+	}
+	return again;
+}
+
+void ddp_mmtrack_mark_dead(struct ddp_mmtrack *t)
+{
+	struct mm_struct *mm;
+	u32 i;
+
+	for (i = 0; i < DDP_MM_SLOTS; i++) {
+		mm = READ_ONCE(t->slots[i].mm);
+		/* without users nobody runs in it, so no interrupt can touch the slot any more */
+		if (ddp_mm_in_use(mm) && !atomic_read(&mm->mm_users))
+			t->slots[i].dead = true;
+	}
+}
+
+void ddp_mmtrack_bury(struct ddp_mmtrack *t, struct ddp_batch *batch)
+{
+	struct ddp_aspace gone = { .flags = DDPROF_ASPACE_GONE };
+	struct ddp_mm_slot *slot;
+	struct mm_struct *mm;
+	u32 i;
+
+	ddp_batch_select(batch, NULL);
+	for (i = 0; i < DDP_MM_SLOTS; i++) {
+		slot = &t->slots[i];
+		if (!slot->dead)
+			continue;
+		gone.aspace = slot->aspace;
+		gone.tgid = slot->tgid;
+		ddp_mm_emit(batch, &gone, NULL);
+		mm = slot->mm;
+		slot->dead = false;
+		slot->exec_vm = 0;
+		slot->layout = 0;
+		slot->aspace = t->next_aspace++;
+		smp_store_release(&slot->mm, DDP_MM_FREED);
+		mmdrop(mm);
+	}
+}
+
+void ddp_mmtrack_forget(struct ddp_mmtrack *t)
+{
+	u32 i;
+
+	for (i = 0; i < DDP_MM_SLOTS; i++)
+		WRITE_ONCE(t->slots[i].exec_vm, 0);
+}

@@ -1,0 +1,663 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The commands of the family "ddprof"; see netlink.h for what and uapi/ddprof.h for the contract. Policies are
+ * declarative and strict; what a policy cannot say is checked here, each fault with its own message.
+ */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+
+#include "drain.h"
+#include "files.h"
+#include "netlink.h"
+#include "session.h"
+#include "unwind_kernel.h"
+
+enum {
+	DDP_DEFAULT_DEPTH = 256,
+	DDP_DEFAULT_BUDGET_PERMILLE = 10,
+	DDP_DEFAULT_RING_KIB = 256,
+	DDP_DEFAULT_CACHE_STACKS = 4096,
+	DDP_DEFAULT_FLUSH_MS = 1000,
+	DDP_CPU_CLOCK_PERIOD_MIN_NS = 100000, /* the same rate as FREQUENCY_HZ allows */
+};
+
+/* not const: policies of older kernels point to them as variable */
+static struct netlink_range_validation ddp_range_period = { 1, 1ULL << 62 };
+static struct netlink_range_validation ddp_range_kib = { 64, 65536 };
+static struct netlink_range_validation ddp_range_flush = { 10, 60000 };
+static struct netlink_range_validation ddp_range_pid = { 1, PID_MAX_LIMIT };
+
+static const struct nla_policy ddp_event_policy[DDPROF_A_EVENT_MAX + 1] = {
+	[DDPROF_A_EVENT_SAMPLER] = NLA_POLICY_RANGE(NLA_U32, DDPROF_SAMPLER_HRTIMER,
+						    DDPROF_SAMPLER_PERF),
+	[DDPROF_A_EVENT_TYPE] = { .type = NLA_U32 },
+	[DDPROF_A_EVENT_CONFIG] = { .type = NLA_U64 },
+	[DDPROF_A_EVENT_FREQUENCY_HZ] = NLA_POLICY_RANGE(NLA_U32, 1, 10000),
+	[DDPROF_A_EVENT_PERIOD] = NLA_POLICY_FULL_RANGE(NLA_U64, &ddp_range_period),
+};
+
+static const struct nla_policy ddp_start_policy[DDPROF_A_START_MAX + 1] = {
+	[DDPROF_A_START_EVENT] = NLA_POLICY_NESTED(ddp_event_policy),
+	[DDPROF_A_START_SCOPE] = NLA_POLICY_RANGE(NLA_U32, DDPROF_SCOPE_MACHINE,
+						  DDPROF_SCOPE_TREES),
+	[DDPROF_A_START_TGID] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_pid),
+	[DDPROF_A_START_FLAGS] = NLA_POLICY_MASK(NLA_U32, DDPROF_FLAG_ALL),
+	[DDPROF_A_START_DEPTH] = NLA_POLICY_RANGE(NLA_U32, 1, DDPROF_MAX_DEPTH),
+	[DDPROF_A_START_BUDGET_PERMILLE] = NLA_POLICY_RANGE(NLA_U32, 1, 1000),
+	[DDPROF_A_START_RING_KIB] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_kib),
+	[DDPROF_A_START_CACHE_STACKS] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_kib),
+	[DDPROF_A_START_FLUSH_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_flush),
+};
+
+static const struct nla_policy ddp_file_policy[DDPROF_A_FILE_MAX + 1] = {
+	[DDPROF_A_FILE_ID] = { .type = NLA_U64 },
+};
+
+/* Commands without attributes: anything given is refused. */
+static const struct nla_policy ddp_no_policy[1] = {};
+
+/* -- permissions -- */
+
+static int ddp_may(struct sk_buff *skb, struct netlink_ext_ack *extack)
+{
+	if (netlink_capable(skb, CAP_PERFMON) || netlink_capable(skb, CAP_SYS_ADMIN))
+		return 0;
+	NL_SET_ERR_MSG(extack, "this needs CAP_PERFMON or CAP_SYS_ADMIN");
+	return -EPERM;
+}
+
+static int ddp_may_start(struct sk_buff *skb, u32 flags, struct netlink_ext_ack *extack)
+{
+	if (security_locked_down(LOCKDOWN_PERF)) {
+		NL_SET_ERR_MSG(extack, "the kernel is locked down: perf sampling is not allowed");
+		return -EACCES;
+	}
+	if ((flags & DDPROF_FLAG_KERNEL) && !netlink_capable(skb, CAP_SYSLOG)) {
+		NL_SET_ERR_MSG(extack, "kernel stacks need CAP_SYSLOG; leave DDPROF_FLAG_KERNEL out");
+		return -EPERM;
+	}
+	return 0;
+}
+
+/* Lock held: the sender's own session. */
+static int ddp_my_session(const struct genl_info *info, struct ddp_session **ret)
+{
+	struct ddp_session *s = ddp_session_current();
+
+	if (!s || s->state != DDP_RUNNING) {
+		GENL_SET_ERR_MSG(info, "no session is running");
+		return -ENOENT;
+	}
+	if (s->owner_port != info->snd_portid) {
+		GENL_SET_ERR_MSG(info, "the session belongs to another socket");
+		return -EPERM;
+	}
+	*ret = s;
+	return 0;
+}
+
+/* -- replies -- */
+
+static struct sk_buff *ddp_reply_new(struct genl_info *info, u8 cmd, void **head)
+{
+	struct sk_buff *skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+
+	if (!skb)
+		return NULL;
+	*head = genlmsg_put_reply(skb, info, &ddp_family, 0, cmd);
+	if (*head)
+		return skb;
+	nlmsg_free(skb);
+	return NULL;
+}
+
+/* -- GET_INFO -- */
+
+static int ddp_put_owner(struct sk_buff *skb)
+{
+	struct ddp_session *s;
+	int ret = 0;
+
+	mutex_lock(&ddp_session_lock);
+	s = ddp_session_current();
+	if (s && s->state == DDP_RUNNING)
+		ret = nla_put_u32(skb, DDPROF_A_INFO_OWNER, s->owner_port) ||
+		      nla_put_u32(skb, DDPROF_A_INFO_OWNER_TGID, pid_nr(s->owner));
+	mutex_unlock(&ddp_session_lock);
+	return ret;
+}
+
+static int ddp_get_info(struct sk_buff *request, struct genl_info *info)
+{
+	struct sk_buff *skb;
+	void *head;
+	int ret = ddp_may(request, info->extack);
+
+	if (ret)
+		return ret;
+	skb = ddp_reply_new(info, DDPROF_CMD_GET_INFO, &head);
+	if (!skb)
+		return -ENOMEM;
+	if (nla_put_string(skb, DDPROF_A_INFO_MODULE_VERSION, DDP_VERSION) ||
+	    nla_put_u32(skb, DDPROF_A_INFO_MAX_EVENTS, DDPROF_MAX_EVENTS) ||
+	    nla_put_u32(skb, DDPROF_A_INFO_MAX_DEPTH, DDPROF_MAX_DEPTH) ||
+	    nla_put_string(skb, DDPROF_A_INFO_KERNEL_UNWINDER, ddp_unwind_kernel_name()) ||
+	    ddp_put_owner(skb)) {
+		nlmsg_free(skb);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, head);
+	return genlmsg_reply(skb, info);
+}
+
+/* -- START -- */
+
+static int ddp_fault(struct netlink_ext_ack *extack, const struct nlattr *attr, int err,
+		     const char *msg)
+{
+	if (extack) {
+		extack->_msg = msg;
+		extack->bad_attr = attr;
+	}
+	return err;
+}
+
+static int ddp_check_event(const struct ddp_event *event, struct nlattr **tb,
+			   const struct nlattr *attr, struct netlink_ext_ack *extack)
+{
+	bool cpu_clock = event->type == PERF_TYPE_SOFTWARE &&
+			 event->config == PERF_COUNT_SW_CPU_CLOCK;
+
+	if (!tb[DDPROF_A_EVENT_SAMPLER])
+		return ddp_fault(extack, attr, -EINVAL, "an EVENT needs a SAMPLER");
+	if (!tb[DDPROF_A_EVENT_FREQUENCY_HZ] == !tb[DDPROF_A_EVENT_PERIOD])
+		return ddp_fault(extack, attr, -EINVAL,
+				 "an EVENT needs either FREQUENCY_HZ or PERIOD");
+	if (event->sampler == DDPROF_SAMPLER_HRTIMER &&
+	    (tb[DDPROF_A_EVENT_TYPE] || tb[DDPROF_A_EVENT_CONFIG] || tb[DDPROF_A_EVENT_PERIOD]))
+		return ddp_fault(extack, attr, -EINVAL,
+				 "the hrtimer sampler takes FREQUENCY_HZ only");
+	if (cpu_clock && event->period && event->period < DDP_CPU_CLOCK_PERIOD_MIN_NS)
+		return ddp_fault(extack, tb[DDPROF_A_EVENT_PERIOD], -ERANGE,
+				 "a cpu clock PERIOD is at least 100000 ns");
+	return 0;
+}
+
+static int ddp_parse_event(const struct nlattr *attr, struct ddp_config *config,
+			   struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[DDPROF_A_EVENT_MAX + 1];
+	struct ddp_event *event;
+	int ret;
+
+	if (config->nr_events == DDPROF_MAX_EVENTS)
+		return ddp_fault(extack, attr, -E2BIG, "more EVENTs than DDPROF_MAX_EVENTS");
+	ret = nla_parse_nested(tb, DDPROF_A_EVENT_MAX, attr, ddp_event_policy, extack);
+	if (ret)
+		return ret;
+	event = &config->events[config->nr_events++];
+	event->type = PERF_TYPE_SOFTWARE;
+	event->config = PERF_COUNT_SW_CPU_CLOCK;
+	if (tb[DDPROF_A_EVENT_SAMPLER])
+		event->sampler = nla_get_u32(tb[DDPROF_A_EVENT_SAMPLER]);
+	if (tb[DDPROF_A_EVENT_TYPE])
+		event->type = nla_get_u32(tb[DDPROF_A_EVENT_TYPE]);
+	if (tb[DDPROF_A_EVENT_CONFIG])
+		event->config = nla_get_u64(tb[DDPROF_A_EVENT_CONFIG]);
+	if (tb[DDPROF_A_EVENT_FREQUENCY_HZ])
+		event->frequency_hz = nla_get_u32(tb[DDPROF_A_EVENT_FREQUENCY_HZ]);
+	if (tb[DDPROF_A_EVENT_PERIOD])
+		event->period = nla_get_u64(tb[DDPROF_A_EVENT_PERIOD]);
+	return ddp_check_event(event, tb, attr, extack);
+}
+
+static int ddp_parse_tgid(const struct nlattr *attr, struct ddp_config *config,
+			  struct netlink_ext_ack *extack)
+{
+	struct pid *pid;
+
+	if (config->nr_tgids == DDPROF_MAX_TGIDS)
+		return ddp_fault(extack, attr, -E2BIG, "more TGIDs than DDPROF_MAX_TGIDS");
+	pid = find_get_pid(nla_get_u32(attr)); /* in the sender's PID namespace */
+	if (!pid)
+		return ddp_fault(extack, attr, -ESRCH, "there is no process with this TGID");
+	config->tgids[config->nr_tgids++] = pid;
+	return 0;
+}
+
+static u32 ddp_u32_or(const struct nlattr *attr, u32 value)
+{
+	return attr ? nla_get_u32(attr) : value;
+}
+
+static void ddp_parse_numbers(struct nlattr **tb, struct ddp_config *config)
+{
+	config->scope = ddp_u32_or(tb[DDPROF_A_START_SCOPE], DDPROF_SCOPE_MACHINE);
+	config->flags = ddp_u32_or(tb[DDPROF_A_START_FLAGS],
+				   DDPROF_FLAG_KERNEL | DDPROF_FLAG_USER);
+	config->depth = ddp_u32_or(tb[DDPROF_A_START_DEPTH], DDP_DEFAULT_DEPTH);
+	config->budget_permille = ddp_u32_or(tb[DDPROF_A_START_BUDGET_PERMILLE],
+					     DDP_DEFAULT_BUDGET_PERMILLE);
+	config->ring_bytes = 1024 * roundup_pow_of_two(ddp_u32_or(tb[DDPROF_A_START_RING_KIB],
+								  DDP_DEFAULT_RING_KIB));
+	config->cache_stacks = roundup_pow_of_two(ddp_u32_or(tb[DDPROF_A_START_CACHE_STACKS],
+							     DDP_DEFAULT_CACHE_STACKS));
+	config->flush_ms = ddp_u32_or(tb[DDPROF_A_START_FLUSH_MS], DDP_DEFAULT_FLUSH_MS);
+}
+
+/* The attributes that may repeat; info->attrs has only the last of each. The pids are the caller's. */
+static int ddp_parse_start(struct genl_info *info, struct ddp_config *config)
+{
+	const struct nlattr *attr;
+	int rem, ret = 0;
+
+	ddp_parse_numbers(info->attrs, config);
+	nla_for_each_attr(attr, genlmsg_data(info->genlhdr), genlmsg_len(info->genlhdr), rem) {
+		if (nla_type(attr) == DDPROF_A_START_EVENT)
+			ret = ddp_parse_event(attr, config, info->extack);
+		else if (nla_type(attr) == DDPROF_A_START_TGID)
+			ret = ddp_parse_tgid(attr, config, info->extack);
+		if (ret)
+			return ret;
+	}
+	if (!config->nr_events)
+		return ddp_fault(info->extack, NULL, -EINVAL, "START needs an EVENT");
+	if (config->scope == DDPROF_SCOPE_MACHINE && config->nr_tgids)
+		return ddp_fault(info->extack, info->attrs[DDPROF_A_START_TGID], -EINVAL,
+				 "a TGID needs SCOPE TGIDS or TREES");
+	if (config->scope != DDPROF_SCOPE_MACHINE && !config->nr_tgids)
+		return ddp_fault(info->extack, info->attrs[DDPROF_A_START_SCOPE], -EINVAL,
+				 "this SCOPE needs a TGID");
+	return 0;
+}
+
+static int ddp_put_started_event(struct sk_buff *skb, const struct ddp_event *event)
+{
+	struct nlattr *nest = nla_nest_start(skb, DDPROF_A_STARTED_EVENT);
+
+	if (!nest || nla_put_u32(skb, DDPROF_A_STARTED_EVENT_SAMPLER, event->sampler) ||
+	    ddp_put_u64(skb, DDPROF_A_STARTED_EVENT_PERIOD, event->period) ||
+	    nla_put_u32(skb, DDPROF_A_STARTED_EVENT_UNIT, event->unit) ||
+	    (event->fallback &&
+	     nla_put_u32(skb, DDPROF_A_STARTED_EVENT_FALLBACK, event->fallback)))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int ddp_reply_started(struct genl_info *info, const struct ddp_session *s)
+{
+	void *head;
+	struct sk_buff *skb = ddp_reply_new(info, DDPROF_CMD_START, &head);
+	u32 i;
+
+	if (!skb)
+		return -ENOMEM;
+	if (ddp_put_u64(skb, DDPROF_A_STARTED_MONOTONIC_NS, s->start_ns) ||
+	    ddp_put_u64(skb, DDPROF_A_STARTED_REALTIME_NS, s->start_realtime_ns))
+		goto full;
+	for (i = 0; i < s->config.nr_events; i++)
+		if (ddp_put_started_event(skb, &s->config.events[i]))
+			goto full;
+	genlmsg_end(skb, head);
+	return genlmsg_reply(skb, info);
+full:
+	nlmsg_free(skb);
+	return -EMSGSIZE;
+}
+
+static int ddp_check_free(const struct genl_info *info)
+{
+	struct ddp_session *s = ddp_session_current();
+
+	if (s && s->state == DDP_STOPPED && s->owner_port == info->snd_portid) {
+		ddp_session_end(s); /* its owner is done with it */
+		return 0;
+	}
+	if (!s)
+		return 0;
+	if (s->owner_port == info->snd_portid) {
+		GENL_SET_ERR_MSG(info, "this socket has a session already");
+		return -EALREADY;
+	}
+	GENL_SET_ERR_MSG(info, "another collector has a session; see GET_INFO for its process");
+	return -EBUSY;
+}
+
+static int ddp_start_locked(struct genl_info *info, struct ddp_config *config)
+{
+	struct ddp_session *s;
+	int ret = ddp_check_free(info);
+
+	if (ret)
+		return ret;
+	ret = ddp_session_start(config, info->snd_portid, info->extack, &s);
+	if (ret)
+		return ret;
+	/* the answer first, so that no record can overtake it */
+	ret = ddp_reply_started(info, s);
+	if (!ret)
+		ret = ddp_session_deliver(s);
+	if (ret)
+		ddp_session_end(s);
+	return ret;
+}
+
+static int ddp_start(struct sk_buff *request, struct genl_info *info)
+{
+	struct ddp_config *config;
+	int ret = ddp_may(request, info->extack);
+
+	if (ret)
+		return ret;
+	config = kzalloc(sizeof(*config), GFP_KERNEL);
+	if (!config)
+		return -ENOMEM;
+	ret = ddp_parse_start(info, config);
+	if (!ret)
+		ret = ddp_may_start(request, config->flags, info->extack);
+	if (!ret) {
+		mutex_lock(&ddp_session_lock);
+		ret = ddp_start_locked(info, config);
+		mutex_unlock(&ddp_session_lock);
+	}
+	while (config->nr_tgids)
+		put_pid(config->tgids[--config->nr_tgids]);
+	kfree(config);
+	return ret;
+}
+
+/* -- STOP, RESYNC -- */
+
+static int ddp_stop(struct sk_buff *request, struct genl_info *info)
+{
+	struct ddp_session *s;
+	int ret = ddp_may(request, info->extack);
+
+	if (ret)
+		return ret;
+	mutex_lock(&ddp_session_lock);
+	ret = ddp_my_session(info, &s);
+	if (!ret)
+		ddp_session_stop(s);
+	mutex_unlock(&ddp_session_lock);
+	return ret;
+}
+
+static int ddp_resync(struct sk_buff *request, struct genl_info *info)
+{
+	struct ddp_session *s;
+	int ret = ddp_may(request, info->extack);
+
+	if (ret)
+		return ret;
+	mutex_lock(&ddp_session_lock);
+	ret = ddp_my_session(info, &s);
+	if (!ret)
+		ddp_drain_resync(s->drain);
+	mutex_unlock(&ddp_session_lock);
+	return ret;
+}
+
+/* -- FILE_OPEN -- */
+
+static int ddp_held_path(struct genl_info *info, u64 id, struct path *path)
+{
+	struct ddp_session *s;
+	int ret = -ENOENT;
+
+	mutex_lock(&ddp_session_lock);
+	s = ddp_session_current();
+	if (s && s->owner != task_tgid(current)) {
+		GENL_SET_ERR_MSG(info, "the session belongs to another process");
+		ret = -EPERM;
+	} else {
+		if (s)
+			ret = ddp_files_path(s->files, id, path);
+		if (ret)
+			GENL_SET_ERR_MSG(info, "no file of that id is held (any more)");
+	}
+	mutex_unlock(&ddp_session_lock);
+	return ret;
+}
+
+static int ddp_reply_file(struct genl_info *info, u64 id, int fd)
+{
+	void *head;
+	struct sk_buff *skb = ddp_reply_new(info, DDPROF_CMD_FILE_OPEN, &head);
+
+	if (!skb)
+		return -ENOMEM;
+	if (ddp_put_u64(skb, DDPROF_A_FILE_ID, id) || nla_put_u32(skb, DDPROF_A_FILE_FD, fd)) {
+		nlmsg_free(skb);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, head);
+	return genlmsg_reply(skb, info);
+}
+
+/* The descriptor is installed when the answer is surely on its way: no failure leaves one open. */
+static int ddp_install_file(struct genl_info *info, u64 id, const struct path *path)
+{
+	struct file *file;
+	int fd, ret;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	file = dentry_open(path, O_RDONLY | O_LARGEFILE, current_cred());
+	if (IS_ERR(file)) {
+		GENL_SET_ERR_MSG(info, "the file cannot be opened");
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	ret = ddp_reply_file(info, id, fd);
+	if (ret) {
+		put_unused_fd(fd);
+		fput(file);
+		return ret;
+	}
+	fd_install(fd, file);
+	return 0;
+}
+
+static int ddp_file_open(struct sk_buff *request, struct genl_info *info)
+{
+	struct path path;
+	u64 id;
+	int ret = ddp_may(request, info->extack);
+
+	if (ret)
+		return ret;
+	if (!netlink_capable(request, CAP_DAC_READ_SEARCH)) {
+		GENL_SET_ERR_MSG(info, "opening any mapped file needs CAP_DAC_READ_SEARCH");
+		return -EPERM;
+	}
+	if (!info->attrs[DDPROF_A_FILE_ID])
+		return ddp_fault(info->extack, NULL, -EINVAL, "FILE_OPEN needs a FILE_ID");
+	id = nla_get_u64(info->attrs[DDPROF_A_FILE_ID]);
+	ret = ddp_held_path(info, id, &path);
+	if (ret)
+		return ret;
+	ret = ddp_install_file(info, id, &path);
+	path_put(&path);
+	return ret;
+}
+
+/* -- GET_STATS -- */
+
+static int ddp_put_ends(struct sk_buff *skb, int attr, const u64 *ends)
+{
+	return nla_put(skb, attr, __DDPROF_END_MAX * sizeof(*ends), ends);
+}
+
+static int ddp_put_numbers(struct sk_buff *skb, const struct ddp_cpu *c, const struct ddp_stats *t)
+{
+	const struct { int attr; u64 value; } numbers[] = {
+		{ DDPROF_A_STATS_ELAPSED_NS, ddp_session_time_ns(c->session) },
+		{ DDPROF_A_STATS_SAMPLES, t->samples },
+		{ DDPROF_A_STATS_FOLDED, t->folded },
+		{ DDPROF_A_STATS_NEW_STACKS, t->new_stacks },
+		{ DDPROF_A_STATS_IDLE, t->idle },
+		{ DDPROF_A_STATS_OUT_OF_SCOPE, t->out_of_scope },
+		{ DDPROF_A_STATS_NO_REGS, t->no_regs },
+		{ DDPROF_A_STATS_SKIPPED, c->budget.skipped_total },
+		{ DDPROF_A_STATS_LOST_RING, t->lost_ring },
+		{ DDPROF_A_STATS_LOST_NESTED, t->lost_nested },
+		{ DDPROF_A_STATS_LOST_TASKS, t->lost_tasks },
+		{ DDPROF_A_STATS_NO_ASPACE, t->no_aspace },
+		{ DDPROF_A_STATS_NMI, c->level[DDP_LEVEL_NMI].stats.samples },
+		{ DDPROF_A_STATS_HANDLER_NS, t->handler_ns },
+		{ DDPROF_A_STATS_HANDLER_MAX_NS, t->handler_max_ns },
+		{ DDPROF_A_STATS_RING_BYTES, c->ring.size },
+		{ DDPROF_A_STATS_RING_HIGH_BYTES, c->ring.high },
+		{ DDPROF_A_STATS_MESSAGES, c->messages },
+		{ DDPROF_A_STATS_BYTES, c->bytes },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (ddp_put_u64(skb, numbers[i].attr, numbers[i].value))
+			return -EMSGSIZE;
+	return 0;
+}
+
+static int ddp_put_stats(struct sk_buff *skb, const struct ddp_cpu *c)
+{
+	struct ddp_stats t;
+
+	ddp_cpu_stats(c, &t);
+	return nla_put_u32(skb, DDPROF_A_STATS_CPU, c->cpu) ||
+	       nla_put_u32(skb, DDPROF_A_STATS_ONLINE, READ_ONCE(c->online)) ||
+	       ddp_put_numbers(skb, c, &t) ||
+	       ddp_put_ends(skb, DDPROF_A_STATS_KERNEL_END, t.kernel_end) ||
+	       ddp_put_ends(skb, DDPROF_A_STATS_USER_END, t.user_end) ? -EMSGSIZE : 0;
+}
+
+static int ddp_dump_cpu(struct sk_buff *skb, struct netlink_callback *cb, const struct ddp_cpu *c)
+{
+	void *head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &ddp_family,
+				 NLM_F_MULTI, DDPROF_CMD_GET_STATS);
+
+	if (!head)
+		return -EMSGSIZE;
+	if (ddp_put_stats(skb, c)) {
+		genlmsg_cancel(skb, head);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, head);
+	return 0;
+}
+
+static int ddp_stats_begin(struct netlink_callback *cb)
+{
+	return ddp_may(cb->skb, cb->extack);
+}
+
+static int ddp_stats_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct ddp_session *s;
+
+	mutex_lock(&ddp_session_lock);
+	s = ddp_session_current();
+	for (; s && cb->args[0] < nr_cpu_ids; cb->args[0]++)
+		if (s->cpus[cb->args[0]] && ddp_dump_cpu(skb, cb, s->cpus[cb->args[0]]))
+			break;
+	mutex_unlock(&ddp_session_lock);
+	return skb->len;
+}
+
+/* -- the family -- */
+
+static const struct genl_ops ddp_ops[] = {
+	{
+		.cmd = DDPROF_CMD_GET_INFO,
+		.doit = ddp_get_info,
+		.policy = ddp_no_policy,
+		.maxattr = 0,
+	}, {
+		.cmd = DDPROF_CMD_START,
+		.doit = ddp_start,
+		.policy = ddp_start_policy,
+		.maxattr = DDPROF_A_START_MAX,
+	}, {
+		.cmd = DDPROF_CMD_STOP,
+		.doit = ddp_stop,
+		.policy = ddp_no_policy,
+		.maxattr = 0,
+	}, {
+		.cmd = DDPROF_CMD_GET_STATS,
+		.start = ddp_stats_begin,
+		.dumpit = ddp_stats_dump,
+		.policy = ddp_no_policy,
+		.maxattr = 0,
+	}, {
+		.cmd = DDPROF_CMD_FILE_OPEN,
+		.doit = ddp_file_open,
+		.policy = ddp_file_policy,
+		.maxattr = DDPROF_A_FILE_MAX,
+	}, {
+		.cmd = DDPROF_CMD_RESYNC,
+		.doit = ddp_resync,
+		.policy = ddp_no_policy,
+		.maxattr = 0,
+	},
+};
+
+struct genl_family ddp_family __ro_after_init = {
+	.name = DDPROF_GENL_NAME,
+	.version = DDPROF_GENL_VERSION,
+	.maxattr = DDPROF_A_START_MAX,
+	.module = THIS_MODULE,
+	.ops = ddp_ops,
+	.n_ops = ARRAY_SIZE(ddp_ops),
+	.netnsok = false,
+	.parallel_ops = true,
+#ifdef HAVE_GENL_RESV_START_OP
+	.resv_start_op = DDPROF_CMD_GET_INFO, /* strict from the first command on */
+#endif
+};
+
+/* A socket was closed: if it owned the session, that ends now. Process context. */
+static int ddp_socket_closed(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct netlink_notify *notify = data;
+	struct ddp_session *s;
+
+	if (event != NETLINK_URELEASE || notify->protocol != NETLINK_GENERIC ||
+	    notify->net != &init_net)
+		return NOTIFY_DONE;
+	mutex_lock(&ddp_session_lock);
+	s = ddp_session_current();
+	if (s && s->owner_port == notify->portid)
+		ddp_session_end(s);
+	mutex_unlock(&ddp_session_lock);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block ddp_socket_notifier = {
+	.notifier_call = ddp_socket_closed,
+};
+
+int ddp_netlink_init(void)
+{
+	int ret = netlink_register_notifier(&ddp_socket_notifier);
+
+	if (ret)
+		return ret;
+	ret = genl_register_family(&ddp_family);
+	if (ret)
+		netlink_unregister_notifier(&ddp_socket_notifier);
+	return ret;
+}
+
+void ddp_netlink_exit(void)
+{
+	genl_unregister_family(&ddp_family);
+	netlink_unregister_notifier(&ddp_socket_notifier);
+}

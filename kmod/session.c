@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of a session; see session.h. Called by netlink.c with ddp_session_lock held, and by CPU hotplug.
+ *
+ * The order of taking down, which is the reverse of setting up:
+ *   1 disarm:  hotplug instance removed (on each CPU its timers and counters stop and are waited for),
+ *              tracepoints off and waited for, each CPU's irq_work waited for. Now nothing produces.
+ *   2 drain:   thread ended (after a last flush, when it was STOP that ended the session)
+ *   3 free:    CPUs, address spaces (pins and holds dropped), files (holds dropped), scope, owner
+ */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/irq_work.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "drain.h"
+#include "files.h"
+#include "mmtrack.h"
+#include "sampler.h"
+#include "session.h"
+#include "task_trace.h"
+
+DEFINE_MUTEX(ddp_session_lock);
+static struct ddp_session *ddp_session;
+static enum cpuhp_state ddp_hotplug_state;
+
+struct ddp_session *ddp_session_current(void)
+{
+	lockdep_assert_held(&ddp_session_lock);
+	return ddp_session;
+}
+
+u64 ddp_session_time_ns(const struct ddp_session *s)
+{
+	return ktime_get_mono_fast_ns() - s->start_ns;
+}
+
+static void ddp_session_cpu_stop(struct ddp_session *s, struct ddp_cpu *c)
+{
+	u32 i = s->config.nr_events;
+
+	while (i--) {
+		if (!c->events[i].started)
+			continue;
+		s->config.events[i].ops->stop(&c->events[i]);
+		c->events[i].started = false;
+	}
+	WRITE_ONCE(c->online, false);
+}
+
+static int ddp_session_cpu_start(struct ddp_session *s, struct ddp_cpu *c)
+{
+	u32 i;
+	int ret;
+
+	for (i = 0; i < s->config.nr_events; i++) {
+		ret = s->config.events[i].ops->start(&c->events[i], &s->config.events[i]);
+		if (ret) {
+			ddp_session_cpu_stop(s, c);
+			return ret;
+		}
+		c->events[i].started = true;
+	}
+	WRITE_ONCE(c->online, true);
+	return 0;
+}
+
+/* On the CPU that came, in its hotplug thread. A profiler must not keep a CPU from coming. */
+static int ddp_session_cpu_up(unsigned int cpu, struct hlist_node *node)
+{
+	struct ddp_session *s = hlist_entry_safe(node, struct ddp_session, hotplug);
+	struct ddp_cpu *c = s->cpus[cpu];
+	int ret = -ENOMEM;
+
+	if (!c) {
+		c = ddp_cpu_create(s, cpu);
+		smp_store_release(&s->cpus[cpu], c); /* the drain thread and tracepoints look */
+	}
+	if (c)
+		ret = ddp_session_cpu_start(s, c);
+	return s->starting ? ret : 0;
+}
+
+static int ddp_session_cpu_down(unsigned int cpu, struct hlist_node *node)
+{
+	struct ddp_session *s = hlist_entry_safe(node, struct ddp_session, hotplug);
+
+	if (s->cpus[cpu])
+		ddp_session_cpu_stop(s, s->cpus[cpu]);
+	return 0;
+}
+
+static void ddp_session_disarm(struct ddp_session *s)
+{
+	u32 cpu;
+
+	if (!hlist_unhashed(&s->hotplug)) {
+		cpuhp_state_remove_instance(ddp_hotplug_state, &s->hotplug);
+		INIT_HLIST_NODE(&s->hotplug);
+	}
+	ddp_task_trace_stop(s);
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
+		if (s->cpus[cpu])
+			irq_work_sync(&s->cpus[cpu]->wake);
+}
+
+/* Copes with a session at any stage of being made. */
+static void ddp_session_free(struct ddp_session *s)
+{
+	u32 cpu;
+
+	ddp_session_disarm(s);
+	if (s->drain)
+		ddp_drain_destroy(s->drain);
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
+		if (s->cpus[cpu])
+			ddp_cpu_destroy(s->cpus[cpu]);
+	if (s->mmtrack)
+		ddp_mmtrack_destroy(s->mmtrack);
+	if (s->files)
+		ddp_files_destroy(s->files);
+	ddp_scope_deinit(&s->scope);
+	put_pid(s->owner);
+	kfree(s->cpus);
+	kfree(s);
+	module_put(THIS_MODULE);
+}
+
+static struct ddp_session *ddp_session_alloc(const struct ddp_config *config, u32 port)
+{
+	struct ddp_session *s;
+
+	/* rmmod is refused while a session runs; the owner ends it first */
+	if (!try_module_get(THIS_MODULE))
+		return NULL;
+	s = kzalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		goto put;
+	s->cpus = kcalloc(nr_cpu_ids, sizeof(*s->cpus), GFP_KERNEL);
+	if (!s->cpus)
+		goto free;
+	s->config = *config;
+	s->owner_port = port;
+	s->owner = get_pid(task_tgid(current));
+	INIT_HLIST_NODE(&s->hotplug);
+	get_random_bytes(&s->hash_key, sizeof(s->hash_key));
+	return s;
+free:
+	kfree(s);
+put:
+	module_put(THIS_MODULE);
+	return NULL;
+}
+
+static int ddp_session_resolve(struct ddp_session *s, struct netlink_ext_ack *extack)
+{
+	u32 i;
+	int ret;
+
+	for (i = 0; i < s->config.nr_events; i++) {
+		struct ddp_event *event = &s->config.events[i];
+
+		event->ops = event->sampler == DDPROF_SAMPLER_HRTIMER ? &ddp_sampler_hrtimer :
+									&ddp_sampler_perf;
+		ret = event->ops->resolve(event, extack);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int ddp_session_make_parts(struct ddp_session *s)
+{
+	int ret = ddp_scope_init(&s->scope, s->config.scope);
+
+	if (ret)
+		return ret;
+	s->files = ddp_files_create();
+	if (!s->files)
+		return -ENOMEM;
+	s->mmtrack = ddp_mmtrack_create(s->files);
+	if (!s->mmtrack)
+		return -ENOMEM;
+	s->drain = ddp_drain_create(s);
+	return s->drain ? 0 : -ENOMEM;
+}
+
+/* Tracepoints before scope: from then on forks and exits keep it right. Samplers last. */
+static int ddp_session_arm(struct ddp_session *s, struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	s->start_realtime_ns = ktime_get_real_ns();
+	s->start_ns = ktime_get_mono_fast_ns();
+	ret = ddp_task_trace_start(s);
+	if (ret) {
+		NL_SET_ERR_MSG(extack, "cannot attach to the scheduler's tracepoints");
+		return ret;
+	}
+	ret = ddp_scope_fill(&s->scope, s->config.tgids, s->config.nr_tgids, extack);
+	if (ret)
+		return ret;
+	s->starting = true;
+	ret = cpuhp_state_add_instance(ddp_hotplug_state, &s->hotplug);
+	s->starting = false;
+	if (ret) {
+		INIT_HLIST_NODE(&s->hotplug);
+		NL_SET_ERR_MSG(extack, "a CPU could not start sampling");
+	}
+	return ret;
+}
+
+int ddp_session_start(struct ddp_config *config, u32 port, struct netlink_ext_ack *extack,
+		      struct ddp_session **ret)
+{
+	struct ddp_session *s = ddp_session_alloc(config, port);
+	int err = -ENOMEM;
+
+	if (!s)
+		goto put_pids;
+	err = ddp_session_resolve(s, extack);
+	if (!err)
+		err = ddp_session_make_parts(s);
+	if (!err)
+		err = ddp_session_arm(s, extack);
+	if (err) {
+		ddp_session_free(s);
+	} else {
+		s->config.nr_tgids = 0; /* the scope has them now */
+		ddp_session = s;
+		*ret = s;
+	}
+put_pids:
+	while (config->nr_tgids)
+		put_pid(config->tgids[--config->nr_tgids]);
+	return err;
+}
+
+int ddp_session_deliver(struct ddp_session *s)
+{
+	return ddp_drain_run(s->drain);
+}
+
+void ddp_session_stop(struct ddp_session *s)
+{
+	ddp_session_disarm(s);
+	s->state = DDP_STOPPED;
+	ddp_drain_finish(s->drain);
+}
+
+void ddp_session_end(struct ddp_session *s)
+{
+	ddp_session = NULL;
+	ddp_session_free(s);
+}
+
+int ddp_session_init(void)
+{
+	int state = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN, "ddprof:online",
+					    ddp_session_cpu_up, ddp_session_cpu_down);
+
+	if (state < 0)
+		return state;
+	ddp_hotplug_state = state;
+	return 0;
+}
+
+void ddp_session_exit(void)
+{
+	cpuhp_remove_multi_state(ddp_hotplug_state);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Kernel frames from interrupted registers, and where the user registers are. One implementation an
+ * architecture; called by capture.c in interrupt or NMI context.
+ */
+#ifndef DDP_UNWIND_KERNEL_H
+#define DDP_UNWIND_KERNEL_H
+
+#include <linux/types.h>
+
+#include "core/unwind_user.h"
+
+struct pt_regs;
+
+/* What walks kernel stacks here: "orc", "frame_pointer", "guess". */
+const char *ddp_unwind_kernel_name(void);
+
+/* At most @max (>= 1) frames of current, interrupted at @regs in the kernel: how many, and why it ended there. */
+u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end);
+
+/* The user registers of current; false when it has none (kernel thread, or a return to nowhere). */
+bool ddp_user_regs(struct pt_regs *regs, struct ddp_user_regs *ret);
+
+#endif /* DDP_UNWIND_KERNEL_H */
