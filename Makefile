@@ -48,8 +48,9 @@ $(BUILD)/opt/gen.o $(BUILD)/san/gen.o: $(BUILD)/gen/profile.pb-c.c
 
 $(BUILD)/libddprof.a: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o
 	rm -f $@ && ar rcs $@ $^
-$(BUILD)/libddprof.so: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o
-	$(CC) -shared -Wl,-soname,libddprof.so.0 -o $@ $^ $(LDFLAGS) $(PKG_LIBS) -pthread
+$(BUILD)/libddprof.so: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o collector/lib/libddprof.map
+	$(CC) -shared -Wl,-soname,libddprof.so.0 -Wl,--version-script=collector/lib/libddprof.map -Wl,-z,defs -Wl,--as-needed \
+		-o $@ $(filter %.o,$^) $(LDFLAGS) $(PKG_LIBS) -pthread
 $(BUILD)/opt/core.a: $(call obj,opt,$(CORE_SRC))
 	rm -f $@ && ar rcs $@ $^
 $(BUILD)/san/all.a: $(call obj,san,$(LIB_SRC) $(CORE_SRC) $(UNIT_SUP)) $(BUILD)/san/gen.o

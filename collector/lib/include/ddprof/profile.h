@@ -153,7 +153,7 @@ struct ddp_sample {
 	const int64_t *values;		/* one a value type, in the profile's order */
 	uint32_t nr_values;
 	const struct ddp_label *labels;	/* in any order; at most one a key */
-	uint32_t nr_labels;
+	uint32_t nr_labels;		/* 0 .. 1024 */
 	int64_t timestamp_ns;		/* in the label end_timestamp_ns; 0: none */
 };
 
@@ -163,7 +163,7 @@ struct ddp_sample {
  * sample with a timestamp always stays apart.
  *
  * @return 0
- *	-EINVAL	nr_values is not the number of value types; a label with an empty key, or with
+ *	-EINVAL	nr_values is not the number of value types; too many labels; a label with an empty key, or with
  *		both a string and a number; "local root span id" as a string or zero
  *	-EEXIST	two labels with the same key
  *	-EPERM	the label key "end_timestamp_ns" is reserved

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Buffers, budgets and growing arrays: what the rest of the library keeps its bytes in. No policy
+ * here but how much to grow at once.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "ddprof/io.h"
+
+enum { FIRST_CAPACITY = 16 };	/* elements of an array that gets its first one */
+
+const char *ddp_version(void)
+{
+	return DDPROF_VERSION;
+}
+
+int ddp_buffer_write(void *buffer, const void *bytes, size_t n)
+{
+	struct ddp_buffer *b = buffer;
+	size_t capacity = b->capacity;
+	unsigned char *grown;
+
+	if (n > SIZE_MAX / 2 - b->len || (b->max_bytes && n > b->max_bytes - b->len))
+		return -EFBIG;
+	if (b->len + n > capacity) {
+		capacity = capacity < 256 ? 256 : capacity * 2;
+		if (capacity < b->len + n)
+			capacity = b->len + n;
+		grown = ddp__realloc(b->bytes, capacity);
+		if (!grown)
+			return -ENOMEM;
+		b->bytes = grown;
+		b->capacity = capacity;
+	}
+	if (n)
+		memcpy(b->bytes + b->len, bytes, n);
+	b->len += n;
+	return 0;
+}
+
+void ddp_buffer_free(struct ddp_buffer *buffer)
+{
+	ddp__free(buffer->bytes);
+	*buffer = (struct ddp_buffer){ .max_bytes = buffer->max_bytes };
+}
+
+int ddp__budget_take(struct ddp__budget *b, size_t n)
+{
+	if (b->max_bytes && (b->bytes > b->max_bytes || n > b->max_bytes - b->bytes))
+		return -ENOSPC;
+	b->bytes += n;
+	return 0;
+}
+
+void ddp__budget_give(struct ddp__budget *b, size_t n)
+{
+	b->bytes -= n;
+}
+
+int ddp__grow(struct ddp__budget *b, void **array, size_t elem, uint32_t *capacity, uint64_t need)
+{
+	uint64_t wanted = (uint64_t)*capacity + *capacity / 2;
+	size_t more;
+	void *grown;
+	int r;
+
+	if (need <= *capacity)
+		return 0;
+	if (need > UINT32_MAX)
+		return -E2BIG;
+	if (wanted < FIRST_CAPACITY)
+		wanted = FIRST_CAPACITY;
+	if (wanted < need)
+		wanted = need;
+	if (wanted > UINT32_MAX)
+		wanted = UINT32_MAX;
+	if (wanted > SIZE_MAX / elem)
+		return -ENOMEM;
+
+	more = (wanted - *capacity) * elem;
+	r = ddp__budget_take(b, more);
+	if (r)
+		return r;
+	grown = ddp__realloc(*array, wanted * elem);
+	if (!grown) {
+		ddp__budget_give(b, more);
+		return -ENOMEM;
+	}
+	*array = grown;
+	*capacity = wanted;
+	return 0;
+}
