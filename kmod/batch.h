@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Records on their way into RECORDS messages: one stream's bytes are gathered up to one message, then sent
- * to the owner. A full receive buffer is waited for, so nothing that entered a batch is lost while the owner
- * lives. Drain thread only.
+ * Records on their way into RECORDS messages: one stream's bytes are gathered up to one message,
+ * then sent to the owner. A full receive buffer is waited for, so nothing that entered a batch is
+ * lost while the owner lives. Drain thread only.
  */
 #ifndef DDP_BATCH_H
 #define DDP_BATCH_H
@@ -27,7 +27,10 @@ void ddp_batch_deinit(struct ddp_batch *b);
 
 /* The stream of what follows; sends what another stream has gathered. */
 void ddp_batch_select(struct ddp_batch *b, struct ddp_cpu *cpu);
-/* Room for one record of at most @len bytes, sending first if need be; fill it, then advance by its size. */
+/*
+ * Room for one record of at most @len bytes, sending first if need be; fill it, then advance by its
+ * size.
+ */
 u8 *ddp_batch_room(struct ddp_batch *b, u32 len);
 void ddp_batch_advance(struct ddp_batch *b, u32 len);
 /* Send what there is; with @always also when there is nothing. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The sampling path: ddp_capture() and what it needs. All of it runs in interrupt or NMI context on memory that was
- * allocated before, is bounded by the session's depth, and takes no lock. What it cannot do it counts.
+ * The sampling path: ddp_capture() and what it needs. All of it runs in interrupt or NMI context on
+ * memory that was allocated before, is bounded by the session's depth, and takes no lock. What it
+ * cannot do it counts.
  */
 #include <linux/hardirq.h>
 #include <linux/irq_work.h>
@@ -44,8 +45,9 @@ static u64 ddp_names_get(const struct ddp_hash_key *key, struct ddp_names *names
 
 	memcpy(names->comm, current->comm, DDP_COMM_MAX);
 	/*
-	 * A thread that is hashed still has its leader; one that its parent reaped a moment ago might not. The leader's
-	 * memory lives for a grace period after that, which cannot end while we hold up this CPU.
+	 * A thread that is hashed still has its leader; one that its parent reaped a moment ago
+	 * might not. The leader's memory lives for a grace period after that, which cannot end
+	 * while we hold up this CPU.
 	 */
 	if (pid_alive(current))
 		memcpy(names->leader, READ_ONCE(current->group_leader)->comm, DDP_COMM_MAX);
@@ -111,8 +113,8 @@ static void ddp_write_hit(struct ddp_sample *s, struct ddp_hit *hit, u64 id)
 }
 
 /*
- * The collector must know a thread's names before its first stack in this CPU's stream. Between the look and
- * the store an NMI may do the same for the same thread: twice the same record, no harm.
+ * The collector must know a thread's names before its first stack in this CPU's stream. Between the
+ * look and the store an NMI may do the same for the same thread: twice the same record, no harm.
  */
 static bool ddp_names_tell(struct ddp_cpu *c, struct ddp_sample *s, const struct ddp_names *names)
 {
@@ -138,8 +140,9 @@ static bool ddp_names_tell(struct ddp_cpu *c, struct ddp_sample *s, const struct
 }
 
 /*
- * Write an unknown stack: [HIT of the slot's former stack] STACK [HIT of this sample]. As one ring entry, so that
- * all of it is there or none. A folded sample in a claimed slot needs no HIT: the slot counts it.
+ * Write an unknown stack: [HIT of the slot's former stack] STACK [HIT of this sample]. As one ring
+ * entry, so that all of it is there or none. A folded sample in a claimed slot needs no HIT: the
+ * slot counts it.
  */
 static bool ddp_write_stack(struct ddp_cpu *c, struct ddp_scratch *x, struct ddp_sample *s,
 			    const struct ddp_cache_ref *ref, bool hit_too)
@@ -184,7 +187,10 @@ static bool ddp_sample_new(struct ddp_cpu *c, struct ddp_scratch *x, struct ddp_
 	return false;
 }
 
-/* A known stack, written as a record of its own. False: no room, or the slot changed hands (*retry). */
+/*
+ * A known stack, written as a record of its own. False: no room, or the slot changed hands
+ * (*retry).
+ */
 static bool ddp_sample_hit(struct ddp_cpu *c, struct ddp_sample *s, const struct ddp_cache_ref *ref,
 			   bool *retry)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One interrupt becomes one sample: who runs, its kernel and user stack, folded into the stack cache or written
- * to the ring. Called by the samplers in interrupt or NMI context of the CPU in question.
+ * One interrupt becomes one sample: who runs, its kernel and user stack, folded into the stack
+ * cache or written to the ring. Called by the samplers in interrupt or NMI context of the CPU in
+ * question.
  */
 #ifndef DDP_CAPTURE_H
 #define DDP_CAPTURE_H
@@ -11,8 +12,9 @@
 struct pt_regs;
 
 /*
- * Take a sample of what @regs interrupted. @value: what it stands for in the event's unit, where that varies;
- * ignored where the event has a fixed period. Never sleeps, allocates, prints or waits.
+ * Take a sample of what @regs interrupted. @value: what it stands for in the event's unit, where
+ * that varies; ignored where the event has a fixed period. Never sleeps, allocates, prints or
+ * waits.
  */
 void ddp_capture(struct ddp_cpu *c, struct pt_regs *regs, u32 event, u64 value);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Every difference between the kernels we build for, and nothing else. Distributions backport, so each
- * HAVE_* comes from compiling a file of kmod/probes/, never from a version number.
+ * Every difference between the kernels we build for, and nothing else. Distributions backport, so
+ * each HAVE_* comes from compiling a file of kmod/probes/, never from a version number.
  */
 #ifndef DDP_COMPAT_H
 #define DDP_COMPAT_H
@@ -32,7 +32,9 @@ static inline u64 ddp_inode_mtime_ns(struct inode *inode)
 	return (u64)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
-/* Copy from user memory in any context, NMI included, without faulting anything in: 0 or -EFAULT. */
+/*
+ * Copy from user memory in any context, NMI included, without faulting anything in: 0 or -EFAULT.
+ */
 static inline int ddp_copy_from_user_nofault(void *to, unsigned long from, unsigned long len)
 {
 #ifdef CONFIG_X86
@@ -42,7 +44,10 @@ static inline int ddp_copy_from_user_nofault(void *to, unsigned long from, unsig
 #endif
 }
 
-/* sched_process_exit tells since 6.16 whether the whole process ended; every argument but p is ours to ignore. */
+/*
+ * sched_process_exit tells since 6.16 whether the whole process ended; every argument but p is ours
+ * to ignore.
+ */
 #ifdef HAVE_EXIT_GROUP_DEAD
 #define DDP_EXIT_ARGS void *data, struct task_struct *p, bool group_dead
 #else

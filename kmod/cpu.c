@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One CPU's memory of a session: allocation, its exact reverse, and adding up its counters. Called by
- * session.c (CPU hotplug, teardown) and netlink.c (statistics).
+ * One CPU's memory of a session: allocation, its exact reverse, and adding up its counters. Called
+ * by session.c (CPU hotplug, teardown) and netlink.c (statistics).
  */
 #include <linux/slab.h>
 #include <linux/mm.h>
@@ -25,7 +25,10 @@ static int ddp_cpu_init(struct ddp_cpu *c, struct ddp_session *s, u32 cpu)
 	int node = cpu_to_node(cpu), i;
 	void *ring, *words, *keys;
 
-	/* kvmalloc maps large sizes; vmalloc space is always mapped in every task since 5.9 on x86-64 */
+	/*
+	 * kvmalloc maps large sizes; vmalloc space is always mapped in every task since 5.9 on
+	 * x86-64
+	 */
 	ring = kvzalloc_node(s->config.ring_bytes, GFP_KERNEL, node);
 	c->ring.data = ring;
 	words = kvcalloc(s->config.cache_stacks, sizeof(*c->cache.words), GFP_KERNEL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What one CPU owns during a session: its ring, stack cache, budget, scratch memory and counters. Made when
- * the CPU is first seen online, kept until the session is freed. kmalloc memory of the CPU's own node:
- * NMIs touch all of it. Written by the samplers and tracepoints on that CPU, drained by the drain
- * thread; see docs/concurrency.md.
+ * What one CPU owns during a session: its ring, stack cache, budget, scratch memory and counters.
+ * Made when the CPU is first seen online, kept until the session is freed. kmalloc memory of the
+ * CPU's own node: NMIs touch all of it. Written by the samplers and tracepoints on that CPU,
+ * drained by the drain thread; see docs/concurrency.md.
  */
 #ifndef DDP_CPU_H
 #define DDP_CPU_H
@@ -22,14 +22,19 @@
 struct ddp_session;
 struct ddp_cpu;
 
-/* Contexts that nest on one CPU. Task context writes with interrupts off, so it shares the first. */
+/*
+ * Contexts that nest on one CPU. Task context writes with interrupts off, so it shares the first.
+ */
 enum ddp_level {
 	DDP_LEVEL_IRQ,
 	DDP_LEVEL_NMI,
 	DDP_NR_LEVELS,
 };
 
-/* Totals since START. One set a level, so that no update is ever interrupted by another of the same set. */
+/*
+ * Totals since START. One set a level, so that no update is ever interrupted by another of the same
+ * set.
+ */
 struct ddp_stats {
 	u64 samples, folded, new_stacks;
 	u64 idle, out_of_scope, no_regs, no_aspace;

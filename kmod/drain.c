@@ -97,7 +97,9 @@ static void ddp_drain_ring(struct ddp_drain *d, struct ddp_cpu *c, u64 target)
 	while (ddp_ring_tail(&c->ring) < target && !d->batch.dead) {
 		payload = ddp_ring_peek(&c->ring, target, &len);
 		if (!payload) {
-			/* its producer is in an interrupt right now, or peek gave the last pad back */
+			/*
+			 * its producer is in an interrupt right now, or peek gave the last pad back
+			 */
 			cpu_relax();
 			cond_resched();
 			continue;
@@ -133,7 +135,10 @@ static void ddp_drain_hits(struct ddp_drain *d, u32 n)
 	}
 }
 
-/* The stream's records up to now, then @n taken counts. Their stacks are among the records, or before. */
+/*
+ * The stream's records up to now, then @n taken counts. Their stacks are among the records, or
+ * before.
+ */
 static void ddp_drain_cpu(struct ddp_drain *d, struct ddp_cpu *c, u32 n)
 {
 	u64 target = ddp_ring_head(&c->ring);
@@ -158,9 +163,9 @@ static void ddp_drain_flush_cpu(struct ddp_drain *d, struct ddp_cpu *c)
 }
 
 /*
- * Start the stream over: every STACK and SEEN that a later HIT relies on is written anew. Names first: after
- * the grace period no sample is under way that still counted on them, and whatever those
- * published is forgotten with the rest.
+ * Start the stream over: every STACK and SEEN that a later HIT relies on is written anew. Names
+ * first: after the grace period no sample is under way that still counted on them, and whatever
+ * those published is forgotten with the rest.
  */
 static void ddp_drain_resync_cpu(struct ddp_drain *d, struct ddp_cpu *c)
 {
@@ -183,6 +188,7 @@ static struct ddp_cpu *ddp_drain_next_cpu(struct ddp_drain *d, u32 *cpu)
 	struct ddp_cpu *c;
 
 	for (; *cpu < nr_cpu_ids; (*cpu)++) {
+		/* pairs with ddp_session_cpu_up(): a CPU that is seen is whole */
 		c = smp_load_acquire(&d->session->cpus[*cpu]);
 		if (c)
 			return c;
@@ -209,7 +215,10 @@ static void ddp_drain_resync_all(struct ddp_drain *d)
 		ddp_drain_resync_cpu(d, c);
 }
 
-/* Whether a CPU has used its stack ids up; then all start over. Two milliards of new stacks: months. */
+/*
+ * Whether a CPU has used its stack ids up; then all start over. Two milliards of new stacks:
+ * months.
+ */
 static bool ddp_drain_ids_used_up(struct ddp_drain *d)
 {
 	struct ddp_cpu *c;
@@ -242,7 +251,7 @@ static void ddp_drain_rings(struct ddp_drain *d)
 	u32 cpu;
 
 	for_each_ddp_cpu(d, cpu, c)
-		if (c->ring.head - ddp_ring_tail(&c->ring) > c->ring.size / 4)
+		if (ddp_ring_head(&c->ring) - ddp_ring_tail(&c->ring) > c->ring.size / 4)
 			ddp_drain_cpu(d, c, 0);
 	ddp_mmtrack_walk(d->session->mmtrack, &d->batch);
 	ddp_batch_send(&d->batch, false);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The drain thread: takes what the CPUs recorded, in the order that docs/concurrency.md proves, lists new
- * address spaces, and sends it all to the owner. One a session.
+ * The drain thread: takes what the CPUs recorded, in the order that docs/concurrency.md proves,
+ * lists new address spaces, and sends it all to the owner. One a session.
  */
 #ifndef DDP_DRAIN_H
 #define DDP_DRAIN_H

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The mapped files of a session; see files.h. A hash of small entries that live as long as the session, of
- * which the newest are held by path.
+ * The mapped files of a session; see files.h. A hash of small entries that live as long as the
+ * session, of which the newest are held by path.
  *
- * Locks: files->lock guards the hash, the holds and their order. It nests inside an mmap lock (ddp_files_id),
- * so nothing under it may touch user memory or put a path; those go to the `dropped` list.
+ * Locks: files->lock guards the hash, the holds and their order. It nests inside an mmap lock
+ * (ddp_files_id), so nothing under it may touch user memory or put a path; those go to the
+ * `dropped` list.
  */
 #include <linux/dcache.h>
 #include <linux/fs.h>
@@ -24,7 +25,7 @@
 
 enum {
 	DDP_FILES_BITS = 10,
-	DDP_FILES_MAX = 65536,	/* entries of one session, about 8 MiB */
+	DDP_FILES_MAX = 16384,	/* entries at once, about 2 MiB; then the oldest unheld one goes */
 };
 
 /* What makes a file the same file: an inode number alone is reused. */
@@ -35,10 +36,11 @@ struct ddp_file_key {
 
 struct ddp_file_entry {
 	struct hlist_node node;		/* files->table */
-	struct list_head hold;		/* files->held, oldest first; empty: not held */
+	struct list_head hold;		/* files->held or files->idle, oldest first */
+	bool held;			/* path is referenced */
 	struct list_head announce;	/* files->fresh; empty: the collector knows it */
 	struct ddp_file_key key;
-	struct path path;		/* referenced while held */
+	struct path path;
 	unsigned long held_since;	/* jiffies */
 	u64 id;
 	bool openable;			/* a regular file */
@@ -46,11 +48,12 @@ struct ddp_file_entry {
 };
 
 struct ddp_files {
-	struct mutex lock;
+	struct mutex lock;		/* the table, the holds and their order */
 	DECLARE_HASHTABLE(table, DDP_FILES_BITS);
-	struct list_head held, fresh;
+	struct list_head held, idle, fresh;
 	struct path *dropped;		/* DDPROF_MAX_FILES_HELD, to be put without locks */
 	u32 nr_entries, nr_held, nr_dropped;
+	u64 last_id;
 	char *path_buf;			/* PATH_MAX, drain thread */
 };
 
@@ -63,6 +66,7 @@ struct ddp_files *ddp_files_create(void)
 	mutex_init(&files->lock);
 	hash_init(files->table);
 	INIT_LIST_HEAD(&files->held);
+	INIT_LIST_HEAD(&files->idle);
 	INIT_LIST_HEAD(&files->fresh);
 	files->path_buf = kmalloc(PATH_MAX, GFP_KERNEL);
 	files->dropped = kvcalloc(DDPROF_MAX_FILES_HELD, sizeof(*files->dropped), GFP_KERNEL);
@@ -84,7 +88,7 @@ void ddp_files_destroy(struct ddp_files *files)
 	while (files->nr_dropped)
 		path_put(&files->dropped[--files->nr_dropped]);
 	hash_for_each_safe(files->table, bucket, tmp, e, node) {
-		if (!list_empty(&e->hold))
+		if (e->held)
 			path_put(&e->path);
 		kfree(e);
 	}
@@ -115,18 +119,36 @@ static struct ddp_file_entry *ddp_file_find(struct ddp_files *files, const struc
 	return NULL;
 }
 
+/* Lock held. A file that is seen again after this gets a new number and a new FILE record. */
+static bool ddp_file_evict(struct ddp_files *files)
+{
+	struct ddp_file_entry *e;
+
+	list_for_each_entry(e, &files->idle, hold) {
+		if (!list_empty(&e->announce))
+			continue;
+		hash_del(&e->node);
+		list_del(&e->hold);
+		kfree(e);
+		files->nr_entries--;
+		return true;
+	}
+	return false;
+}
+
 static struct ddp_file_entry *ddp_file_add(struct ddp_files *files, const struct ddp_file_key *key)
 {
 	struct ddp_file_entry *e;
 
-	if (files->nr_entries == DDP_FILES_MAX)
+	if (files->nr_entries == DDP_FILES_MAX && !ddp_file_evict(files))
 		return NULL;
 	e = kzalloc(sizeof(*e), GFP_KERNEL);
 	if (!e)
 		return NULL;
+	files->nr_entries++;
 	e->key = *key;
-	e->id = ++files->nr_entries;
-	INIT_LIST_HEAD(&e->hold);
+	e->id = ++files->last_id;
+	list_add_tail(&e->hold, &files->idle);
 	INIT_LIST_HEAD(&e->announce);
 	hash_add(files->table, &e->node, key->inode);
 	return e;
@@ -135,7 +157,8 @@ static struct ddp_file_entry *ddp_file_add(struct ddp_files *files, const struct
 /* Lock held. Whoever empties `dropped` (expire) runs between any two walks, so there is room. */
 static void ddp_file_drop(struct ddp_files *files, struct ddp_file_entry *e)
 {
-	list_del_init(&e->hold);
+	list_move_tail(&e->hold, &files->idle);
+	e->held = false;
 	files->nr_held--;
 	files->dropped[files->nr_dropped++] = e->path;
 	memset(&e->path, 0, sizeof(e->path));
@@ -143,19 +166,24 @@ static void ddp_file_drop(struct ddp_files *files, struct ddp_file_entry *e)
 
 static void ddp_file_hold(struct ddp_files *files, struct ddp_file_entry *e, struct file *file)
 {
+	struct ddp_file_entry *oldest;
+
 	e->held_since = jiffies;
-	if (!list_empty(&e->hold)) {
+	if (e->held) {
 		list_move_tail(&e->hold, &files->held);
 		return;
 	}
 	if (files->nr_held == DDPROF_MAX_FILES_HELD) {
-		if (files->nr_dropped == DDPROF_MAX_FILES_HELD)
-			return; /* this walk alone maps twice as many: the rest goes without */
-		ddp_file_drop(files, list_first_entry(&files->held, struct ddp_file_entry, hold));
+		oldest = list_first_entry(&files->held, struct ddp_file_entry, hold);
+		/* this one walk maps more than we hold: the rest goes without */
+		if (!list_empty(&oldest->announce) || files->nr_dropped == DDPROF_MAX_FILES_HELD)
+			return;
+		ddp_file_drop(files, oldest);
 	}
 	e->path = file->f_path;
 	path_get(&e->path);
-	list_add_tail(&e->hold, &files->held);
+	e->held = true;
+	list_move_tail(&e->hold, &files->held);
 	files->nr_held++;
 }
 
@@ -174,7 +202,7 @@ u64 ddp_files_id(struct ddp_files *files, struct file *file)
 		id = e->id;
 		e->openable = S_ISREG(file_inode(file)->i_mode);
 		ddp_file_hold(files, e, file);
-		if (!e->told && list_empty(&e->announce) && !list_empty(&e->hold))
+		if (!e->told && list_empty(&e->announce) && e->held)
 			list_add_tail(&e->announce, &files->fresh);
 		if (!e->told && list_empty(&e->announce))
 			id = 0; /* nothing to announce it with */
@@ -223,7 +251,7 @@ void ddp_files_announce(struct ddp_files *files, struct ddp_batch *batch)
 		mutex_unlock(&files->lock);
 		if (!e)
 			return;
-		/* entries live as long as the session, and only this thread changes what is read here */
+		/* only this thread frees entries or changes what is read here */
 		ddp_file_emit(files, e, &path, batch);
 		path_put(&path);
 	}

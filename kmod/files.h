@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Mapped files: one number and one FILE record each, and for a bounded time and number a hold on the very file,
- * so that FILE_OPEN can hand it to the collector even when it was deleted or lives in a container. A held
- * path keeps its mount busy: that is why holds are short.
+ * Mapped files: one number and one FILE record each, and for a bounded time and number a hold on
+ * the very file, so that FILE_OPEN can hand it to the collector even when it was deleted or lives
+ * in a container. A held path keeps its mount busy: that is why holds are short.
  */
 #ifndef DDP_FILES_H
 #define DDP_FILES_H

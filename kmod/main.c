@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ddprof_kmod: loading and unloading, nothing else. A loaded module without a session costs nothing: no
- * timer, no counter, no tracepoint is on.
+ * ddprof_kmod: loading and unloading, nothing else. A loaded module without a session costs
+ * nothing: no timer, no counter, no tracepoint is on.
  */
 #include <linux/module.h>
 

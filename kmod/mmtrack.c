@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tracking address spaces; the why is in mmtrack.h. A table of slots, found by hashing the mm's address, claimed
- * lock-free in interrupts, freed by the drain thread only.
+ * Tracking address spaces; the why is in mmtrack.h. A table of slots, found by hashing the mm's
+ * address, claimed lock-free in interrupts, freed by the drain thread only.
  *
  * References: a slot in use holds mm_count (dropped in bury and destroy); a queued slot also holds
- * mm_users (dropped after its walk, or in destroy). Raising mm_users in an interrupt is safe because
- * current->mm is not NULL only while the interrupted task holds one itself.
+ * mm_users (dropped after its walk, or in destroy). Raising mm_users in an interrupt is safe
+ * because current->mm is not NULL only while the interrupted task holds one itself.
  */
 #include <linux/hash.h>
 #include <linux/llist.h>
@@ -26,7 +26,8 @@ enum {
 	DDP_MM_SLOTS = 1 << DDP_MM_BITS,	/* address spaces known at once */
 	DDP_MM_PROBES = 16,
 	DDP_MAPS_MAX = 4096,			/* executable mappings of one address space */
-	DDP_WALK_TRIES = 1000,			/* about a second of somebody else holding the lock */
+	/* about a second of somebody else holding the lock */
+	DDP_WALK_TRIES = 1000,
 };
 
 /* A freed slot: look-ups go on past it, a claim may take it. Never a valid address. */
@@ -46,7 +47,7 @@ struct ddp_mm_slot {
 
 struct ddp_mm_map {
 	u64 start, length, file_offset, file_id;
-	const char *name;	/* static or of the kernel image; NULL with a file */
+	char name[32];		/* "" with a file */
 };
 
 struct ddp_mmtrack {
@@ -154,7 +155,9 @@ static const char *ddp_vma_name(struct vm_area_struct *vma)
 	return name ? name : "//anon";
 }
 
-/* mmap lock held: how many executable mappings were noted in t->maps; *partial when there are more. */
+/*
+ * mmap lock held: how many executable mappings were noted in t->maps; *partial when there are more.
+ */
 static u32 ddp_mm_collect(struct ddp_mmtrack *t, struct mm_struct *mm, bool *partial)
 {
 	struct vm_area_struct *vma;
@@ -162,7 +165,10 @@ static u32 ddp_mm_collect(struct ddp_mmtrack *t, struct mm_struct *mm, bool *par
 	struct ddp_mm_map *map;
 	u32 n = 0;
 
-	/* find_vma rather than an iterator: the same call on every kernel, and this runs once a layout */
+	/*
+	 * find_vma rather than an iterator: the same call on every kernel, and this runs once a
+	 * layout
+	 */
 	for (; (vma = find_vma(mm, addr)); addr = vma->vm_end) {
 		if (!(vma->vm_flags & VM_EXEC))
 			continue;
@@ -175,7 +181,7 @@ static u32 ddp_mm_collect(struct ddp_mmtrack *t, struct mm_struct *mm, bool *par
 		map->length = vma->vm_end - vma->vm_start;
 		map->file_offset = vma->vm_file ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
 		map->file_id = vma->vm_file ? ddp_files_id(t->files, vma->vm_file) : 0;
-		map->name = map->file_id ? NULL : ddp_vma_name(vma);
+		strscpy(map->name, map->file_id ? "" : ddp_vma_name(vma), sizeof(map->name));
 	}
 	return n;
 }
@@ -195,7 +201,7 @@ static void ddp_mm_emit(struct ddp_batch *batch, const struct ddp_aspace *aspace
 			.file_offset = maps[i].file_offset,
 			.file_id = maps[i].file_id,
 			.name = maps[i].name,
-			.name_len = maps[i].name ? strlen(maps[i].name) : 0,
+			.name_len = strlen(maps[i].name),
 		};
 
 		ddp_batch_advance(batch, ddp_record_map(ddp_batch_room(batch, DDP_RECORD_MAP_MAX),
@@ -282,6 +288,7 @@ void ddp_mmtrack_bury(struct ddp_mmtrack *t, struct ddp_batch *batch)
 		slot->exec_vm = 0;
 		slot->layout = 0;
 		slot->aspace = t->next_aspace++;
+		/* all of the slot is new before an interrupt may claim it */
 		smp_store_release(&slot->mm, DDP_MM_FREED);
 		mmdrop(mm);
 	}

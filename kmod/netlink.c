@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The commands of the family "ddprof"; see netlink.h for what and uapi/ddprof.h for the contract. Policies are
- * declarative and strict; what a policy cannot say is checked here, each fault with its own message.
+ * The commands of the family "ddprof"; see netlink.h for what and uapi/ddprof.h for the contract.
+ * Policies are declarative and strict; what a policy cannot say is checked here, each fault with
+ * its own message.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -78,7 +79,7 @@ static int ddp_may_start(struct sk_buff *skb, u32 flags, struct netlink_ext_ack 
 		return -EACCES;
 	}
 	if ((flags & DDPROF_FLAG_KERNEL) && !netlink_capable(skb, CAP_SYSLOG)) {
-		NL_SET_ERR_MSG(extack, "kernel stacks need CAP_SYSLOG; leave DDPROF_FLAG_KERNEL out");
+		NL_SET_ERR_MSG(extack, "kernel stacks need CAP_SYSLOG, or leave FLAG_KERNEL out");
 		return -EPERM;
 	}
 	return 0;
@@ -250,7 +251,9 @@ static void ddp_parse_numbers(struct nlattr **tb, struct ddp_config *config)
 	config->flush_ms = ddp_u32_or(tb[DDPROF_A_START_FLUSH_MS], DDP_DEFAULT_FLUSH_MS);
 }
 
-/* The attributes that may repeat; info->attrs has only the last of each. The pids are the caller's. */
+/*
+ * The attributes that may repeat; info->attrs has only the last of each. The pids are the caller's.
+ */
 static int ddp_parse_start(struct genl_info *info, struct ddp_config *config)
 {
 	const struct nlattr *attr;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The generic netlink family "ddprof" of uapi/ddprof.h: policies, permissions, commands, and the notice that an
- * owner's socket was closed. Called by main.c; batch.c sends on its family.
+ * The generic netlink family "ddprof" of uapi/ddprof.h: policies, permissions, commands, and the
+ * notice that an owner's socket was closed. Called by main.c; batch.c sends on its family.
  */
 #ifndef DDP_NETLINK_H
 #define DDP_NETLINK_H

@@ -10,7 +10,9 @@
 #include "session.h"
 
 struct ddp_sampler_ops {
-	/* Fill in period, unit and fallback of @event, or say why this machine cannot. May sleep. */
+	/*
+	 * Fill in period, unit and fallback of @event, or say why this machine cannot. May sleep.
+	 */
 	int (*resolve)(struct ddp_event *event, struct netlink_ext_ack *extack);
 	/* On the CPU itself (hotplug callback), may sleep: arm. */
 	int (*start)(struct ddp_cpu_event *ce, const struct ddp_event *event);

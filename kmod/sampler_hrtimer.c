@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sampling by a high resolution timer a CPU: works on every machine, in every virtual machine. It measures
- * CPU time, and cannot see code that runs with interrupts off: that is charged to where they come on again.
+ * Sampling by a high resolution timer a CPU: works on every machine, in every virtual machine. It
+ * measures CPU time, and cannot see code that runs with interrupts off: that is charged to where
+ * they come on again.
  */
 #include <linux/hrtimer.h>
 #include <linux/math64.h>

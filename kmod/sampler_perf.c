@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sampling by an in-kernel perf counter a CPU: any type and config that perf knows, in NMI context where the PMU
- * raises NMIs. An event that this machine does not have (a virtual machine without PMU) is replaced by the
- * CPU clock, and the collector is told the errno.
+ * Sampling by an in-kernel perf counter a CPU: any type and config that perf knows, in NMI context
+ * where the PMU raises NMIs. An event that this machine does not have (a virtual machine without
+ * PMU) is replaced by the CPU clock, and the collector is told the errno.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -45,7 +45,14 @@ static struct perf_event *ddp_perf_create(const struct ddp_event *event, u32 cpu
 static bool ddp_perf_is_cpu_clock(const struct ddp_event *event)
 {
 	return event->type == PERF_TYPE_SOFTWARE &&
-	       (event->config == PERF_COUNT_SW_CPU_CLOCK || event->config == PERF_COUNT_SW_TASK_CLOCK);
+	       (event->config == PERF_COUNT_SW_CPU_CLOCK ||
+		event->config == PERF_COUNT_SW_TASK_CLOCK);
+}
+
+static bool ddp_perf_is_hardware(const struct ddp_event *event)
+{
+	return event->type == PERF_TYPE_HARDWARE || event->type == PERF_TYPE_HW_CACHE ||
+	       event->type == PERF_TYPE_RAW;
 }
 
 /* Tries an event on one CPU; the counter is gone again when it returns. */
@@ -67,6 +74,7 @@ static void ddp_perf_use_cpu_clock(struct ddp_event *event)
 	event->type = PERF_TYPE_SOFTWARE;
 	event->config = PERF_COUNT_SW_CPU_CLOCK;
 	event->period = div_u64(NSEC_PER_SEC, hz);
+	event->unit = DDPROF_UNIT_NANOSECONDS;
 }
 
 static int ddp_perf_resolve(struct ddp_event *event, struct netlink_ext_ack *extack)
@@ -79,19 +87,21 @@ static int ddp_perf_resolve(struct ddp_event *event, struct netlink_ext_ack *ext
 		event->unit = DDPROF_UNIT_NANOSECONDS;
 		return 0;
 	}
+	/*
+	 * Making a software event or a tracepoint patches code under the CPU hotplug lock, which the
+	 * hotplug callbacks that make our counters already hold.
+	 */
+	if (!ddp_perf_is_hardware(event)) {
+		NL_SET_ERR_MSG(extack, "only hardware events and the cpu clock can be sampled");
+		return -EOPNOTSUPP;
+	}
 	event->unit = DDPROF_UNIT_EVENTS;
 	ret = ddp_perf_try(event);
-	if (!ret)
-		return 0;
-	if (event->type == PERF_TYPE_HARDWARE || event->type == PERF_TYPE_HW_CACHE ||
-	    event->type == PERF_TYPE_RAW) {
+	if (ret) {
 		ddp_perf_use_cpu_clock(event);
-		event->unit = DDPROF_UNIT_NANOSECONDS;
 		event->fallback = -ret;
-		return 0;
 	}
-	NL_SET_ERR_MSG(extack, "this kernel has no perf event of that type and config");
-	return ret == -ENOENT ? -EOPNOTSUPP : ret;
+	return 0;
 }
 
 static int ddp_perf_start(struct ddp_cpu_event *ce, const struct ddp_event *event)

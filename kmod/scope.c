@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The set of processes in a session's scope; see scope.h. Filled by session.c, kept by task_trace.c.
+ * The set of processes in a session's scope; see scope.h. Filled by session.c, kept by
+ * task_trace.c.
  */
 #include <linux/netlink.h>
 #include <linux/pid.h>
@@ -60,7 +61,10 @@ static bool ddp_scope_descends(const struct ddp_scope *scope, struct task_struct
 	return false;
 }
 
-/* One pass over all processes; a fork that a pass misses has its parent added, so the next one sees it. */
+/*
+ * One pass over all processes; a fork that a pass misses has its parent added, so the next one sees
+ * it.
+ */
 static bool ddp_scope_add_descendants(struct ddp_scope *scope)
 {
 	struct task_struct *p;

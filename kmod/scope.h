@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which processes a session looks at: all of them, a list, or trees that grow as they fork. A set of process ids
- * as a bitmap over every pid there can be (512 KiB), so that the sampling path asks with one bit test and
- * following a fork is one bit set: no lock, no capacity, no probing. Ids are the initial PID
- * namespace's. A bit is cleared when its process exits, before the id can be given again.
+ * Which processes a session looks at: all of them, a list, or trees that grow as they fork. A set
+ * of process ids as a bitmap over every pid there can be (512 KiB), so that the sampling path asks
+ * with one bit test and following a fork is one bit set: no lock, no capacity, no probing. Ids are
+ * the initial PID namespace's. A bit is cleared when its process exits, before the id can be given
+ * again.
  */
 #ifndef DDP_SCOPE_H
 #define DDP_SCOPE_H
@@ -23,8 +24,8 @@ struct ddp_scope {
 int ddp_scope_init(struct ddp_scope *scope, u32 mode);
 void ddp_scope_deinit(struct ddp_scope *scope);
 /*
- * Put the processes in. The exit and fork tracepoints must already be on, so that nothing slips between.
- * -ESRCH when one of them has ended.
+ * Put the processes in. The exit and fork tracepoints must already be on, so that nothing slips
+ * between. -ESRCH when one of them has ended.
  */
 int ddp_scope_fill(struct ddp_scope *scope, struct pid *const *tgids, u32 n,
 		   struct netlink_ext_ack *extack);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life of a session; see session.h. Called by netlink.c with ddp_session_lock held, and by CPU hotplug.
+ * The life of a session; see session.h. Called by netlink.c with ddp_session_lock held, and by CPU
+ * hotplug.
  *
  * The order of taking down, which is the reverse of setting up:
- *   1 disarm:  hotplug instance removed (on each CPU its timers and counters stop and are waited for),
- *              tracepoints off and waited for, each CPU's irq_work waited for. Now nothing produces.
+ *   1 disarm:  hotplug instance removed (on each CPU its timers and counters stop and are waited
+ *   for),
+ *              tracepoints off and waited for, each CPU's irq_work waited for. Now nothing
+ *              produces.
  *   2 drain:   thread ended (after a last flush, when it was STOP that ended the session)
  *   3 free:    CPUs, address spaces (pins and holds dropped), files (holds dropped), scope, owner
  */
@@ -23,6 +26,7 @@
 #include "session.h"
 #include "task_trace.h"
 
+/* Guards ddp_session and its state; see session.h for who takes it. */
 DEFINE_MUTEX(ddp_session_lock);
 static struct ddp_session *ddp_session;
 static enum cpuhp_state ddp_hotplug_state;

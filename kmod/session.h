@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A profiling session: who owns it, what was asked, and all that lives as long as it does. There is at
- * most one. It is created by START, ends with STOP, the owner's socket or an error, and is taken down in one
- * order, written down at ddp_session_disarm() and ddp_session_free().
+ * A profiling session: who owns it, what was asked, and all that lives as long as it does. There is
+ * at most one. It is created by START, ends with STOP, the owner's socket or an error, and is taken
+ * down in one order, written down at ddp_session_disarm() and ddp_session_free().
  *
- * Locks: ddp_session_lock (mutex) guards which session is current and its state; it is taken by netlink
- * commands and the socket notifier, never by the drain thread, a hotplug callback or a sampler.
+ * Locks: ddp_session_lock (mutex) guards which session is current and its state; it is taken by
+ * netlink commands and the socket notifier, never by the drain thread, a hotplug callback or a
+ * sampler.
  */
 #ifndef DDP_SESSION_H
 #define DDP_SESSION_H
@@ -67,7 +68,8 @@ struct ddp_session {
 	struct ddp_hash_key hash_key;
 
 	struct hlist_node hotplug;	/* instance of the CPU hotplug state */
-	bool starting;			/* a CPU that cannot be sampled fails START, later ones do not */
+	/* a CPU that cannot be sampled fails START, later ones do not */
+	bool starting;
 	struct ddp_cpu **cpus;		/* nr_cpu_ids; NULL: not seen online yet */
 
 	struct ddp_scope scope;
@@ -82,8 +84,8 @@ extern struct mutex ddp_session_lock;
 struct ddp_session *ddp_session_current(void);
 
 /*
- * Begin a session owned by @port. Takes the pids in @config over, whatever the result. On success the
- * samplers run, and ddp_session_deliver() lets the drain thread begin to send. Lock held.
+ * Begin a session owned by @port. Takes the pids in @config over, whatever the result. On success
+ * the samplers run, and ddp_session_deliver() lets the drain thread begin to send. Lock held.
  */
 int ddp_session_start(struct ddp_config *config, u32 port, struct netlink_ext_ack *extack,
 		      struct ddp_session **ret);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life of tasks as the collector needs it; see task_trace.h. The tracepoints are not exported, so they are
- * looked up by name; their headers still check each callback's type at compile time.
+ * The life of tasks as the collector needs it; see task_trace.h. The tracepoints are not exported,
+ * so they are looked up by name; their headers still check each callback's type at compile time.
  */
 #include <linux/binfmts.h>
 #include <linux/irqflags.h>
@@ -36,6 +36,7 @@ static void ddp_task_write(struct ddp_session *s, u8 kind, const struct task_str
 
 	len = ddp_record_task(record, sizeof(record), &task);
 	local_irq_save(flags);
+	/* pairs with ddp_session_cpu_up(): a CPU that is seen is whole */
 	c = smp_load_acquire(&s->cpus[smp_processor_id()]);
 	if (c && ddp_ring_write(&c->ring, record, len))
 		c->level[DDP_LEVEL_IRQ].stats.lost_tasks++;

@@ -15,7 +15,10 @@ struct pt_regs;
 /* What walks kernel stacks here: "orc", "frame_pointer", "guess". */
 const char *ddp_unwind_kernel_name(void);
 
-/* At most @max (>= 1) frames of current, interrupted at @regs in the kernel: how many, and why it ended there. */
+/*
+ * At most @max (>= 1) frames of current, interrupted at @regs in the kernel: how many, and why it
+ * ended there.
+ */
 u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end);
 
 /* The user registers of current; false when it has none (kernel thread, or a return to nowhere). */

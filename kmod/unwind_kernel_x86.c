@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * x86-64: the kernel's own unwinder (ORC or frame pointers, as it was configured), from the interrupted registers
- * to the system call or interrupt entry. See unwind_kernel.h.
+ * x86-64: the kernel's own unwinder (ORC or frame pointers, as it was configured), from the
+ * interrupted registers to the system call or interrupt entry. See unwind_kernel.h.
  */
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>

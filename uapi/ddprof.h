@@ -8,19 +8,19 @@
  *
  * THE CONVERSATION
  *
- *   collector                                    kernel
- *   GET_INFO {}                              ->
- *                                            <-  GET_INFO {INFO_*}          what this module can do
- *   START {START_*}                          ->                             the sender's socket owns
- *                                            <-  START {STARTED_*}          the session from here on
- *                                            <-  RECORDS {RECORDS_*} ...    unasked, until the end
- *   FILE_OPEN {FILE_ID}                      ->
- *                                            <-  FILE_OPEN {FILE_ID, FILE_FD}
- *   GET_STATS {} (dump)                      ->
- *                                            <-  GET_STATS {STATS_*} ...    one message a CPU
- *   RESYNC {}                                ->  (ack)                      stack ids start over
- *   STOP {}                                  ->  (ack)                      sampling has ended ...
- *                                            <-  RECORDS {..., RECORDS_END} ... and this is the last
+ *   collector                                  kernel
+ *   GET_INFO {}                            ->
+ *                                          <-  GET_INFO {INFO_*}         what this module can do
+ *   START {START_*}                        ->                            the sender's socket owns
+ *                                          <-  START {STARTED_*}         the session from here on
+ *                                          <-  RECORDS {RECORDS_*} ...   unasked, until the end
+ *   FILE_OPEN {FILE_ID}                    ->
+ *                                          <-  FILE_OPEN {FILE_ID, FILE_FD}
+ *   GET_STATS {} (dump)                    ->
+ *                                          <-  GET_STATS {STATS_*} ...   one message a CPU
+ *   RESYNC {}                              ->  (ack)                     stack ids start over
+ *   STOP {}                                ->  (ack)                     sampling has ended ...
+ *                                          <-  RECORDS {..., RECORDS_END}   and this is the last
  *
  * One session at a time, owned by the netlink port that sent START. It ends with STOP or when that
  * socket is closed, whichever comes first; then nothing is armed and all its memory is freed. Only
@@ -32,8 +32,9 @@
  * as no interrupt is armed; what was sampled before follows, the message with RECORDS_END last.
  *
  * ERRORS, each with an extended-ack message naming what was wrong (NETLINK_EXT_ACK):
- *   EPERM       the socket lacks CAP_PERFMON and CAP_SYS_ADMIN (every command), CAP_SYSLOG (START with
- *               DDPROF_FLAG_KERNEL), CAP_DAC_READ_SEARCH (FILE_OPEN), or the sender is not the owner
+ *   EPERM       the socket lacks CAP_PERFMON and CAP_SYS_ADMIN (every command), CAP_SYSLOG (START
+ *               with DDPROF_FLAG_KERNEL), CAP_DAC_READ_SEARCH (FILE_OPEN), or the sender is not the
+ *               owner
  *   EACCES      the kernel is locked down for perf (LOCKDOWN_PERF)
  *   EBUSY       START: another socket owns a session
  *   EALREADY    START: this socket owns a session
@@ -42,7 +43,8 @@
  *   EINVAL      malformed: wrong length or type, unknown or missing attribute, contradiction
  *   ESRCH       START: a tgid of the scope does not exist
  *   E2BIG       START: more than DDPROF_MAX_EVENTS events or DDPROF_MAX_TGIDS tgids
- *   EOPNOTSUPP  an event that this machine does not have and that has no fallback; an unknown command
+ *   EOPNOTSUPP  an event that this machine does not have and that has no fallback; an unknown
+ *               command
  *   ENOMEM, EMFILE, and what opening the file answered (FILE_OPEN)
  *
  * RECORDS
@@ -54,54 +56,60 @@
  *   zigzag  := varint of (n << 1) ^ (n >> 63), for signed differences
  *   string  := length:varint bytes[length], no terminator, any byte values, at most 4096 bytes
  *
- * A reader skips unknown types and bytes after the fields it knows, refuses a field that runs over its
- * record, and trusts no count before checking it against the bytes that are there.
+ * A reader skips unknown types and bytes after the fields it knows, refuses a field that runs over
+ * its record, and trusts no count before checking it against the bytes that are there.
  *
- * Records come in streams, one a CPU (RECORDS_CPU), each in the order things happened there, and one
- * of the drain thread (DDPROF_CPU_NONE). Between streams there is no order, but for two promises: an
- * ASPACE list that could be read in time precedes the first STACK that needs it, and a FILE precedes the
- * first MAP that names it. RECORDS_SEQ counts the session's messages from 0: a gap is loss, and the
- * collector sends RESYNC. A reader answers a gap by forgetting all stack ids; from then until a
- * stream's first message with RECORDS_RESYNC, hits on unknown ids are expected and counted. That flag
- * forgets nothing by itself: it says that every HIT from here on names an id whose STACK came after the RESYNC.
- * An id that a new STACK gives again means the new stack.
+ * Records come in streams, one a CPU (RECORDS_CPU), each in the order things happened there, and
+ * one of the drain thread (DDPROF_CPU_NONE). Between streams there is no order, but for two
+ * promises: an ASPACE list that could be read in time precedes the first STACK that needs it, and a
+ * FILE precedes the first MAP that names it. RECORDS_SEQ counts the session's messages from 0: a
+ * gap is loss, and the collector sends RESYNC. A reader answers a gap by forgetting all stack ids;
+ * from then until a stream's first message with RECORDS_RESYNC, hits on unknown ids are expected
+ * and counted. That flag forgets nothing by itself: it says that every HIT from here on names an id
+ * whose STACK came after the RESYNC. An id that a new STACK gives again means the new stack.
  *
  *   STACK  flags id replaces aspace tgid tid event kernel_end user_end nr_kernel nr_user frame...
- *          Everything that identifies one kind of sample, once; HITs then name it by id.
- *          flags: one byte, enum ddprof_stack_flag. id: varint > 0, unique in its CPU's stream until a resync.
- *          replaces: varint, an older id of this stream that the module's cache gave up for this one, or 0; see
- *          FOLD_END. aspace: varint, 0 for a task without user memory or one that could not be tracked. tgid,
- *          tid: varints, numbers of the initial PID namespace. event: varint, index into START's events. kernel_end,
- *          user_end: one byte each, enum ddprof_walk_end. nr_kernel, nr_user: varints. Frames: leaf first, kernel
- *          frames before user frames; the first is a varint address, each later one a zigzag difference from its
- *          predecessor (mod 2^64). The first kernel frame, and the first user frame of a stack without
- *          kernel frames, are addresses of interrupted instructions; all others are return addresses:
- *          look up address - 1.
+ *          Everything that identifies one kind of sample, once; HITs then name it by id. flags: one
+ *          byte, enum ddprof_stack_flag. id: varint > 0, unique in its CPU's stream until a resync.
+ *          replaces: varint, an older id of this stream that the module's cache gave up for this
+ *          one, or 0; see FOLD_END. aspace: varint, 0 for a task without user memory or one that
+ *          could not be tracked. tgid, tid: varints, numbers of the initial PID namespace. event:
+ *          varint, index into START's events. kernel_end, user_end: one byte each, enum
+ *          ddprof_walk_end. nr_kernel, nr_user: varints. Frames: leaf first, kernel frames before
+ *          user frames; the first is a varint address, each later one a zigzag difference from its
+ *          predecessor (mod 2^64). The first kernel frame, and the first user frame of a stack
+ *          without kernel frames, are addresses of interrupted instructions; all others are return
+ *          addresses: look up address - 1.
  *   HIT    flags id [count] [value] [time]
- *          flags: one byte, enum ddprof_hit_flag, says which optional varints follow. count: samples this
- *          stands for, 1 when absent; samples skipped for the CPU budget are already in it. value: in the event's unit,
- *          count * STARTED_EVENT_PERIOD when absent. time: ns since STARTED_MONOTONIC_NS.
+ *          flags: one byte, enum ddprof_hit_flag, says which optional varints follow. count:
+ *          samples this stands for, 1 when absent; samples skipped for the CPU budget are already
+ *          in it. value: in the event's unit, count * STARTED_EVENT_PERIOD when absent. time: ns
+ *          since STARTED_MONOTONIC_NS.
  *   FOLD_END  (empty)
- *          The folded counts so far are out. Ids that a STACK before this record replaced are not named again.
+ *          The folded counts so far are out. Ids that a STACK before this record replaced are not
+ *          named again.
  *   TASK   kind tgid tid time parent comm leader_comm
- *          kind: one byte, enum ddprof_task_kind. parent: varint, the parent's tgid (FORK), else 0. comm: string,
- *          the thread's name. leader_comm: string, the name of its process's first thread (SEEN), else empty.
- *          SEEN comes before a thread's first STACK in each CPU's stream and after each change of its name: a STACK's
- *          names are those of the last SEEN with its tid in the same stream.
+ *          kind: one byte, enum ddprof_task_kind. parent: varint, the parent's tgid (FORK), else 0.
+ *          comm: string, the thread's name. leader_comm: string, the name of its process's first
+ *          thread (SEEN), else empty. SEEN comes before a thread's first STACK in each CPU's stream
+ *          and after each change of its name: a STACK's names are those of the last SEEN with its
+ *          tid in the same stream.
  *   ASPACE aspace layout tgid flags nr_maps
  *          An address space's executable mappings as a whole; exactly nr_maps MAP records with the
- *          same aspace follow in this stream and replace what was known of it. layout: varint, grows with each list.
- *          flags: one byte, enum ddprof_aspace_flag. With DDPROF_ASPACE_GONE nr_maps is 0. Numbers are never used again in a session.
+ *          same aspace follow in this stream and replace what was known of it. layout: varint,
+ *          grows with each list. flags: one byte, enum ddprof_aspace_flag. With DDPROF_ASPACE_GONE
+ *          nr_maps is 0. Numbers are never used again in a session.
  *   MAP    aspace start length file_offset file_id name
- *          start, length, file_offset: varints, bytes. file_id: varint, 0 when no file is behind it; then name says
- *          what is: "[vdso]", "//anon"; else name is empty.
+ *          start, length, file_offset: varints, bytes. file_id: varint, 0 when no file is behind
+ *          it; then name says what is: "[vdso]", "//anon"; else name is empty.
  *   FILE   file_id dev_major dev_minor inode size mtime_ns flags path
- *          One mapped file, once a session. flags: one byte, enum ddprof_file_flag. path: string, as seen from the initial
- *          mount namespace, " (deleted)" appended by the kernel when it is. Held open for FILE_OPEN for DDPROF_FILE_HOLD_S
- *          seconds, the newest DDPROF_MAX_FILES_HELD files at most.
+ *          One mapped file, once a session. flags: one byte, enum ddprof_file_flag. path: string,
+ *          as seen from the initial mount namespace, " (deleted)" appended by the kernel when it
+ *          is. Held open for FILE_OPEN for DDPROF_FILE_HOLD_S seconds, the newest
+ *          DDPROF_MAX_FILES_HELD files at most.
  *
- * Sources: generic netlink and policies, Documentation/userspace-api/netlink/; LEB128, DWARF 5, section 7.6;
- * zigzag, protobuf's encoding guide.
+ * Sources: generic netlink and policies, Documentation/userspace-api/netlink/; LEB128, DWARF 5,
+ * section 7.6; zigzag, protobuf's encoding guide.
  */
 #ifndef _UAPI_DDPROF_H
 #define _UAPI_DDPROF_H
@@ -142,14 +150,16 @@ enum ddprof_attr_info {
 	DDPROF_A_INFO_MAX_EVENTS,	/* u32 */
 	DDPROF_A_INFO_MAX_DEPTH,	/* u32 */
 	DDPROF_A_INFO_KERNEL_UNWINDER,	/* string: "orc", "frame_pointer", "guess", "none" */
-	DDPROF_A_INFO_OWNER,		/* u32, the owner's netlink port; absent without a session */
+	/* u32, the owner's netlink port; absent without a session */
+	DDPROF_A_INFO_OWNER,
 	DDPROF_A_INFO_OWNER_TGID,	/* u32, initial PID namespace; absent without a session */
 	__DDPROF_A_INFO_MAX,
 	DDPROF_A_INFO_MAX = __DDPROF_A_INFO_MAX - 1,
 };
 
 enum ddprof_sampler {
-	DDPROF_SAMPLER_HRTIMER	= 1,	/* per-CPU high resolution timer: CPU time; frequency only */
+	/* per-CPU high resolution timer: CPU time; frequency only */
+	DDPROF_SAMPLER_HRTIMER	= 1,
 	DDPROF_SAMPLER_PERF	= 2,	/* in-kernel perf counter, any type and config */
 };
 
@@ -167,7 +177,8 @@ enum ddprof_scope {
 enum ddprof_flag {
 	DDPROF_FLAG_KERNEL	= 1 << 0,	/* kernel frames; needs CAP_SYSLOG */
 	DDPROF_FLAG_USER	= 1 << 1,	/* user frames */
-	DDPROF_FLAG_TIMESTAMPS	= 1 << 2,	/* a HIT with its time for each sample instead of folded counts */
+	/* a HIT with its time for each sample instead of folded counts */
+	DDPROF_FLAG_TIMESTAMPS	= 1 << 2,
 	DDPROF_FLAG_ALL		= (1 << 3) - 1,
 };
 
@@ -175,10 +186,13 @@ enum ddprof_flag {
 enum ddprof_attr_event {
 	DDPROF_A_EVENT_UNSPEC,
 	DDPROF_A_EVENT_SAMPLER,		/* u32, enum ddprof_sampler; required */
-	DDPROF_A_EVENT_TYPE,		/* u32, perf_event_attr.type; PERF only, default PERF_TYPE_SOFTWARE */
-	DDPROF_A_EVENT_CONFIG,		/* u64, perf_event_attr.config; PERF only, default PERF_COUNT_SW_CPU_CLOCK */
+	/* u32, perf_event_attr.type; PERF only, default PERF_TYPE_SOFTWARE */
+	DDPROF_A_EVENT_TYPE,
+	/* u64, perf_event_attr.config; PERF only, default PERF_COUNT_SW_CPU_CLOCK */
+	DDPROF_A_EVENT_CONFIG,
 	DDPROF_A_EVENT_FREQUENCY_HZ,	/* u32, samples a second and CPU, 1..10000 */
-	DDPROF_A_EVENT_PERIOD,		/* u64, events (cpu clock: ns) between samples, 1..2^62; cpu clock: >= 100000 */
+	/* u64, events (cpu clock: ns) between samples, 1..2^62; cpu clock: >= 100000 */
+	DDPROF_A_EVENT_PERIOD,
 	__DDPROF_A_EVENT_MAX,
 	DDPROF_A_EVENT_MAX = __DDPROF_A_EVENT_MAX - 1,
 };
@@ -186,15 +200,21 @@ enum ddprof_attr_event {
 /* START */
 enum ddprof_attr_start {
 	DDPROF_A_START_UNSPEC,
-	DDPROF_A_START_EVENT,		/* nest of EVENT_*, repeated, 1..DDPROF_MAX_EVENTS; required */
+	/* nest of EVENT_*, repeated, 1..DDPROF_MAX_EVENTS; required */
+	DDPROF_A_START_EVENT,
 	DDPROF_A_START_SCOPE,		/* u32, enum ddprof_scope; default MACHINE */
-	DDPROF_A_START_TGID,		/* u32, repeated, in the sender's PID namespace; TGIDS and TREES only */
+	/* u32, repeated, in the sender's PID namespace; TGIDS and TREES only */
+	DDPROF_A_START_TGID,
 	DDPROF_A_START_FLAGS,		/* u32, enum ddprof_flag; default KERNEL | USER */
 	DDPROF_A_START_DEPTH,		/* u32, frames, 1..DDPROF_MAX_DEPTH, default 256 */
-	DDPROF_A_START_BUDGET_PERMILLE,	/* u32, share of each CPU for sampling, 1..1000, default 10 */
-	DDPROF_A_START_RING_KIB,	/* u32, per CPU, 64..65536, default 256, rounded up to a power of two */
-	DDPROF_A_START_CACHE_STACKS,	/* u32, per CPU, 64..65536, default 4096, rounded up to a power of two */
-	DDPROF_A_START_FLUSH_MS,	/* u32, longest delay of a folded count, 10..60000, default 1000 */
+	/* u32, share of each CPU for sampling, 1..1000, default 10 */
+	DDPROF_A_START_BUDGET_PERMILLE,
+	/* u32, per CPU, 64..65536, default 256, rounded up to a power of two */
+	DDPROF_A_START_RING_KIB,
+	/* u32, per CPU, 64..65536, default 4096, rounded up to a power of two */
+	DDPROF_A_START_CACHE_STACKS,
+	/* u32, longest delay of a folded count, 10..60000, default 1000 */
+	DDPROF_A_START_FLUSH_MS,
 	__DDPROF_A_START_MAX,
 	DDPROF_A_START_MAX = __DDPROF_A_START_MAX - 1,
 };
@@ -203,9 +223,11 @@ enum ddprof_attr_start {
 enum ddprof_attr_started_event {
 	DDPROF_A_STARTED_EVENT_UNSPEC,
 	DDPROF_A_STARTED_EVENT_SAMPLER,		/* u32, enum ddprof_sampler, the one in use */
-	DDPROF_A_STARTED_EVENT_PERIOD,		/* u64, a sample's value; 0: varies, every HIT carries it */
+	/* u64, a sample's value; 0: varies, every HIT carries it */
+	DDPROF_A_STARTED_EVENT_PERIOD,
 	DDPROF_A_STARTED_EVENT_UNIT,		/* u32, enum ddprof_unit */
-	DDPROF_A_STARTED_EVENT_FALLBACK,	/* u32, errno why the wanted event was replaced by the cpu clock */
+	/* u32, errno why the wanted event was replaced by the cpu clock */
+	DDPROF_A_STARTED_EVENT_FALLBACK,
 	__DDPROF_A_STARTED_EVENT_MAX,
 	DDPROF_A_STARTED_EVENT_MAX = __DDPROF_A_STARTED_EVENT_MAX - 1,
 };
@@ -224,7 +246,8 @@ enum ddprof_attr_started {
 enum ddprof_attr_file {
 	DDPROF_A_FILE_UNSPEC,
 	DDPROF_A_FILE_ID,		/* u64, of a FILE record; required */
-	DDPROF_A_FILE_FD,		/* u32, open in the sender, O_RDONLY | O_CLOEXEC; answer only */
+	/* u32, open in the sender, O_RDONLY | O_CLOEXEC; answer only */
+	DDPROF_A_FILE_FD,
 	__DDPROF_A_FILE_MAX,
 	DDPROF_A_FILE_MAX = __DDPROF_A_FILE_MAX - 1,
 };
@@ -237,7 +260,8 @@ enum ddprof_attr_records {
 	DDPROF_A_RECORDS_LOST_RING,	/* u64, samples that found no room in the ring */
 	DDPROF_A_RECORDS_LOST_NESTED,	/* u64, samples inside a sample of the same context */
 	DDPROF_A_RECORDS_LOST_TASKS,	/* u64, TASK records that found no room */
-	DDPROF_A_RECORDS_SKIPPED,	/* u64, samples skipped for the CPU budget; counts are scaled for them */
+	/* u64, samples skipped for the CPU budget; counts are scaled for them */
+	DDPROF_A_RECORDS_SKIPPED,
 	DDPROF_A_RECORDS_RESYNC,	/* flag: a RESYNC is done for this stream, see above */
 	DDPROF_A_RECORDS_END,		/* flag: the last message of the session */
 	DDPROF_A_RECORDS_DATA,		/* binary, records */
@@ -256,7 +280,8 @@ enum ddprof_record {
 };
 
 enum ddprof_stack_flag {
-	DDPROF_STACK_ONCE	= 1 << 0,	/* one HIT follows in this stream, then the id is not named again */
+	/* one HIT follows in this stream, then the id is not named again */
+	DDPROF_STACK_ONCE	= 1 << 0,
 };
 
 enum ddprof_hit_flag {
@@ -289,7 +314,8 @@ enum ddprof_walk_end {
 	DDPROF_END_ROOT		= 1,	/* reached the outermost frame */
 	DDPROF_END_TRUNCATED	= 2,	/* the depth limit */
 	DDPROF_END_UNREADABLE	= 3,	/* stack memory not present or not readable */
-	DDPROF_END_BAD_FRAME	= 4,	/* a frame that cannot be one: not above its predecessor, misaligned */
+	/* a frame that cannot be one: not above its predecessor, misaligned */
+	DDPROF_END_BAD_FRAME	= 4,
 	DDPROF_END_NO_TABLE	= 5,	/* code without frame pointers and without unwind rows */
 	__DDPROF_END_MAX,
 };
@@ -300,7 +326,8 @@ enum ddprof_attr_stats {
 	DDPROF_A_STATS_CPU,		/* u32 */
 	DDPROF_A_STATS_ONLINE,		/* u32, 1 while it is being sampled */
 	DDPROF_A_STATS_ELAPSED_NS,	/* u64, since START */
-	DDPROF_A_STATS_SAMPLES,		/* u64, samples taken: folded, as new stacks or as single hits */
+	/* u64, samples taken: folded, as new stacks or as single hits */
+	DDPROF_A_STATS_SAMPLES,
 	DDPROF_A_STATS_FOLDED,		/* u64, of these, found in the stack cache */
 	DDPROF_A_STATS_NEW_STACKS,	/* u64, STACK records written */
 	DDPROF_A_STATS_IDLE,		/* u64, interrupts that found the CPU idle */
