@@ -59,8 +59,12 @@ static const struct nla_policy ddp_file_policy[DDPROF_A_FILE_MAX + 1] = {
 	[DDPROF_A_FILE_ID] = { .type = NLA_U64 },
 };
 
-/* Commands without attributes: anything given is refused. */
-static const struct nla_policy ddp_no_policy[1] = {};
+/*
+ * Commands without attributes: anything given is refused. maxattr 0 would mean the family's, and
+ * attributes of a family without any are not looked at.
+ */
+enum { DDP_NO_ATTR_MAX = 1 };
+static const struct nla_policy ddp_no_policy[DDP_NO_ATTR_MAX + 1] = {};
 
 /* -- permissions -- */
 
@@ -582,7 +586,7 @@ static const struct genl_ops ddp_ops[] = {
 		.cmd = DDPROF_CMD_GET_INFO,
 		.doit = ddp_get_info,
 		.policy = ddp_no_policy,
-		.maxattr = 0,
+		.maxattr = DDP_NO_ATTR_MAX,
 	}, {
 		.cmd = DDPROF_CMD_START,
 		.doit = ddp_start,
@@ -592,13 +596,13 @@ static const struct genl_ops ddp_ops[] = {
 		.cmd = DDPROF_CMD_STOP,
 		.doit = ddp_stop,
 		.policy = ddp_no_policy,
-		.maxattr = 0,
+		.maxattr = DDP_NO_ATTR_MAX,
 	}, {
 		.cmd = DDPROF_CMD_GET_STATS,
 		.start = ddp_stats_begin,
 		.dumpit = ddp_stats_dump,
 		.policy = ddp_no_policy,
-		.maxattr = 0,
+		.maxattr = DDP_NO_ATTR_MAX,
 	}, {
 		.cmd = DDPROF_CMD_FILE_OPEN,
 		.doit = ddp_file_open,
@@ -608,14 +612,13 @@ static const struct genl_ops ddp_ops[] = {
 		.cmd = DDPROF_CMD_RESYNC,
 		.doit = ddp_resync,
 		.policy = ddp_no_policy,
-		.maxattr = 0,
+		.maxattr = DDP_NO_ATTR_MAX,
 	},
 };
 
 struct genl_family ddp_family __ro_after_init = {
 	.name = DDPROF_GENL_NAME,
 	.version = DDPROF_GENL_VERSION,
-	.maxattr = DDPROF_A_START_MAX,
 	.module = THIS_MODULE,
 	.ops = ddp_ops,
 	.n_ops = ARRAY_SIZE(ddp_ops),

@@ -88,8 +88,8 @@ static int ddp_perf_resolve(struct ddp_event *event, struct netlink_ext_ack *ext
 		return 0;
 	}
 	/*
-	 * Making a software event or a tracepoint patches code under the CPU hotplug lock, which the
-	 * hotplug callbacks that make our counters already hold.
+	 * Making a software event or a tracepoint patches code under the CPU hotplug lock, which
+	 * the hotplug callbacks that make our counters already hold.
 	 */
 	if (!ddp_perf_is_hardware(event)) {
 		NL_SET_ERR_MSG(extack, "only hardware events and the cpu clock can be sampled");
