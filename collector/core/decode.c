@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/cursor.h"
 #include "core/names.h"
 #include "core/table.h"
@@ -66,17 +67,16 @@ static void end_id(struct ddp_decoder *d, struct stream *s, uint64_t id)
 
 static int retire(struct stream *s, uint64_t id)
 {
+	uint64_t *more;
+
 	if (!ddp_table_find(&s->ids, id))
 		return 0; /* unknown since a gap */
-	if (s->nr_retired == s->cap_retired) {
-		size_t cap = s->cap_retired ? s->cap_retired * 2 : 64;
-		uint64_t *more = reallocarray(s->retired, cap, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		s->retired = more;
-		s->cap_retired = cap;
-	}
+	if (s->nr_retired >= DDP_MAX_STREAM_IDS)
+		return -EBADMSG; /* no module replaces more than it has between two folds */
+	more = array_reserve(s->retired, &s->cap_retired, s->nr_retired + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	s->retired = more;
 	s->retired[s->nr_retired++] = id;
 	return 0;
 }

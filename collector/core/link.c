@@ -120,13 +120,19 @@ static int parse(struct nlattr **tb, int max, struct nlattr *attrs, int len)
 
 /* Receiving */
 
+static int read_total(struct nlattr *a, uint64_t *ret)
+{
+	return a ? read_u64(a, ret) : 0;
+}
+
+/* A stream that can lose nothing, the drain thread's, has no totals */
 static int read_totals(struct nlattr **tb, struct ddp_batch *b)
 {
-	int r = read_u64(tb[DDPROF_A_RECORDS_LOST_RING], &b->lost_ring);
+	int r = read_total(tb[DDPROF_A_RECORDS_LOST_RING], &b->lost_ring);
 
-	r = r ?: read_u64(tb[DDPROF_A_RECORDS_LOST_NESTED], &b->lost_nested);
-	r = r ?: read_u64(tb[DDPROF_A_RECORDS_LOST_TASKS], &b->lost_tasks);
-	r = r ?: read_u64(tb[DDPROF_A_RECORDS_SKIPPED], &b->skipped);
+	r = r ?: read_total(tb[DDPROF_A_RECORDS_LOST_NESTED], &b->lost_nested);
+	r = r ?: read_total(tb[DDPROF_A_RECORDS_LOST_TASKS], &b->lost_tasks);
+	r = r ?: read_total(tb[DDPROF_A_RECORDS_SKIPPED], &b->skipped);
 	return r;
 }
 

@@ -5,26 +5,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/array.h"
+
 static void set_free(struct ddp_names_set *s)
 {
 	free(s->names);
 	ddp_table_free(&s->by_tid);
 	*s = (struct ddp_names_set){ 0 };
-}
-
-static int set_reserve(struct ddp_names_set *s)
-{
-	size_t capacity = s->capacity ? s->capacity * 2 : 16;
-	struct ddp_names *names;
-
-	if (s->nr < s->capacity)
-		return 0;
-	names = reallocarray(s->names, capacity, sizeof(*names));
-	if (!names)
-		return -ENOMEM;
-	s->names = names;
-	s->capacity = capacity;
-	return 0;
 }
 
 static struct ddp_names *set_find(const struct ddp_names_set *s, uint32_t tid)
@@ -37,7 +24,7 @@ static struct ddp_names *set_find(const struct ddp_names_set *s, uint32_t tid)
 int ddp_names_set(struct ddp_names_cache *c, uint32_t tid, const struct ddp_names *names)
 {
 	struct ddp_names *known = set_find(&c->young, tid);
-	int r;
+	struct ddp_names *more;
 
 	if (known) {
 		*known = *names;
@@ -48,11 +35,12 @@ int ddp_names_set(struct ddp_names_cache *c, uint32_t tid, const struct ddp_name
 		c->old = c->young;
 		c->young = (struct ddp_names_set){ 0 };
 	}
-	r = set_reserve(&c->young);
-	if (!r)
-		r = ddp_table_set(&c->young.by_tid, (uint64_t)tid + 1, c->young.nr);
-	if (r)
-		return r;
+	more = array_reserve(c->young.names, &c->young.capacity, c->young.nr + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	c->young.names = more;
+	if (ddp_table_set(&c->young.by_tid, (uint64_t)tid + 1, c->young.nr))
+		return -ENOMEM;
 	c->young.names[c->young.nr++] = *names;
 	return 0;
 }

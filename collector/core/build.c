@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * See build.h. Locations are remembered by (address space, address, how to look it up) for the
+ * length of one build; user frames in their address space's own table, kernel frames in one here.
+ */
+#include "core/build.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_LOCATIONS = DDPROF_MAX_DEPTH + 1 };	/* every frame and how the walk ended */
+
+struct builder {
+	const struct ddp_build *in;
+	struct ddp_profile *profile;
+	struct ddp_table kernel;	/* frame key -> location id */
+	struct ddp_table unmapped;	/* the same for user frames without an address space */
+	uint32_t key_process_id, key_process_name, key_thread_id, key_thread_name;
+	const struct ddp_trace *last;	/* whose locations these are */
+	uint32_t locations[MAX_LOCATIONS];
+	uint32_t nr_locations;
+};
+
+/* A frame as it will be shown */
+struct frame {
+	uint64_t address;
+	const char *function;	/* NULL: shown as file+0xoffset */
+	const char *file, *build_id;
+	uint64_t offset;	/* in file */
+	uint64_t start, limit, file_offset;	/* of the mapping; all zero: none */
+};
+
+static int intern(struct builder *b, const char *s, uint32_t *ret)
+{
+	return ddp_profile_string(b->profile, s, strlen(s), ret);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static int intern_function(struct builder *b, const struct frame *f, uint32_t *ret)
+{
+	struct ddp_function fn = { 0 };
+	char made[DDPROF_MAX_STRING + 32];
+	const char *name = f->function;
+	int r;
+
+	if (!name) {
+		snprintf(made, sizeof(made), "%s+0x%" PRIx64, base_name(f->file), f->offset);
+		name = made;
+	}
+	r = intern(b, name, &fn.name);
+	fn.system_name = fn.name;
+	return r ? r : ddp_profile_function(b->profile, &fn, ret);
+}
+
+static int intern_mapping(struct builder *b, const struct frame *f, uint32_t *ret)
+{
+	struct ddp_mapping m = {
+		.start = f->start, .limit = f->limit, .file_offset = f->file_offset,
+		.has_functions = true,
+	};
+	int r;
+
+	*ret = 0;
+	if (!f->file)
+		return 0;
+	r = intern(b, f->file, &m.filename);
+	if (!r && f->build_id && f->build_id[0])
+		r = intern(b, f->build_id, &m.build_id);
+	return r ? r : ddp_profile_mapping(b->profile, &m, ret);
+}
+
+static int intern_frame(struct builder *b, const struct frame *f, uint32_t *ret)
+{
+	struct ddp_line line = { 0 };
+	struct ddp_location l = { .address = f->address, .lines = &line, .nr_lines = 1 };
+	int r = intern_function(b, f, &line.function);
+
+	r = r ?: intern_mapping(b, f, &l.mapping);
+	return r ? r : ddp_profile_location(b->profile, &l, ret);
+}
+
+static int pseudo_frame(struct builder *b, const char *name, uint64_t address, uint32_t *ret)
+{
+	return intern_frame(b, &(struct frame){ .address = address, .function = name }, ret);
+}
+
+/* Frames of one kind are told apart by address and by whether it is looked up as it is. 0 is no key. */
+static uint64_t frame_key(uint64_t address, bool exact)
+{
+	uint64_t key = address << 1 | exact;
+
+	return key ? key : UINT64_MAX;
+}
+
+static int kernel_frame(struct builder *b, uint64_t address, uint64_t lookup, uint32_t *ret)
+{
+	struct ddp_kernel_frame k;
+
+	ddp_symbols_kernel(b->in->symbols, lookup, &k);
+	return intern_frame(b, &(struct frame){
+		.address = address, .function = k.function, .file = k.mapping, .build_id = k.build_id,
+		.offset = address, .start = k.start, .limit = k.limit,
+	}, ret);
+}
+
+/* The kernel marks a deleted file by its name; the mark is not part of it */
+static void file_name(const struct ddp_object *o, char *ret, size_t size)
+{
+	static const char mark[] = " (deleted)";
+	size_t n = strlen(o->path);
+
+	if (o->flags & DDPROF_FILE_DELETED && n > sizeof(mark) - 1 &&
+	    !strcmp(o->path + n - (sizeof(mark) - 1), mark))
+		n -= sizeof(mark) - 1;
+	snprintf(ret, size, "%.*s", (int)n, o->path);
+}
+
+static int mapped_frame(struct builder *b, const struct ddp_range *range, uint64_t address,
+			uint64_t lookup, uint32_t *ret)
+{
+	char path[DDPROF_MAX_STRING + 1];
+	const struct ddp_elf *elf;
+	struct frame f = {
+		.address = address, .file = range->name,
+		.offset = address - range->start + range->file_offset,
+		.start = range->start, .limit = range->start + range->length,
+		.file_offset = range->file_offset,
+	};
+
+	if (range->object) {
+		file_name(range->object, path, sizeof(path));
+		f.file = path;
+		elf = ddp_object_elf(range->object, b->in->profile_nr);
+	} else {
+		elf = strcmp(range->name, "[vdso]") ? NULL :
+		      ddp_symbols_vdso(b->in->symbols, range->length);
+	}
+	if (!f.file[0])
+		return pseudo_frame(b, "[unknown mapping]", address, ret);
+	if (elf) {
+		f.function = ddp_elf_symbol(elf, lookup - range->start + range->file_offset);
+		f.build_id = ddp_elf_build_id(elf);
+	}
+	return intern_frame(b, &f, ret);
+}
+
+static int user_frame(struct builder *b, const struct ddp_aspace_state *a, uint64_t address,
+		      uint64_t lookup, uint32_t *ret)
+{
+	const struct ddp_range *range = a ? ddp_process_range(a, lookup) : NULL;
+
+	if (!range)
+		return pseudo_frame(b, "[unknown mapping]", address, ret);
+	return mapped_frame(b, range, address, lookup, ret);
+}
+
+/* @a is not used for kernel frames */
+static int frame_location(struct builder *b, struct ddp_aspace_state *a, bool kernel,
+			  uint64_t address, bool exact, uint32_t *ret)
+{
+	struct ddp_table *known = kernel ? &b->kernel : a ? &a->locations : &b->unmapped;
+	uint64_t key = frame_key(address, exact), lookup = exact || !address ? address : address - 1;
+	const uint64_t *id = ddp_table_find(known, key);
+	int r;
+
+	if (id) {
+		*ret = (uint32_t)*id;
+		return 0;
+	}
+	r = kernel ? kernel_frame(b, address, lookup, ret) : user_frame(b, a, address, lookup, ret);
+	return r ? r : ddp_table_set(known, key, *ret);
+}
+
+/* The frame that says why there are no more, or NULL */
+static const char *end_frame(const struct ddp_trace *t)
+{
+	uint8_t end = t->user_end != DDPROF_END_NONE ? t->user_end : t->kernel_end;
+
+	if (end == DDPROF_END_TRUNCATED || t->kernel_end == DDPROF_END_TRUNCATED)
+		return "[truncated]";
+	if (end == DDPROF_END_UNREADABLE || end == DDPROF_END_NO_TABLE)
+		return "[incomplete]";
+	/* a frame that cannot be one is how a frame-pointer walk meets startup code: counted, not marked */
+	return t->nr_kernel + t->nr_user ? NULL : "[incomplete]";
+}
+
+static int locate(struct builder *b, const struct ddp_trace *t)
+{
+	struct ddp_aspace_state *a = t->aspace ? ddp_process_find(b->in->process, t->aspace) : NULL;
+	uint32_t n = 0, nr = (uint32_t)t->nr_kernel + t->nr_user;
+	const char *end = end_frame(t);
+	int r = 0;
+
+	if (b->last == t)
+		return 0;
+	b->last = NULL;
+	for (; !r && n < nr; n++)
+		r = frame_location(b, a, n < t->nr_kernel, t->frames[n], n == 0, &b->locations[n]);
+	if (!r && end)
+		r = pseudo_frame(b, end, 0, &b->locations[n++]);
+	if (r)
+		return r;
+	b->nr_locations = n;
+	b->last = t;
+	return 0;
+}
+
+static int64_t clamp(uint64_t v)
+{
+	return v > INT64_MAX ? INT64_MAX : (int64_t)v;
+}
+
+static int labels_of(struct builder *b, const struct ddp_trace *t, struct ddp_label ret[4])
+{
+	const char *process = t->names.process;
+	int r;
+
+	if (!process[0])
+		process = ddp_process_name(b->in->process, t->tgid);
+	ret[0] = (struct ddp_label){ .key = b->key_process_id, .num = t->tgid };
+	ret[1] = (struct ddp_label){ .key = b->key_process_name };
+	ret[2] = (struct ddp_label){ .key = b->key_thread_id, .num = t->tid };
+	ret[3] = (struct ddp_label){ .key = b->key_thread_name };
+	r = intern(b, process[0] ? process : "[unknown]", &ret[1].str);
+	return r ? r : intern(b, t->names.thread[0] ? t->names.thread : "[unknown]", &ret[3].str);
+}
+
+static int add(struct builder *b, const struct ddp_trace *t, uint64_t count, uint64_t value,
+	       int64_t timestamp_ns)
+{
+	struct ddp_label labels[4];
+	int r = locate(b, t);
+
+	r = r ?: labels_of(b, t, labels);
+	if (r)
+		return r;
+	return ddp_profile_add(b->profile, &(struct ddp_sample){
+		.locations = b->locations, .nr_locations = b->nr_locations,
+		.values = (int64_t[]){ clamp(count), clamp(value) }, .nr_values = 2,
+		.labels = labels, .nr_labels = 4, .timestamp_ns = timestamp_ns,
+	});
+}
+
+static int add_folded(void *ctx, const struct ddp_trace *t)
+{
+	return add(ctx, t, t->count, t->value, 0);
+}
+
+static int add_timed(struct builder *b)
+{
+	const struct ddp_samples *s = b->in->samples;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < s->nr_timed; i++) {
+		const struct ddp_timed *h = &s->timed[i];
+
+		r = add(b, h->trace, h->count, h->value,
+			clamp(b->in->started->realtime_ns + h->time_ns));
+	}
+	return r;
+}
+
+static int create(struct builder *b)
+{
+	static const struct ddp_value_type types[] = { { DDP_CPU_SAMPLES }, { DDP_CPU_TIME } };
+	struct ddp_profile_config config = {
+		.value_types = types, .nr_value_types = 2,
+		.period_type = { DDP_CPU_TIME },
+		.period = clamp(b->in->started->events[0].period),
+		.start_unix_ns = b->in->start_unix_ns,
+	};
+	int r = ddp_profile_create(&config, &b->profile);
+
+	r = r ?: intern(b, "process_id", &b->key_process_id);
+	r = r ?: intern(b, "process_name", &b->key_process_name);
+	r = r ?: intern(b, "thread id", &b->key_thread_id);
+	r = r ?: intern(b, "thread_name", &b->key_thread_name);
+	return r;
+}
+
+/* Location ids are this profile's: the next one starts over */
+static void forget_locations(struct builder *b)
+{
+	ddp_table_for_each(&b->in->process->aspaces, slot) {
+		struct ddp_aspace_state *a = ddp_table_pointer(slot->value);
+
+		ddp_table_free(&a->locations);
+	}
+	ddp_table_free(&b->kernel);
+	ddp_table_free(&b->unmapped);
+}
+
+int ddp_build_profile(const struct ddp_build *in, struct ddp_profile **ret)
+{
+	struct builder b = { .in = in };
+	int r;
+
+	ddp_symbols_refresh(in->symbols);
+	r = create(&b);
+	r = r ?: ddp_samples_each(in->samples, add_folded, &b);
+	r = r ?: add_timed(&b);
+	forget_locations(&b);
+	if (r) {
+		ddp_profile_destroy(b.profile);
+		return r;
+	}
+	*ret = b.profile;
+	return 0;
+}

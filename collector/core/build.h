@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From what was sampled to a profile with names: every distinct frame is looked up once, every trace
+ * becomes a sample with its labels. No frame is dropped: what has no name is shown by its file and offset, what has
+ * no file as "[unknown mapping]", and a walk that did not reach its root ends in a frame that says so.
+ * Called by pipeline at the end of each interval.
+ */
+#ifndef DDP_CORE_BUILD_H
+#define DDP_CORE_BUILD_H
+
+#include <ddprof/profile.h>
+
+#include "core/link.h"
+#include "core/process.h"
+#include "core/samples.h"
+#include "core/symbols.h"
+
+DEFINE_CLEANUP(struct ddp_profile *, ddp_profile_destroy)
+
+struct ddp_build {
+	const struct ddp_samples *samples;
+	struct ddp_process *process;
+	struct ddp_symbols *symbols;
+	const struct ddp_link_started *started;	/* event 0 gives the profile's period */
+	int64_t start_unix_ns;
+	uint64_t profile_nr;			/* counts up from 1 */
+};
+
+/** @return 0, or what the profile builder answers (profile.h) */
+int ddp_build_profile(const struct ddp_build *b, struct ddp_profile **ret);
+
+#endif /* DDP_CORE_BUILD_H */
