@@ -18,6 +18,12 @@ DDP_INTERNAL void *ddp__alloc(size_t n);
 DDP_INTERNAL void *ddp__realloc(void *p, size_t n);
 DDP_INTERNAL void ddp__free(void *p);
 
+/* For CLEANUP(): @p points to the pointer. */
+static inline void ddp__free_ptr(void *p)
+{
+	ddp__free(*(void **)p);
+}
+
 struct ddp__budget {
 	size_t bytes;		/* in use */
 	size_t max_bytes;	/* 0: no limit */

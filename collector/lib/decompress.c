@@ -158,17 +158,12 @@ static int unzstd(struct source *src, struct sink *sink)
 	return r;
 }
 
-static void free_out(unsigned char **p)
-{
-	ddp__free(*p);
-}
-
 int ddp_decompress(const void *bytes, size_t n, size_t max_bytes, ddp_write_fn write, void *ctx)
 {
 	enum ddp_compression c = ddp_compression_detect(bytes, n);
 	struct sink sink = { .write = write, .ctx = ctx, .left = max_bytes };
 	struct source src = { bytes, n };
-	CLEANUP(free_out) unsigned char *out = NULL;
+	CLEANUP(ddp__free_ptr) unsigned char *out = NULL;
 
 	if (c == DDP_PLAIN)
 		return sink_put(&sink, bytes, n);

@@ -1,19 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Buffers, budgets and growing arrays: what the rest of the library keeps its bytes in. No policy
- * here but how much to grow at once.
+ * Buffers, error texts, budgets and growing arrays: what the rest of the library keeps bytes in.
+ * No policy here but how much to grow at once.
  */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "alloc.h"
 #include "ddprof/io.h"
+#include "error.h"
 
 enum { FIRST_CAPACITY = 16 };	/* elements of an array that gets its first one */
 
 const char *ddp_version(void)
 {
 	return DDPROF_VERSION;
+}
+
+int ddp__fail(struct ddp_error *err, int r, const char *format, ...)
+{
+	va_list args;
+
+	if (err) {
+		va_start(args, format);
+		vsnprintf(err->text, sizeof(err->text), format, args);
+		va_end(args);
+	}
+	return r;
 }
 
 int ddp_buffer_write(void *buffer, const void *bytes, size_t n)
