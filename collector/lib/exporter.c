@@ -392,7 +392,8 @@ static int perform(struct ddp_exporter *e, curl_mime *mime, struct ddp_export_re
 
 	if (r)
 		return r;
-	code = curl_easy_perform(e->curl);
+	/* curl asks for the first time only after it has connected */
+	code = atomic_load(&e->cancelled) ? CURLE_ABORTED_BY_CALLBACK : curl_easy_perform(e->curl);
 	r = judge(e, code, curl_error, &answer, ret);
 	curl_easy_reset(e->curl);	/* forget the pointers into this frame */
 	return r;

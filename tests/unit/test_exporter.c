@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The upload, checked byte by byte where it arrives: method, path, headers, parts, event.json,
+ * and a profile that can be read again; and every way in which it can fail to arrive.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <pthread.h>
+#include <errno.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "ddprof/compress.h"
+#include "ddprof/exporter.h"
+#include "ddprof/pprof.h"
+#include "receiver.h"
+
+#define START_NS 1767323045000000006LL	/* 2026-01-02T03:04:05.000000006Z */
+#define END_NS   1767323104999999999LL	/* 2026-01-02T03:05:04.999999999Z */
+
+/* An LZ4-framed profile of one sample. */
+static void make_profile(struct ddp_buffer *ret)
+{
+	static const struct ddp_value_type types[] = { { DDP_CPU_SAMPLES }, { DDP_CPU_TIME } };
+	struct ddp_profile_config config = { .value_types = types, .nr_value_types = 2,
+					     .start_unix_ns = START_NS };
+	struct ddp_compressor *c;
+	struct ddp_profile *p;
+	uint32_t name, fn, loc;
+
+	assert_int_equal(ddp_profile_create(&config, &p), 0);
+	assert_int_equal(ddp_profile_string(p, "burn", 4, &name), 0);
+	assert_int_equal(ddp_profile_function(p, &(struct ddp_function){ .name = name }, &fn), 0);
+	assert_int_equal(ddp_profile_location(p, &(struct ddp_location){ .address = 0x1000,
+			 .lines = &(struct ddp_line){ .function = fn }, .nr_lines = 1 }, &loc), 0);
+	assert_int_equal(ddp_profile_add(p, &(struct ddp_sample){ .locations = &loc,
+			 .nr_locations = 1, .values = (int64_t[]){ 7, 70000000 },
+			 .nr_values = 2 }), 0);
+	assert_int_equal(ddp_compressor_create(DDP_LZ4, 0, ddp_buffer_write, ret, &c), 0);
+	assert_int_equal(ddp_pprof_encode(p, END_NS, ddp_compressor_write, c), 0);
+	assert_int_equal(ddp_compressor_finish(c), 0);
+	ddp_compressor_destroy(c);
+	ddp_profile_destroy(p);
+}
+
+struct fixture {
+	struct receiver *receiver;
+	struct ddp_buffer profile, profile_before, tags;
+	char url[64];
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->receiver = receiver_start(NULL);
+	make_profile(&f->profile);
+	ddp_buffer_write(&f->profile_before, f->profile.bytes, f->profile.len);
+	snprintf(f->url, sizeof(f->url), "http://127.0.0.1:%u", receiver_port(f->receiver));
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	/* whatever happened: the caller's bytes are as they were */
+	assert_int_equal(f->profile.len, f->profile_before.len);
+	assert_memory_equal(f->profile.bytes, f->profile_before.bytes, f->profile.len);
+	receiver_stop(f->receiver);
+	ddp_buffer_free(&f->profile);
+	ddp_buffer_free(&f->profile_before);
+	ddp_buffer_free(&f->tags);
+	free(f);
+	return 0;
+}
+
+static struct ddp_export_form form_of(struct fixture *f)
+{
+	return (struct ddp_export_form){
+		.start_unix_ns = START_NS, .end_unix_ns = END_NS, .tags = &f->tags,
+		.profile = f->profile.bytes, .profile_bytes = f->profile.len,
+	};
+}
+
+static struct ddp_exporter *exporter(struct ddp_exporter_config config)
+{
+	struct ddp_exporter *e;
+
+	assert_int_equal(ddp_exporter_create(&config, &e, NULL), 0);
+	return e;
+}
+
+static int send_to(struct fixture *f, const char *url, struct ddp_export_result *result)
+{
+	struct ddp_exporter *e = exporter((struct ddp_exporter_config){ .url = url });
+	struct ddp_export_form form = form_of(f);
+	int r = ddp_exporter_send(e, &form, result);
+
+	ddp_exporter_destroy(e);
+	return r;
+}
+
+static void check_header(const struct received *u, const char *name, const char *value)
+{
+	const char *got = received_header(u, name);
+
+	if (!value) {
+		assert_null(got);
+		return;
+	}
+	if (!got)
+		fail_msg("no header %s", name);
+	assert_string_equal(got, value);
+}
+
+static void check_part(const struct received_part *p, const char *name, const char *file,
+		       const char *type)
+{
+	assert_string_equal(p->name, name);
+	assert_string_equal(p->file_name, file);
+	assert_string_equal(p->content_type, type);
+}
+
+static void check_profile(const struct received_part *p)
+{
+	struct ddp_pprof *f;
+
+	assert_int_equal(ddp_compression_detect(p->bytes, p->n), DDP_LZ4);
+	assert_int_equal(ddp_pprof_load(p->bytes, p->n, NULL, &f, NULL), 0);
+	assert_int_equal(f->nr_samples, 1);
+	assert_int_equal(f->samples[0].values[0], 7);
+	assert_int_equal(f->samples[0].values[1], 70000000);
+	assert_string_equal(f->samples[0].locations[0]->lines[0].function->name, "burn");
+	assert_int_equal(f->time_unix_ns, START_NS);
+	assert_int_equal(f->duration_ns, END_NS - START_NS);
+	ddp_pprof_destroy(f);
+}
+
+static void every_field_arrives(void **state)
+{
+	struct fixture *f = *state;
+	struct ddp_exporter *e = exporter((struct ddp_exporter_config){
+		.url = f->url, .origin = "ddprof", .origin_version = "9.8.7",
+		.container_id = "cafe", .entity_id = "ci-cafe", .external_env = "it-false",
+	});
+	struct ddp_export_file extra = { "metrics.json", "[]", 2 };
+	struct ddp_export_pair info = { "kernel", "6.1 \"x\"\n" };
+	struct ddp_export_form form;
+	struct ddp_export_result result;
+	const struct received *u;
+
+	assert_int_equal(ddp_tags_add(&f->tags, "service", "shop front,end"), 0);
+	assert_int_equal(ddp_tags_parse(&f->tags, "team:a, zone:b", NULL), 0);
+	form = form_of(f);
+	form.files = &extra;
+	form.nr_files = 1;
+	form.info = &info;
+	form.nr_info = 1;
+	form.process_tags = "entrypoint:x";
+	assert_int_equal(ddp_exporter_send(e, &form, &result), DDP_EXPORT_OK);
+	assert_int_equal(result.http_status, 200);
+	assert_string_equal(result.message, "");
+
+	u = receiver_last(f->receiver);
+	assert_non_null(u);
+	assert_null(u->error);
+	assert_string_equal(u->method, "POST");
+	assert_string_equal(u->path, "/profiling/v1/input");
+	check_header(u, "DD-EVP-ORIGIN", "ddprof");
+	check_header(u, "DD-EVP-ORIGIN-VERSION", "9.8.7");
+	check_header(u, "User-Agent", "ddprof/9.8.7");
+	check_header(u, "Connection", "close");
+	check_header(u, "datadog-container-id", "cafe");
+	check_header(u, "datadog-entity-id", "ci-cafe");
+	check_header(u, "datadog-external-env", "it-false");
+	check_header(u, "dd-api-key", NULL);
+	check_header(u, "Expect", NULL);
+
+	assert_int_equal(u->nr_parts, 3);
+	check_part(&u->parts[0], "event", "event.json", "application/json");
+	check_part(&u->parts[1], "metrics.json", "metrics.json", "application/octet-stream");
+	check_part(&u->parts[2], "profile.pprof", "profile.pprof", "application/octet-stream");
+	static const char event[] =
+		"{\"attachments\":[\"metrics.json\",\"profile.pprof\"],"
+		"\"tags_profiler\":\"service:shop_front_end,team:a,zone:b\","
+		"\"start\":\"2026-01-02T03:04:05.000000006Z\","
+		"\"end\":\"2026-01-02T03:05:04.999999999Z\","
+		"\"family\":\"native\",\"version\":\"4\",\"endpoint_counts\":null,"
+		"\"process_tags\":\"entrypoint:x\","
+		"\"internal\":{\"libddprof_version\":\"" DDPROF_VERSION "\"},"
+		"\"info\":{\"kernel\":\"6.1 \\\"x\\\"\\u000a\"}}";
+	assert_int_equal(u->parts[0].n, strlen(event));
+	assert_memory_equal(u->parts[0].bytes, event, strlen(event));
+	assert_memory_equal(u->parts[1].bytes, "[]", 2);
+	check_profile(&u->parts[2]);
+	ddp_exporter_destroy(e);
+}
+
+static void agentless_goes_to_the_intake_with_its_key(void **state)
+{
+	struct fixture *f = *state;
+	struct ddp_exporter *e = exporter((struct ddp_exporter_config){
+		.url = f->url, .api_key = "0123456789abcdef" });
+	struct ddp_export_form form = form_of(f);
+	const struct received *u;
+
+	assert_int_equal(ddp_exporter_send(e, &form, NULL), DDP_EXPORT_OK);
+	u = receiver_last(f->receiver);
+	assert_string_equal(u->path, "/api/v2/profile");
+	check_header(u, "dd-api-key", "0123456789abcdef");
+	check_header(u, "DD-EVP-ORIGIN-VERSION", DDPROF_VERSION);
+	ddp_exporter_destroy(e);
+}
+
+static void a_unix_socket_is_a_target(void **state)
+{
+	struct fixture *f = *state;
+	char path[64], url[80];
+	struct receiver *r;
+
+	snprintf(path, sizeof(path), "/tmp/ddprof-test-%d.sock", getpid());
+	snprintf(url, sizeof(url), "unix://%s", path);
+	r = receiver_start(path);
+	assert_int_equal(send_to(f, url, NULL), DDP_EXPORT_OK);
+	assert_int_equal(receiver_count(r), 1);
+	assert_string_equal(receiver_last(r)->path, "/profiling/v1/input");
+	check_profile(&receiver_last(r)->parts[1]);
+	receiver_stop(r);
+	unlink(path);
+}
+
+static void one_exporter_sends_many(void **state)
+{
+	struct fixture *f = *state;
+	struct ddp_exporter *e = exporter((struct ddp_exporter_config){ .url = f->url });
+	struct ddp_export_form form = form_of(f);
+	struct ddp_export_result result;
+
+	receiver_answer(f->receiver, 503, "");
+	assert_int_equal(ddp_exporter_send(e, &form, &result), DDP_EXPORT_RETRY);
+	receiver_answer(f->receiver, 202, "");
+	assert_int_equal(ddp_exporter_send(e, &form, &result), DDP_EXPORT_OK);
+	assert_int_equal(ddp_exporter_send(e, &form, &result), DDP_EXPORT_OK);
+	assert_int_equal(receiver_count(f->receiver), 3);
+	check_profile(&receiver_last(f->receiver)->parts[1]);
+	ddp_exporter_destroy(e);
+}
+
+static void answers_have_a_class(void **state)
+{
+	static const struct {
+		const char *what;
+		int status, class;
+	} rows[] = {
+		{ "ok", 200, DDP_EXPORT_OK },
+		{ "accepted", 202, DDP_EXPORT_OK },
+		{ "redirect is not followed", 302, DDP_EXPORT_REFUSED },
+		{ "bad request", 400, DDP_EXPORT_REFUSED },
+		{ "forbidden", 403, DDP_EXPORT_REFUSED },
+		{ "request timeout", 408, DDP_EXPORT_RETRY },
+		{ "too large", 413, DDP_EXPORT_REFUSED },
+		{ "too many", 429, DDP_EXPORT_RETRY },
+		{ "server error", 500, DDP_EXPORT_RETRY },
+		{ "bad gateway", 502, DDP_EXPORT_RETRY },
+	};
+	struct fixture *f = *state;
+	struct ddp_export_result result;
+	char expected[160];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		print_message("  %s\n", rows[i].what);
+		receiver_answer(f->receiver, rows[i].status, "be\x1b[31m gone\n");
+		assert_int_equal(send_to(f, f->url, &result), rows[i].class);
+		assert_int_equal(result.http_status, rows[i].status);
+		snprintf(expected, sizeof(expected), "%s/profiling/v1/input answered %d: "
+			 "be [31m gone ", f->url, rows[i].status);
+		assert_string_equal(result.message, rows[i].class ? expected : "");
+	}
+}
+
+static void a_receiver_that_is_down_is_named(void **state)
+{
+	struct fixture *f = *state;
+	struct ddp_export_result result;
+	struct receiver *gone = receiver_start(NULL);
+	char url[64];
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", receiver_port(gone));
+	receiver_stop(gone);
+	assert_int_equal(send_to(f, url, &result), DDP_EXPORT_RETRY);
+	assert_int_equal(result.http_status, 0);
+	assert_non_null(strstr(result.message, url));
+	assert_non_null(strstr(result.message, "onnect"));
+	/* nothing was lost: the same bytes go to one that is up */
+	assert_int_equal(send_to(f, f->url, &result), DDP_EXPORT_OK);
+	check_profile(&receiver_last(f->receiver)->parts[1]);
+}
+
+static void silence_ends_with_the_timeout(void **state)
+{
+	struct fixture *f = *state;
+	struct ddp_exporter *e = exporter((struct ddp_exporter_config){
+		.url = f->url, .timeout_ms = 200 });
+	struct ddp_export_form form = form_of(f);
+	struct ddp_export_result result;
+
+	receiver_answer(f->receiver, 0, "");
+	assert_int_equal(ddp_exporter_send(e, &form, &result), DDP_EXPORT_RETRY);
+	assert_int_equal(result.http_status, 0);
+	assert_non_null(strstr(result.message, "imed out"));
+	ddp_exporter_destroy(e);
+}
+
+static void *cancel_soon(void *e)
+{
+	usleep(100 * 1000);
+	ddp_exporter_cancel(e);
+	return NULL;
+}
+
+static void a_send_can_be_cancelled(void **state)
+{
+	struct fixture *f = *state;
+	struct ddp_exporter *e = exporter((struct ddp_exporter_config){ .url = f->url });
+	struct ddp_export_form form = form_of(f);
+	struct ddp_export_result result;
+	pthread_t thread;
+
+	receiver_answer(f->receiver, 0, "");
+	pthread_create(&thread, NULL, cancel_soon, e);
+	assert_int_equal(ddp_exporter_send(e, &form, &result), DDP_EXPORT_CANCELLED);
+	pthread_join(thread, NULL);
+	assert_int_equal(ddp_exporter_send(e, &form, &result), DDP_EXPORT_CANCELLED);
+	assert_int_equal(receiver_count(f->receiver), 1);
+	ddp_exporter_destroy(e);
+}
+
+static void bad_configurations_are_refused(void **state)
+{
+	static const struct {
+		const char *what, *url, *key, *says;
+	} rows[] = {
+		{ "no URL", NULL, NULL, "unix:///path" },
+		{ "another scheme", "ftp://x", NULL, "ftp://x" },
+		{ "no scheme", "localhost:8126", NULL, "localhost:8126" },
+		{ "no host", "http://", NULL, "http://" },
+		{ "a query", "http://x/?a", NULL, "http://x/?a" },
+		{ "a relative socket", "unix://run/x", NULL, "absolute" },
+		{ "a line break in the URL", "http://x/\r\ny", NULL, "control" },
+		{ "a line break in a header", "http://x", "k\r\nHost: y", "dd-api-key" },
+	};
+	struct ddp_exporter *e = NULL;
+	struct ddp_error err;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct ddp_exporter_config c = { .url = rows[i].url, .api_key = rows[i].key };
+
+		print_message("  %s\n", rows[i].what);
+		assert_int_equal(ddp_exporter_create(&c, &e, &err), -EINVAL);
+		assert_non_null(strstr(err.text, rows[i].says));
+	}
+}
+
+static void bad_forms_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct ddp_exporter *e = exporter((struct ddp_exporter_config){ .url = f->url });
+	struct ddp_export_form form = form_of(f);
+	struct ddp_export_file file = { "event", "", 0 };
+
+	form.profile = NULL;
+	assert_int_equal(ddp_exporter_send(e, &form, NULL), -EINVAL);
+	form = form_of(f);
+	form.start_unix_ns = -1;
+	assert_int_equal(ddp_exporter_send(e, &form, NULL), -EINVAL);
+	form = form_of(f);
+	form.files = &file;
+	form.nr_files = 1;
+	assert_int_equal(ddp_exporter_send(e, &form, NULL), -EINVAL);
+	file.name = "a\"; name=\"b";
+	assert_int_equal(ddp_exporter_send(e, &form, NULL), -EINVAL);
+	assert_int_equal(receiver_count(f->receiver), 0);
+	ddp_exporter_destroy(e);
+}
+
+static void event_json_is_always_valid(void **state)
+{
+	static const struct {
+		const char *what, *value, *json;
+	} rows[] = {
+		{ "plain", "abc", "\"abc\"" },
+		{ "quote and backslash", "a\"b\\c", "\"a\\\"b\\\\c\"" },
+		{ "control characters", "\x01\t\x7f", "\"\\u0001\\u0009\\u007f\"" },
+		{ "UTF-8 stays", "gr\xc3\xbc\xc3\x9f", "\"gr\xc3\xbc\xc3\x9f\"" },
+		{ "broken UTF-8", "a\xff" "b\xe2\x82", "\"a\xef\xbf\xbd" "b\xef\xbf\xbd\"" },
+	};
+	struct ddp_buffer out = { 0 };
+	char expected[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct ddp_export_form form = { .process_tags = rows[i].value };
+
+		print_message("  %s\n", rows[i].what);
+		assert_int_equal(ddp_export_form_event(&form, ddp_buffer_write, &out), 0);
+		snprintf(expected, sizeof(expected), "\"process_tags\":%s,", rows[i].json);
+		assert_non_null(memmem(out.bytes, out.len, expected, strlen(expected)));
+		assert_non_null(memmem(out.bytes, out.len, "\"tags_profiler\":\"\",", 19));
+		assert_non_null(memmem(out.bytes, out.len,
+				       "\"start\":\"1970-01-01T00:00:00.000000000Z\"", 40));
+		ddp_buffer_free(&out);
+	}
+}
+
+static void tags_are_joined_and_checked(void **state)
+{
+	static const struct {
+		const char *what, *text, *joined;
+		int r;
+	} rows[] = {
+		{ "nothing", NULL, "env:x", 0 },
+		{ "empty", "", "env:x", 0 },
+		{ "one", "a:b", "env:x,a:b", 0 },
+		{ "commas and spaces", " a:b,, c:d e ", "env:x,a:b,c:d,e", 0 },
+		{ "colons inside", "url:http://x", "env:x,url:http://x", 0 },
+		{ "a leading colon", "ok:1 :b", "env:x", -EINVAL },
+		{ "a trailing colon", "a:", "env:x", -EINVAL },
+	};
+	struct ddp_buffer tags = { 0 };
+	struct ddp_error err;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		print_message("  %s\n", rows[i].what);
+		assert_int_equal(ddp_tags_add(&tags, "env", "x"), 0);
+		assert_int_equal(ddp_tags_parse(&tags, rows[i].text, &err), rows[i].r);
+		assert_int_equal(tags.len, strlen(rows[i].joined));
+		assert_memory_equal(tags.bytes, rows[i].joined, tags.len);
+		ddp_buffer_free(&tags);
+	}
+	assert_int_equal(ddp_tags_add(&tags, "a:b", "x"), -EINVAL);
+	assert_int_equal(ddp_tags_add(&tags, "", "x"), -EINVAL);
+	assert_int_equal(ddp_tags_add(&tags, "a", NULL), 0);
+	assert_int_equal(tags.len, 0);
+}
+
+#define WITH_RECEIVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_RECEIVER(every_field_arrives),
+		WITH_RECEIVER(agentless_goes_to_the_intake_with_its_key),
+		WITH_RECEIVER(a_unix_socket_is_a_target),
+		WITH_RECEIVER(one_exporter_sends_many),
+		WITH_RECEIVER(answers_have_a_class),
+		WITH_RECEIVER(a_receiver_that_is_down_is_named),
+		WITH_RECEIVER(silence_ends_with_the_timeout),
+		WITH_RECEIVER(a_send_can_be_cancelled),
+		WITH_RECEIVER(bad_forms_are_refused),
+		cmocka_unit_test(bad_configurations_are_refused),
+		cmocka_unit_test(event_json_is_always_valid),
+		cmocka_unit_test(tags_are_joined_and_checked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
