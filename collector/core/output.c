@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+/* See output.h. */
+#include "core/output.h"
+
+#include <ddprof/compress.h>
+#include <ddprof/pprof.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include "core/log.h"
+
+enum { FINISH_TIMEOUT_MS = DDP_EXPORT_TIMEOUT_MS };
+
+DEFINE_CLEANUP(struct ddp_compressor *, ddp_compressor_destroy)
+
+struct ddp_output {
+	char *path;			/* owned; NULL: no file */
+	bool numbered;
+	enum ddp_compression compression;
+	unsigned int nr_profiles, nr_failed;
+	struct ddp_uploader *uploader;	/* NULL: no upload */
+	struct ddp_buffer tags;
+};
+
+static int encode(const struct ddp_profile *p, int64_t end_unix_ns, enum ddp_compression c,
+		  ddp_write_fn write, void *ctx)
+{
+	CLEANUP(ddp_compressor_destroy) struct ddp_compressor *z = NULL;
+	int r = ddp_compressor_create(c, 0, write, ctx, &z);
+
+	r = r ?: ddp_pprof_encode(p, end_unix_ns, ddp_compressor_write, z);
+	return r ? r : ddp_compressor_finish(z);
+}
+
+/* Files */
+
+int ddp_output_path(const char *path, unsigned int nr, bool numbered, char *ret, size_t size)
+{
+	static const char *const ends[] = { ".pprof.lz4", ".pprof.zst", ".pprof.gz", ".pb.gz",
+					    ".pprof", ".pb", ".gz", ".lz4", ".zst" };
+	size_t len = strlen(path), stem = len;
+	int n;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		size_t end = strlen(ends[i]);
+
+		if (len > end && !strcmp(path + len - end, ends[i]) && stem == len)
+			stem = len - end;
+	}
+	if (nr == 1 && !numbered)
+		n = snprintf(ret, size, "%s", path);
+	else
+		n = snprintf(ret, size, "%.*s.%u%s", (int)stem, path, nr, path + stem);
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+static int write_fd(void *ctx, const void *bytes, size_t n)
+{
+	const char *p = bytes;
+	int fd = *(int *)ctx;
+
+	while (n) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		p += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+/* Complete or not there: under another name first */
+static int write_file(const struct ddp_output *o, const char *path, const struct ddp_profile *p,
+		      int64_t end_unix_ns)
+{
+	CLEANUP(close_fd) int fd = -1;
+	char temporary[4096];
+	int n = snprintf(temporary, sizeof(temporary), "%s.%d.part", path, (int)getpid());
+	int r;
+
+	if (n < 0 || (size_t)n >= sizeof(temporary))
+		return -ENAMETOOLONG;
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return -errno;
+	r = encode(p, end_unix_ns, o->compression, write_fd, &fd);
+	if (!r && close(TAKE_FD(fd)))
+		r = -errno;
+	if (!r && rename(temporary, path))
+		r = -errno;
+	if (r)
+		unlink(temporary);
+	return r;
+}
+
+static int to_file(struct ddp_output *o, const struct ddp_profile *p, int64_t end_unix_ns)
+{
+	char path[4096];
+	int r = ddp_output_path(o->path, o->nr_profiles, o->numbered, path, sizeof(path));
+
+	r = r ?: write_file(o, path, p, end_unix_ns);
+	if (r)
+		ddp_log_error("cannot write %s: %s", o->path, strerror(-r));
+	else
+		ddp_log_info("wrote %s", path);
+	return r;
+}
+
+/* Uploads */
+
+static int to_uploader(struct ddp_output *o, const struct ddp_profile *p, int64_t start_unix_ns,
+		       int64_t end_unix_ns)
+{
+	struct ddp_upload u = { .start_unix_ns = start_unix_ns, .end_unix_ns = end_unix_ns };
+	char seq[16];
+	int r;
+
+	snprintf(seq, sizeof(seq), "%u", o->nr_profiles - 1);
+	r = encode(p, end_unix_ns, DDP_LZ4, ddp_buffer_write, &u.profile);
+	r = r ?: ddp_buffer_write(&u.tags, o->tags.bytes, o->tags.len);
+	r = r ?: ddp_tags_add(&u.tags, "profile_seq", seq);
+	if (!r) {
+		ddp_uploader_add(o->uploader, &u);
+		return 0;
+	}
+	ddp_log_error("cannot encode a profile for upload: %s", strerror(-r));
+	ddp_buffer_free(&u.profile);
+	ddp_buffer_free(&u.tags);
+	return r;
+}
+
+int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p, int64_t start_unix_ns,
+		       int64_t end_unix_ns)
+{
+	int file = 0, upload = 0;
+
+	o->nr_profiles++;
+	if (o->path)
+		file = to_file(o, p, end_unix_ns);
+	if (o->uploader)
+		upload = to_uploader(o, p, start_unix_ns, end_unix_ns);
+	o->nr_failed += file || upload;
+	return file ? file : upload;
+}
+
+unsigned int ddp_output_finish(struct ddp_output *o)
+{
+	unsigned int unsent, failed;
+
+	if (!o)
+		return 0;
+	unsent = ddp_uploader_finish(o->uploader, FINISH_TIMEOUT_MS);
+	if (unsent)
+		ddp_log_error("%u profile%s could not be uploaded", unsent, unsent > 1 ? "s" : "");
+	failed = o->nr_failed + unsent;
+	ddp_buffer_free(&o->tags);
+	free(o->path);
+	free(o);
+	return failed;
+}
+
+/* Setting up */
+
+/* RFC 4122, version 4 */
+static int runtime_id(char ret[37])
+{
+	uint8_t b[16];
+
+	if (getrandom(b, sizeof(b), 0) != sizeof(b))
+		return -errno;
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	snprintf(ret, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+		 b[13], b[14], b[15]);
+	return 0;
+}
+
+static int make_tags(struct ddp_output *o, const struct ddp_output_config *c, struct ddp_error *err)
+{
+	struct utsname machine;
+	char id[37], cores[16];
+	int r = runtime_id(id);
+
+	if (r)
+		return r;
+	if (uname(&machine))
+		return -errno;
+	snprintf(cores, sizeof(cores), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+	r = ddp_tags_add(&o->tags, "language", "native");
+	r = r ?: ddp_tags_add(&o->tags, "service", c->service);
+	r = r ?: ddp_tags_add(&o->tags, "env", c->environment);
+	r = r ?: ddp_tags_add(&o->tags, "version", c->version);
+	r = r ?: ddp_tags_add(&o->tags, "host", machine.nodename);
+	r = r ?: ddp_tags_add(&o->tags, "profiler_version", DDPROF_VERSION);
+	r = r ?: ddp_tags_add(&o->tags, "runtime-id", id);
+	r = r ?: ddp_tags_add(&o->tags, "include_kernel", c->include_kernel ? "yes" : "no");
+	r = r ?: ddp_tags_add(&o->tags, "cpu_arch", machine.machine);
+	r = r ?: ddp_tags_add(&o->tags, "number_of_cpu_cores", cores);
+	r = r ?: ddp_tags_add(&o->tags, "runtime_platform", "linux");
+	return r ? r : ddp_tags_parse(&o->tags, c->tags, err);
+}
+
+static int setup_file(struct ddp_output *o, const char *path, struct ddp_error *err)
+{
+	if (ddp_compression_from_path(path, &o->compression)) {
+		snprintf(err->text, sizeof(err->text), "--output %.150s: the name has to end in "
+			 ".pprof, .gz, .lz4, .zst or .pb", path);
+		return -EINVAL;
+	}
+	o->path = strdup(path);
+	return o->path ? 0 : -ENOMEM;
+}
+
+static int setup_upload(struct ddp_output *o, const struct ddp_output_config *c,
+			struct ddp_error *err)
+{
+	struct ddp_exporter_config exporter = {
+		.url = c->url, .origin = "ddprof", .origin_version = DDPROF_VERSION,
+		.external_env = getenv("DD_EXTERNAL_ENV"),
+	};
+	int r = make_tags(o, c, err);
+
+	return r ? r : ddp_uploader_create(&exporter, &o->uploader, err);
+}
+
+int ddp_output_create(const struct ddp_output_config *c, struct ddp_output **ret,
+		      struct ddp_error *err)
+{
+	struct ddp_output *o = calloc(1, sizeof(*o));
+	int r = 0;
+
+	err->text[0] = '\0';
+	if (!o)
+		return -ENOMEM;
+	o->numbered = c->numbered;
+	if (c->path)
+		r = setup_file(o, c->path, err);
+	if (!r && c->url)
+		r = setup_upload(o, c, err);
+	if (r) {
+		if (!err->text[0])
+			snprintf(err->text, sizeof(err->text), "cannot set up output: %s", strerror(-r));
+		ddp_output_finish(o);
+		return r;
+	}
+	*ret = o;
+	return 0;
+}

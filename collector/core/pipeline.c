@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * See pipeline.h. Single-threaded: one poll() loop over the link, a reason to stop, and the processes
+ * that are watched. Comments of a profile are made here because they need all parts.
+ */
+#include "core/pipeline.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/build.h"
+#include "core/log.h"
+
+enum {
+	MAX_SAMPLE_BYTES = 64 << 20,
+	MAX_SYMBOL_BYTES = 24 << 20,	/* kept from one profile to the next */
+	END_TIMEOUT_MS = 5000,		/* for what was sampled before STOP */
+	RESYNC_PAUSE_MS = 1000,		/* a stream that cannot be understood is not asked again at once */
+};
+
+/* Totals at the beginning of an interval */
+struct marks {
+	struct ddp_decode_counts decode;
+	struct ddp_link_stats stats;
+};
+
+struct ddp_pipeline {
+	struct ddp_link *link;
+	struct ddp_decoder *decoder;
+	struct ddp_samples samples;
+	struct ddp_process process;
+	struct ddp_symbols symbols;
+	struct ddp_output *output;
+	struct ddp_link_info info;
+	struct ddp_link_started started;
+	uint32_t nr_events;		/* of START, known before it is answered */
+	struct marks marks;
+	int64_t interval_start_unix_ns;
+	int64_t interval_end_ms, next_resync_ms; /* monotonic; interval_end_ms 0: no end */
+	uint32_t period_s;
+	size_t max_sample_bytes;
+	uint64_t profile_nr;
+	bool want_resync, stopped, ended;
+};
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int64_t now_ms(void)
+{
+	return clock_ns(CLOCK_MONOTONIC) / 1000000;
+}
+
+/* What decode tells */
+
+static int on_stack(void *ctx, const struct ddp_stack *s, const struct ddp_names *names,
+		    uint64_t *ret_token)
+{
+	struct ddp_pipeline *p = ctx;
+	struct ddp_trace *t;
+	int r = ddp_samples_trace(&p->samples, s, names, &t);
+
+	if (!r)
+		*ret_token = ddp_table_value(t);
+	return r;
+}
+
+static void on_stack_end(void *ctx, uint64_t token)
+{
+	struct ddp_pipeline *p = ctx;
+
+	ddp_samples_put(&p->samples, ddp_table_pointer(token));
+}
+
+static int on_hit(void *ctx, uint64_t token, const struct ddp_hit *h)
+{
+	struct ddp_pipeline *p = ctx;
+	struct ddp_trace *t = ddp_table_pointer(token);
+	uint64_t value = h->value;
+
+	if (!h->has_value &&
+	    __builtin_mul_overflow(h->count, p->started.events[t->event].period, &value))
+		value = UINT64_MAX;
+	return ddp_samples_hit(&p->samples, t, h->count, value, h->has_time ? &h->time_ns : NULL);
+}
+
+static int on_task(void *ctx, const struct ddp_task *t)
+{
+	return ddp_process_task(&((struct ddp_pipeline *)ctx)->process, t);
+}
+
+static int on_aspace(void *ctx, const struct ddp_aspace *a)
+{
+	return ddp_process_aspace(&((struct ddp_pipeline *)ctx)->process, a);
+}
+
+static int on_map(void *ctx, const struct ddp_map *m, uint32_t left)
+{
+	return ddp_process_map(&((struct ddp_pipeline *)ctx)->process, m, left);
+}
+
+static int on_file(void *ctx, const struct ddp_file *f)
+{
+	return ddp_process_file(&((struct ddp_pipeline *)ctx)->process, f);
+}
+
+static const struct ddp_decode_ops decode_ops = {
+	.stack = on_stack, .stack_end = on_stack_end, .hit = on_hit, .task = on_task,
+	.aspace = on_aspace, .map = on_map, .file = on_file,
+};
+
+static int open_file(void *ctx, uint64_t file_id, int *ret)
+{
+	return ddp_link_file_open(((struct ddp_pipeline *)ctx)->link, file_id, ret, NULL);
+}
+
+static int on_batch(void *ctx, const struct ddp_batch *b)
+{
+	struct ddp_pipeline *p = ctx;
+	struct ddp_error err = { "" };
+	int r = ddp_decode(p->decoder, b, &err);
+
+	p->ended |= b->end;
+	if (r < 0)
+		ddp_log_warn("%s; asking for the stacks again",
+			     err.text[0] ? err.text : strerror(-r));
+	else if (r == DDP_DECODED_GAP)
+		ddp_log_warn("messages of the module were lost; asking for the stacks again");
+	p->want_resync |= r != DDP_DECODED;
+	return 0;
+}
+
+static void resync(struct ddp_pipeline *p)
+{
+	struct ddp_error err = { "" };
+	int64_t now = now_ms();
+
+	if (!p->want_resync || p->stopped || now < p->next_resync_ms)
+		return;
+	p->want_resync = false;
+	p->next_resync_ms = now + RESYNC_PAUSE_MS;
+	if (ddp_link_resync(p->link, &err))
+		ddp_log_warn("%s", err.text);
+}
+
+/* Comments */
+
+static int add_stats(void *ctx, const struct ddp_link_stats *s)
+{
+	ddp_link_stats_add(ctx, s);
+	return 0;
+}
+
+static int comment(struct ddp_profile *p, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int comment(struct ddp_profile *p, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return ddp_profile_comment(p, text);
+}
+
+static int comment_ends(struct ddp_profile *p, const char *half, const uint64_t *ends)
+{
+	return comment(p, "%s walks: root=%" PRIu64 " truncated=%" PRIu64 " unreadable=%" PRIu64
+		       " bad_frame=%" PRIu64 " no_table=%" PRIu64 " none=%" PRIu64, half,
+		       ends[DDPROF_END_ROOT], ends[DDPROF_END_TRUNCATED],
+		       ends[DDPROF_END_UNREADABLE], ends[DDPROF_END_BAD_FRAME],
+		       ends[DDPROF_END_NO_TABLE], ends[DDPROF_END_NONE]);
+}
+
+static int comment_loss(struct ddp_profile *p, const struct ddp_decode_counts *now,
+			const struct ddp_decode_counts *then)
+{
+	int r = comment(p, "lost: ring=%" PRIu64 " nested=%" PRIu64 " unknown_stack=%" PRIu64
+			" messages=%" PRIu64 " task_records=%" PRIu64,
+			now->lost_ring - then->lost_ring, now->lost_nested - then->lost_nested,
+			now->unknown_samples - then->unknown_samples,
+			now->lost_batches - then->lost_batches, now->lost_tasks - then->lost_tasks);
+
+	return r ? r : comment(p, "skipped for the CPU budget: %" PRIu64 " (counts are scaled for them)",
+			       now->skipped - then->skipped);
+}
+
+static int comment_overhead(struct ddp_profile *p, const struct ddp_link_stats *now,
+			    const struct ddp_link_stats *then)
+{
+	uint64_t elapsed = now->elapsed_ns - then->elapsed_ns;
+	uint64_t handler = now->handler_ns - then->handler_ns;
+
+	if (now->elapsed_ns <= then->elapsed_ns)
+		return 0; /* no figures: the session ended before they could be asked for */
+	return comment(p, "overhead: %.4f%% of %u CPUs (handler %" PRIu64 " ns, longest %" PRIu64
+		       " ns, of %" PRIu64 " ns)", 100.0 * (double)handler / (double)elapsed,
+		       now->cpu, handler, now->handler_max_ns, elapsed);
+}
+
+static int add_comments(struct ddp_pipeline *p, struct ddp_profile *profile, const struct marks *now)
+{
+	int r = comment(profile, "ddprof " DDPROF_VERSION ", ddprof_kmod %s, kernel unwinder %s",
+			p->info.module_version, p->info.kernel_unwinder);
+
+	r = r ?: comment(profile, "samples: %" PRIu64, p->samples.pending);
+	r = r ?: comment_loss(profile, &now->decode, &p->marks.decode);
+	r = r ?: comment_ends(profile, "user", p->samples.ends[1]);
+	r = r ?: comment_ends(profile, "kernel", p->samples.ends[0]);
+	return r ? r : comment_overhead(profile, &now->stats, &p->marks.stats);
+}
+
+/* Intervals */
+
+static void take_marks(struct ddp_pipeline *p, struct marks *ret)
+{
+	struct ddp_error err = { "" };
+
+	ddp_decoder_count(p->decoder, &ret->decode);
+	ret->stats = (struct ddp_link_stats){ 0 };
+	if (ddp_link_get_stats(p->link, add_stats, &ret->stats, &err))
+		ddp_log_warn("%s", err.text);
+}
+
+static int make_profile(struct ddp_pipeline *p, const struct marks *now, int64_t end_unix_ns)
+{
+	CLEANUP(ddp_profile_destroy) struct ddp_profile *profile = NULL;
+	struct ddp_build in = {
+		.samples = &p->samples, .process = &p->process, .symbols = &p->symbols,
+		.started = &p->started, .start_unix_ns = p->interval_start_unix_ns,
+		.profile_nr = p->profile_nr,
+	};
+	int r = ddp_build_profile(&in, &profile);
+
+	r = r ?: add_comments(p, profile, now);
+	if (r) {
+		ddp_log_error("cannot build the profile: %s", strerror(-r));
+		return r;
+	}
+	return ddp_output_profile(p->output, profile, p->interval_start_unix_ns, end_unix_ns);
+}
+
+static int end_interval(struct ddp_pipeline *p, const struct marks *now)
+{
+	int64_t end_unix_ns = clock_ns(CLOCK_REALTIME);
+	int r;
+
+	p->profile_nr++;
+	r = make_profile(p, now, end_unix_ns);
+	ddp_samples_clear(&p->samples);
+	ddp_process_trim(&p->process, MAX_SYMBOL_BYTES);
+	p->marks = *now;
+	p->interval_start_unix_ns = end_unix_ns;
+	if (p->period_s)
+		p->interval_end_ms = now_ms() + (int64_t)p->period_s * 1000;
+	return r;
+}
+
+static bool interval_over(const struct ddp_pipeline *p)
+{
+	return (p->interval_end_ms && now_ms() >= p->interval_end_ms) ||
+	       p->samples.bytes > p->max_sample_bytes;
+}
+
+/* Running */
+
+static int poll_timeout_ms(const struct ddp_pipeline *p)
+{
+	int64_t until = p->interval_end_ms, left;
+
+	if (p->want_resync && (!until || p->next_resync_ms < until))
+		until = p->next_resync_ms;
+	if (!until)
+		return -1;
+	left = until - now_ms();
+	return left < 0 ? 0 : left > 3600000 ? 3600000 : (int)left;
+}
+
+/* Which of the processes have ended: they are not asked about again */
+static size_t reap(struct pollfd *fds, size_t nr)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (fds[i].revents)
+			fds[i].fd = -1;
+		left += fds[i].fd >= 0;
+	}
+	return left;
+}
+
+static int receive(struct ddp_pipeline *p)
+{
+	struct ddp_error err = { "" };
+	int r = ddp_link_receive(p->link, &err);
+
+	if (r == -EBADMSG) {
+		ddp_log_warn("%s; asking for the stacks again", err.text);
+		p->want_resync = true;
+		r = 0;
+	}
+	if (r)
+		ddp_log_error("%s", err.text);
+	resync(p);
+	return r;
+}
+
+static int run_loop(struct ddp_pipeline *p, struct pollfd *fds, size_t nr_pids)
+{
+	for (;;) {
+		int r = poll(fds, 2 + nr_pids, poll_timeout_ms(p));
+
+		if (r < 0 && errno != EINTR)
+			return -errno;
+		if (r < 0)
+			continue;
+		r = receive(p);
+		if (r)
+			return r;
+		if (interval_over(p)) {
+			struct marks now;
+
+			take_marks(p, &now);
+			end_interval(p, &now); /* said already; the next one may get out */
+		}
+		if (p->ended)
+			return DDP_PIPELINE_ENDED;
+		if (fds[1].revents)
+			return DDP_PIPELINE_STOPPED;
+		if (nr_pids && !reap(fds + 2, nr_pids))
+			return DDP_PIPELINE_EXITED;
+	}
+}
+
+int ddp_pipeline_run(struct ddp_pipeline *p, int stop_fd, const int *pidfds, size_t nr_pidfds)
+{
+	CLEANUP(free) struct pollfd *fds = calloc(2 + nr_pidfds, sizeof(*fds));
+
+	if (!fds)
+		return -ENOMEM;
+	fds[0] = (struct pollfd){ .fd = ddp_link_fd(p->link), .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
+	for (size_t i = 0; i < nr_pidfds; i++)
+		fds[2 + i] = (struct pollfd){ .fd = pidfds[i], .events = POLLIN };
+	return run_loop(p, fds, nr_pidfds);
+}
+
+static void wait_end(struct ddp_pipeline *p)
+{
+	struct pollfd fd = { .fd = ddp_link_fd(p->link), .events = POLLIN };
+	int64_t until = now_ms() + END_TIMEOUT_MS;
+
+	while (!p->ended && now_ms() < until) {
+		if (poll(&fd, 1, 100) < 0 && errno != EINTR)
+			return;
+		if (receive(p))
+			return;
+	}
+	if (!p->ended)
+		ddp_log_warn("the module did not send its last records in time");
+}
+
+int ddp_pipeline_finish(struct ddp_pipeline *p)
+{
+	struct ddp_error err = { "" };
+	struct marks last;
+
+	take_marks(p, &last);
+	p->stopped = true;
+	if (!p->ended && ddp_link_stop(p->link, &err))
+		ddp_log_warn("%s", err.text);
+	else
+		wait_end(p);
+	ddp_decoder_count(p->decoder, &last.decode);
+	return end_interval(p, &last);
+}
+
+/* Setting up */
+
+static int start(struct ddp_pipeline *p, const struct ddp_pipeline_config *c, struct ddp_error *err)
+{
+	int r = ddp_link_open(&p->link, err);
+
+	r = r ?: ddp_link_get_info(p->link, &p->info, err);
+	r = r ?: ddp_decoder_create(&decode_ops, p, c->start.nr_events, &p->decoder);
+	if (r)
+		return r;
+	ddp_link_on_batch(p->link, on_batch, p);
+	return ddp_link_start(p->link, &c->start, &p->started, err);
+}
+
+static void say_fallbacks(const struct ddp_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->started.nr_events; i++)
+		if (p->started.events[i].fallback)
+			ddp_log_notice("this machine does not have the event (%s): sampling the CPU "
+				       "clock instead", strerror((int)p->started.events[i].fallback));
+}
+
+int ddp_pipeline_create(const struct ddp_pipeline_config *c, struct ddp_pipeline **ret,
+			struct ddp_error *err)
+{
+	CLEANUP(ddp_pipeline_destroy) struct ddp_pipeline *p = calloc(1, sizeof(*p));
+	int r;
+
+	err->text[0] = '\0';
+	if (!p)
+		return -ENOMEM;
+	p->output = c->output;
+	p->period_s = c->period_s;
+	p->max_sample_bytes = c->max_sample_bytes ? c->max_sample_bytes : MAX_SAMPLE_BYTES;
+	ddp_process_init(&p->process, open_file, p);
+	r = start(p, c, err);
+	if (r) {
+		if (!err->text[0])
+			snprintf(err->text, sizeof(err->text), "%s", strerror(-r));
+		return r;
+	}
+	say_fallbacks(p);
+	p->interval_start_unix_ns = (int64_t)p->started.realtime_ns;
+	if (p->period_s)
+		p->interval_end_ms = now_ms() + (int64_t)p->period_s * 1000;
+	*ret = TAKE(p);
+	return 0;
+}
+
+void ddp_pipeline_destroy(struct ddp_pipeline *p)
+{
+	if (!p)
+		return;
+	ddp_link_close(p->link); /* first of all sampling ends */
+	ddp_decoder_destroy(p->decoder);
+	ddp_samples_free(&p->samples);
+	ddp_process_free(&p->process);
+	ddp_symbols_free(&p->symbols);
+	free(p);
+}
