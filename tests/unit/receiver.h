@@ -47,7 +47,7 @@ struct receiver *receiver_start(const char *socket_path);
 void receiver_stop(struct receiver *r);
 uint16_t receiver_port(const struct receiver *r);
 
-/* How requests from now on are answered: a status and a body; status 0: read it, then stay silent. */
+/* How requests from now on are answered: a status and a body; 0: read it and stay silent. */
 void receiver_answer(struct receiver *r, int status, const char *body);
 
 /* Requests so far. */
