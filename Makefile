@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # ddprof_kmod: the whole build. `make help` lists the targets. Sources are found by folder, so a new file
 # needs no line here: collector/lib is libddprof, collector/core the collector's own library (with the kernel's
-# context-free kmod/core), collector/<command>/ a command, tests/unit/test_*.c a test program each.
+# context-free kmod/core), collector/<command>/ a command, tests/unit/test_*.c a test program each, tests/vm/*.c a
+# program for guests, tests/vm/<name>/Kbuild a test-only module. The version is stated in dkms.conf and nowhere else.
 
-VERSION := 0.1.0
+VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
 BUILD   ?= build
-CC      ?= gcc
+KDIR    ?= /lib/modules/$(shell uname -r)/build
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 PKGS    := libnl-3.0 libnl-genl-3.0 libelf liblz4 libcurl libprotobuf-c libxxhash zlib libzstd
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
@@ -16,15 +21,33 @@ CFLAGS_ALL   = -std=gnu11 -O2 -g -fno-omit-frame-pointer -fPIC -pthread $(WARN) 
 SAN          := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 LIB_SRC   := $(wildcard collector/lib/*.c)
+LIB_MAP   := collector/lib/libddprof.map
 CORE_SRC  := $(wildcard collector/core/*.c kmod/core/*.c)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT_SUP  := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+VM_SRC    := $(wildcard tests/vm/*.c)
+VM_KMOD   := $(patsubst tests/vm/%/Kbuild,%,$(wildcard tests/vm/*/Kbuild))
+KMOD_SRC  := $(wildcard kmod/* kmod/core/* kmod/probes/* uapi/*.h) dkms.conf
 COMMANDS  := ddprof ddprofctl
+DKMS_SRC   = $(DESTDIR)/usr/src/ddprof_kmod-$(VERSION)
 
+# V=1 shows the commands
+Q := $(if $(filter 1,$(V)),,@)
+say = @$(if $(filter 1,$(V)),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 obj = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
 
 .PHONY: all
-all: userspace
+all: userspace module	## build library, commands, and the module where its headers are (default)
+
+.PHONY: help
+help:	## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {sub(/:.*/, "", $$1); printf "  %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST)) \
+		| sed 's/\t//g'
+	@echo "Variables: BUILD CC CFLAGS CPPFLAGS LDFLAGS PREFIX LIBDIR DESTDIR KDIR (kernel headers) V=1 (show commands)"
+
+.PHONY: deps
+deps:	## install the distribution packages that are missing (Debian, Ubuntu)
+	$(Q)scripts/deps
 
 .PHONY: userspace
 userspace: $(BUILD)/libddprof.a $(BUILD)/libddprof.so $(COMMANDS:%=$(BUILD)/%)	## build library and commands
@@ -32,46 +55,135 @@ userspace: $(BUILD)/libddprof.a $(BUILD)/libddprof.so $(COMMANDS:%=$(BUILD)/%)	#
 # pprof's message format, for the reader
 $(BUILD)/gen/profile.pb-c.c: collector/lib/profile.proto
 	@mkdir -p $(@D)
-	protoc-c --proto_path=$(<D) --c_out=$(@D) $(<F)
+	$(call say,PROTOC,$@)
+	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $(<F)
 $(BUILD)/gen/profile.pb-c.h: $(BUILD)/gen/profile.pb-c.c ;
 
 # two variants of every object: opt (what is installed) and san (what the tests run)
 $(BUILD)/opt/%.o: %.c | $(BUILD)/gen/profile.pb-c.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -c $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 $(BUILD)/san/%.o: %.c | $(BUILD)/gen/profile.pb-c.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -O1 $(SAN) -MMD -c $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -O1 $(SAN) -MMD -MP -c $< -o $@
 $(BUILD)/opt/gen.o $(BUILD)/san/gen.o: $(BUILD)/gen/profile.pb-c.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(if $(findstring /san/,$@),$(SAN)) -c $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(if $(findstring /san/,$@),$(SAN)) -c $< -o $@
 
 $(BUILD)/libddprof.a: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o
-	rm -f $@ && ar rcs $@ $^
-$(BUILD)/libddprof.so: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o collector/lib/libddprof.map
-	$(CC) -shared -Wl,-soname,libddprof.so.0 -Wl,--version-script=collector/lib/libddprof.map -Wl,-z,defs -Wl,--as-needed \
-		-o $@ $(filter %.o,$^) $(LDFLAGS) $(PKG_LIBS) -pthread
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(BUILD)/libddprof.so: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o $(LIB_MAP)
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -Wl,-soname,libddprof.so.0 -Wl,--version-script=$(LIB_MAP) -o $@ $(filter %.o,$^) \
+		$(LDFLAGS) $(PKG_LIBS) -pthread
 $(BUILD)/opt/core.a: $(call obj,opt,$(CORE_SRC))
-	rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $^
 $(BUILD)/san/all.a: $(call obj,san,$(LIB_SRC) $(CORE_SRC) $(UNIT_SUP)) $(BUILD)/san/gen.o
-	rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 define command_rule
 $(BUILD)/$(1): $$(call obj,opt,$$(wildcard collector/$(1)/*.c)) $(BUILD)/opt/core.a $(BUILD)/libddprof.a
-	$$(CC) -o $$@ $$^ $$(LDFLAGS) $$(PKG_LIBS) -pthread
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) -o $$@ $$^ $$(LDFLAGS) $$(PKG_LIBS) -pthread
 endef
 $(foreach c,$(COMMANDS),$(eval $(call command_rule,$(c))))
+
+# the module: never built inside kmod/, so that different kernels do not meet there
+.PHONY: module
+module:	## build the module for the running kernel, where its headers are
+	$(Q)if [ -e $(KDIR)/Makefile ]; then $(MAKE) $(BUILD)/module/ddprof_kmod.ko; else \
+		echo "  no kernel headers at $(KDIR): leaving the module out (vm-module builds one for the VM)"; fi
+$(BUILD)/module/ddprof_kmod.ko: $(KMOD_SRC)
+	$(call say,KBUILD,$@)
+	$(Q)scripts/build-module --kernel $(KDIR) --out $(@D)
+
+.PHONY: vm-module
+vm-module: $(BUILD)/vm/ddprof_kmod.ko $(foreach m,$(VM_KMOD),$(BUILD)/vm/$(m).ko)	## build the module, and those for tests only, for the VM
+$(BUILD)/vm/ddprof_kmod.ko: $(KMOD_SRC) scripts/build-module
+	$(call say,KBUILD,$@)
+	$(Q)scripts/build-module --out $(@D)
+
+# test-only modules may include the module's headers, so they see the same tree; one make after the other
+define vm_kmod_rule
+$(BUILD)/vm/$(1).ko: $$(wildcard tests/vm/$(1)/*) $(BUILD)/vm/ddprof_kmod.ko
+	$$(call say,KBUILD,$$@)
+	$$(Q)scripts/build-module --source tests/vm/$(1) --out $$(@D)
+endef
+$(foreach m,$(VM_KMOD),$(eval $(call vm_kmod_rule,$(m))))
+
+# programs that guests run: frame pointers and no inlining, for tests that count on their stacks
+.PHONY: vm-programs
+vm-programs: $(VM_SRC:tests/vm/%.c=$(BUILD)/vm/%)	## build the programs that VM suites run
+$(BUILD)/vm/%: tests/vm/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fno-inline -fno-optimize-sibling-calls -MMD -MP -MF $@.d -o $@ $< $(LDFLAGS) \
+		$(PKG_LIBS) -lm -pthread
 
 # unit tests, one program a file
 $(BUILD)/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/san/all.a
 	@mkdir -p $(@D)
-	$(CC) $(SAN) -o $@ $^ $(LDFLAGS) $(PKG_LIBS) -lcmocka -pthread
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN) -o $@ $^ $(LDFLAGS) $(PKG_LIBS) -lcmocka -pthread
 .PHONY: unit
 unit: $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)	## build the host unit tests (ASan + UBSan)
 .SECONDARY:
+
+.PHONY: check
+check: deps	## run every test: host, KUnit in user-mode Linux, VM, DKMS
+	$(Q)MAKE='$(MAKE)' tests/run --build $(BUILD)
+
+.PHONY: demo
+demo: deps	## profile a real workload in a VM; leaves build/demo/profile.pprof
+	$(Q)$(MAKE) userspace vm-module
+	$(Q)scripts/demo --build $(BUILD)
+
+.PHONY: bench-kernel
+bench-kernel: deps	## cost of a sample against perf record, in a VM
+	$(Q)$(MAKE) userspace vm-module vm-programs
+	$(Q)BUILD=$(BUILD) tests/bench/kernel.sh
+
+.PHONY: check-kernels
+check-kernels: deps	## build the module for, and load it in, every Debian kernel from 5.10 on
+	$(Q)scripts/check-kernels --build $(BUILD)
+
+.PHONY: lint
+lint: deps	## checkpatch, sparse, shellcheck
+	$(Q)scripts/lint --build $(BUILD)
+
+.PHONY: install
+install: userspace	## install commands, library, headers and the module's source (DESTDIR, PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/ddprof $(DKMS_SRC)
+	install -m 755 $(COMMANDS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(BUILD)/libddprof.a $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(BUILD)/libddprof.so $(DESTDIR)$(LIBDIR)/libddprof.so.$(VERSION)
+	ln -sf libddprof.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libddprof.so.0
+	ln -sf libddprof.so.0 $(DESTDIR)$(LIBDIR)/libddprof.so
+	install -m 644 collector/lib/include/ddprof/*.h $(DESTDIR)$(PREFIX)/include/ddprof/
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: libddprof' \
+		'Description: builds, encodes and exports pprof profiles' 'Version: $(VERSION)' \
+		'Requires.private: liblz4 libcurl libprotobuf-c libxxhash zlib libzstd' \
+		'Libs: -L$${libdir} -lddprof' 'Libs.private: -pthread' 'Cflags: -I$${includedir}' \
+		> $(DESTDIR)$(LIBDIR)/pkgconfig/libddprof.pc
+	scripts/build-module --copy-only $(DKMS_SRC)
+
+.PHONY: dkms-install
+dkms-install: install	## install, then build the module for this kernel with DKMS
+	dkms install ddprof_kmod/$(VERSION) --force
+
+.PHONY: uninstall
+uninstall:	## remove what install and dkms-install put there
+	if [ -z "$(DESTDIR)" ] && command -v dkms >/dev/null && dkms status ddprof_kmod/$(VERSION) | grep -q .; then \
+		dkms remove ddprof_kmod/$(VERSION) --all; fi
+	rm -f $(COMMANDS:%=$(DESTDIR)$(PREFIX)/bin/%) $(DESTDIR)$(LIBDIR)/libddprof.* $(DESTDIR)$(LIBDIR)/pkgconfig/libddprof.pc
+	rm -rf $(DESTDIR)$(PREFIX)/include/ddprof $(DKMS_SRC)
 
 .PHONY: clean
 clean:	## remove everything that was built
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -not -path '*/tree/*' 2>/dev/null)
