@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Every format there and back, at every level's ends, in pieces of any size; and what damaged, cut or
- * malicious input does to the way back: an error, never more than the ceiling.
+ * Every format there and back, at every level's ends, in pieces of any size; and what damaged,
+ * cut or malicious input does to the way back: an error, never more than the ceiling.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -159,7 +159,7 @@ static void every_cut_is_noticed(void **state)
 	ddp_buffer_free(&out);
 }
 
-/* Each bit of a compressed stream flipped in turn: an error, or (header bits nobody checks) the same bytes. */
+/* Each bit flipped in turn: an error, or (header bits that nobody checks) the same bytes. */
 static void every_flipped_bit_is_survived(void **state)
 {
 	unsigned char *text = make_text();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The builder through its public face: what is added up and what stays apart, what is refused (and that
- * the profile is then the same, byte for byte), ids and generations, and random sequences against a
- * model too simple to be wrong. Results are looked at by encoding and loading again.
+ * The builder through its public face: what is added up and what stays apart, what is refused
+ * (and that the profile is then the same, byte for byte), ids and generations, and random
+ * sequences against a model too simple to be wrong. Results are looked at by encoding and loading
+ * again.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -210,7 +211,8 @@ static void bad_samples_change_nothing(void **state)
 	} rows[] = {
 		{ "too few values", 1, 0, { }, false, -EINVAL },
 		{ "too many values", 3, 0, { }, false, -EINVAL },
-		{ "the same key twice", 2, 2, { { K0, TEXT, 0, 0 }, { K0, 0, 1, 0 } }, false, -EEXIST },
+		{ "the same key twice", 2, 2,
+		  { { K0, TEXT, 0, 0 }, { K0, 0, 1, 0 } }, false, -EEXIST },
 		{ "a span id as a string", 2, 1,
 		  { { DDP_STRING_LOCAL_ROOT_SPAN_ID, TEXT, 0, 0 } }, false, -EINVAL },
 		{ "a span id of zero", 2, 1,
