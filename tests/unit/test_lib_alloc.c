@@ -242,7 +242,7 @@ static void writing_and_loading_survive_each_failure(void **state)
 	ddp_profile_destroy(p);
 }
 
-/* Nobody listens on port 1; what matters is that memory errors and connection errors are told apart. */
+/* Nobody listens on port 1: memory errors and connection errors are told apart. */
 static int try_upload(void)
 {
 	struct ddp_exporter_config c = { .url = "http://127.0.0.1:1", .api_key = "k" };
