@@ -561,15 +561,14 @@ static int ddp_dump_cpu(struct sk_buff *skb, struct netlink_callback *cb, const 
 	return 0;
 }
 
-static int ddp_stats_begin(struct netlink_callback *cb)
-{
-	return ddp_may(cb->skb, cb->extack);
-}
-
+/* The permission is asked here, not in .start: only here is there an extack to say why not. */
 static int ddp_stats_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct ddp_session *s;
+	int ret = ddp_may(cb->skb, cb->extack);
 
+	if (ret)
+		return ret;
 	mutex_lock(&ddp_session_lock);
 	s = ddp_session_current();
 	for (; s && cb->args[0] < nr_cpu_ids; cb->args[0]++)
@@ -599,7 +598,6 @@ static const struct genl_ops ddp_ops[] = {
 		.maxattr = DDP_NO_ATTR_MAX,
 	}, {
 		.cmd = DDPROF_CMD_GET_STATS,
-		.start = ddp_stats_begin,
 		.dumpit = ddp_stats_dump,
 		.policy = ddp_no_policy,
 		.maxattr = DDP_NO_ATTR_MAX,
