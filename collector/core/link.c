@@ -26,11 +26,20 @@ enum {
 	ANSWER_TIMEOUT_MS = 5000,	/* the kernel answers in microseconds; longer means it never will */
 };
 
+/* A batch that came before START's answer, without which it cannot be understood */
+struct held {
+	struct held *next;
+	struct ddp_batch batch;
+	unsigned char data[];
+};
+
 struct ddp_link {
 	struct nl_sock *records, *requests;
 	int family;
 	ddp_link_batch_fn on_batch;
 	void *ctx;
+	bool holding;			/* START is not answered: batches wait in held */
+	struct held *held, **held_end;	/* owned, in order */
 	/* one a socket: a batch may make its receiver ask for a file */
 	struct receive_buffer {
 		unsigned char bytes[RECEIVE_BYTES];
@@ -136,6 +145,45 @@ static int read_totals(struct nlattr **tb, struct ddp_batch *b)
 	return r;
 }
 
+static int deliver(struct ddp_link *l, const struct ddp_batch *b)
+{
+	return l->on_batch ? l->on_batch(l->ctx, b) : 0;
+}
+
+static int hold(struct ddp_link *l, const struct ddp_batch *b)
+{
+	struct held *h = malloc(sizeof(*h) + b->data_bytes);
+
+	if (!h)
+		return -ENOMEM;
+	h->next = NULL;
+	h->batch = *b;
+	h->batch.data = h->data;
+	if (b->data_bytes)
+		memcpy(h->data, b->data, b->data_bytes);
+	*l->held_end = h;
+	l->held_end = &h->next;
+	return 0;
+}
+
+/* To the receiver, or only freed */
+static int release(struct ddp_link *l, bool tell)
+{
+	int r = 0;
+
+	l->holding = false;
+	while (l->held) {
+		struct held *h = l->held;
+
+		l->held = h->next;
+		if (tell && !r)
+			r = deliver(l, &h->batch);
+		free(h);
+	}
+	l->held_end = &l->held;
+	return r;
+}
+
 static int on_records(struct ddp_link *l, struct nlattr *attrs, int len)
 {
 	struct nlattr *tb[DDPROF_A_RECORDS_MAX + 1];
@@ -153,7 +201,7 @@ static int on_records(struct ddp_link *l, struct nlattr *attrs, int len)
 		b.data = nla_data(tb[DDPROF_A_RECORDS_DATA]);
 		b.data_bytes = (size_t)nla_len(tb[DDPROF_A_RECORDS_DATA]);
 	}
-	return l->on_batch ? l->on_batch(l->ctx, &b) : 0;
+	return l->holding ? hold(l, &b) : deliver(l, &b);
 }
 
 /* The extended ack's message, which stands after the error and, unless capped, our own request */
@@ -428,13 +476,14 @@ int ddp_link_start(struct ddp_link *l, const struct ddp_link_start *s,
 		nlmsg_free(m);
 		return failed(err, -E2BIG, "START: more than fits into a message");
 	}
+	l->holding = true;
 	r = ask(l, l->records, m, &x);
 	if (!r && started.nr_events != s->nr_events)
 		r = failed(err, -EBADMSG, "START: the module answered for %" PRIu32 " events of %" PRIu32,
 			   started.nr_events, s->nr_events);
 	if (!r)
 		*ret = started;
-	return r;
+	return release(l, !r) ?: r;
 }
 
 int ddp_link_stop(struct ddp_link *l, struct ddp_error *err)
@@ -654,6 +703,7 @@ int ddp_link_open(struct ddp_link **ret, struct ddp_error *err)
 
 	if (!l)
 		return failed(err, -ENOMEM, "out of memory");
+	l->held_end = &l->held;
 	r = open_socket(&l->records, err);
 	r = r ?: open_socket(&l->requests, err);
 	if (r)
@@ -672,5 +722,6 @@ void ddp_link_close(struct ddp_link *l)
 		return;
 	nl_socket_free(l->records);
 	nl_socket_free(l->requests);
+	release(l, false);
 	free(l);
 }

@@ -83,7 +83,7 @@ struct ddp_link_started {
 };
 
 /**
- * Starts the session. Batches may arrive before it returns.
+ * Starts the session. Batches that arrived before the answer are told after *ret is filled, before it returns.
  * @return 0, -EBADMSG: the answer is not one, or what the kernel says: see "ERRORS" in uapi/ddprof.h
  */
 int ddp_link_start(struct ddp_link *l, const struct ddp_link_start *s,

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the user of `ddprof` asked for: one struct, one table of options that fills it, and the
+ * rules between options. Used by main and run.
+ */
+#ifndef DDPROF_CONFIG_H
+#define DDPROF_CONFIG_H
+
+#include "core/link.h"
+#include "core/options.h"
+
+struct ddprof_config {
+	struct ddp_pids pids;
+	bool global, descendants, wait;
+	const char *service, *environment, *version, *url, *tags, *output;
+	uint32_t frequency_hz, period_s, depth, budget_permille, sampler, log_level;
+	bool period_given;	/* --upload_period, not its default */
+	bool timestamps;
+	bool show_help, show_version;
+	char *const *command;	/* argv of the command; NULL: none */
+};
+
+/** The positions in --sampler's choices. */
+enum { DDPROF_CHOICE_HRTIMER, DDPROF_CHOICE_PERF };
+
+extern const struct ddp_option ddprof_options[];
+
+/** Defaults, environment, command line and the rules between them. @return 0; -EINVAL, see @err */
+int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret, struct ddp_error *err);
+
+void ddprof_config_help(FILE *to);
+
+#endif /* DDPROF_CONFIG_H */

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `ddprof`: parse, set up, run. What it does is in run.c, what it accepts in config.c. */
+#include <stdio.h>
+
+#include "core/log.h"
+#include "ddprof/config.h"
+#include "ddprof/run.h"
+
+enum { EXIT_USAGE = 2 };
+
+int main(int argc, char **argv)
+{
+	struct ddprof_config config;
+	struct ddp_error err = { "" };
+
+	if (ddprof_config_read(argc, argv, &config, &err)) {
+		ddp_log_error("%s", err.text);
+		return EXIT_USAGE;
+	}
+	ddp_log_setup("ddprof", config.log_level);
+	if (config.show_help) {
+		ddprof_config_help(stdout);
+		return 0;
+	}
+	if (config.show_version) {
+		puts("ddprof " DDPROF_VERSION);
+		return 0;
+	}
+	if (!config.command)
+		return ddprof_run_attached(&config);
+	return config.wait ? ddprof_run_wait(&config) : ddprof_run_command(&config);
+}

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * See run.h. In front of a command there are three processes for a moment: this one, which becomes
+ * the command; a middle one that ends at once, so that the command never sees a child it did not
+ * make; and the profiler, which tells through a pipe when the command may begin.
+ */
+#include "ddprof/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "core/log.h"
+#include "core/output.h"
+#include "core/pipeline.h"
+
+enum {
+	START_TIMEOUT_MS = 2000,	/* longest a command waits for its profiler */
+	EXIT_FAILED = 1,
+	EXIT_CANNOT_EXECUTE = 126,	/* as shells have it */
+	EXIT_NOT_FOUND = 127,
+};
+
+static void output_finish(struct ddp_output *o)
+{
+	ddp_output_finish(o);
+}
+DEFINE_CLEANUP(struct ddp_output *, output_finish)
+
+/* A session from a config */
+
+static void fill_start(const struct ddprof_config *c, const struct ddp_pids *pids, uint32_t scope,
+		       struct ddp_link_event *event, struct ddp_link_start *ret)
+{
+	/* type and config 1 and 0: PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK */
+	*event = (struct ddp_link_event){
+		.sampler = c->sampler == DDPROF_CHOICE_PERF ? DDPROF_SAMPLER_PERF :
+							      DDPROF_SAMPLER_HRTIMER,
+		.type = 1, .config = 0, .frequency_hz = c->frequency_hz,
+	};
+	*ret = (struct ddp_link_start){
+		.events = event, .nr_events = 1, .scope = scope,
+		.tgids = pids->pid, .nr_tgids = pids->nr,
+		.flags = DDPROF_FLAG_KERNEL | DDPROF_FLAG_USER |
+			 (c->timestamps ? DDPROF_FLAG_TIMESTAMPS : 0),
+		.depth = c->depth, .budget_permille = c->budget_permille,
+	};
+}
+
+static int create_output(const struct ddprof_config *c, struct ddp_output **ret, struct ddp_error *err)
+{
+	struct ddp_output_config oc = {
+		.path = c->output, .numbered = c->period_given, .url = c->url, .service = c->service,
+		.environment = c->environment, .version = c->version, .tags = c->tags,
+		.include_kernel = true,
+	};
+
+	return ddp_output_create(&oc, ret, err);
+}
+
+/* One descriptor for each mapped file: as many as we may have */
+static void raise_file_limit(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l))
+		return;
+	l.rlim_cur = l.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &l))
+		ddp_log_debug("RLIMIT_NOFILE: %s", strerror(errno));
+}
+
+static int create_pipeline(const struct ddprof_config *c, const struct ddp_pids *pids,
+			   uint32_t scope, struct ddp_output *output, struct ddp_pipeline **ret,
+			   struct ddp_error *err)
+{
+	struct ddp_pipeline_config pc = { .output = output, .period_s = c->period_s };
+	struct ddp_link_event event;
+
+	raise_file_limit();
+	fill_start(c, pids, scope, &event, &pc.start);
+	return ddp_pipeline_create(&pc, ret, err);
+}
+
+static int pidfd_open_pid(uint32_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* SIGINT and SIGTERM become readable instead of deadly */
+static int open_signals(sigset_t *ret_old)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &set, ret_old))
+		return -errno;
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static int finish(struct ddp_pipeline *p, struct ddp_output **output)
+{
+	int r = ddp_pipeline_finish(p);
+	unsigned int unsent = ddp_output_finish(TAKE(*output));
+
+	return r || unsent ? EXIT_FAILED : 0;
+}
+
+/* Beside running processes */
+
+struct watched {
+	int fds[DDP_MAX_PIDS];
+	size_t nr;
+};
+
+static void close_watched(struct watched *w)
+{
+	while (w->nr)
+		close_fd(w->fds[--w->nr]);
+}
+DEFINE_CLEANUP_IN_PLACE(struct watched, close_watched)
+
+static int watch(const struct ddp_pids *pids, struct watched *w)
+{
+	for (uint32_t i = 0; i < pids->nr; i++) {
+		int fd = pidfd_open_pid(pids->pid[i]);
+
+		if (fd < 0) {
+			ddp_log_error("-p %u: %s", pids->pid[i],
+				      fd == -ESRCH ? "there is no such process" : strerror(-fd));
+			return fd;
+		}
+		w->fds[w->nr++] = fd;
+	}
+	return 0;
+}
+
+static int attach(const struct ddprof_config *c, struct ddp_output **output, int signals,
+		  const struct watched *w)
+{
+	uint32_t scope = c->global ? DDPROF_SCOPE_MACHINE :
+			 c->descendants ? DDPROF_SCOPE_TREES : DDPROF_SCOPE_TGIDS;
+	CLEANUP(ddp_pipeline_destroy) struct ddp_pipeline *p = NULL;
+	struct ddp_error err = { "" };
+	int r = create_pipeline(c, &c->pids, scope, *output, &p, &err);
+
+	if (r) {
+		ddp_log_error("%s", err.text);
+		ddp_log_error("`ddprofctl doctor` says what is missing");
+		return EXIT_FAILED;
+	}
+	r = ddp_pipeline_run(p, signals, w->fds, w->nr);
+	if (r == DDP_PIPELINE_ENDED)
+		ddp_log_warn("the module ended the session");
+	return finish(p, output) || r < 0 ? EXIT_FAILED : 0;
+}
+
+int ddprof_run_attached(const struct ddprof_config *c)
+{
+	CLEANUP(close_fd) int signals = -1;
+	CLEANUP(output_finish) struct ddp_output *output = NULL;
+	CLEANUP(close_watched) struct watched w = { .nr = 0 };
+	struct ddp_error err = { "" };
+	sigset_t old;
+
+	signals = open_signals(&old);
+	if (signals < 0) {
+		ddp_log_error("signals: %s", strerror(-signals));
+		return EXIT_FAILED;
+	}
+	if (watch(&c->pids, &w))
+		return EXIT_FAILED;
+	if (create_output(c, &output, &err)) {
+		ddp_log_error("%s", err.text);
+		return EXIT_FAILED;
+	}
+	return attach(c, &output, signals, &w);
+}
+
+/* In front of a command */
+
+static int execute(char *const *argv)
+{
+	execvp(argv[0], argv);
+	ddp_log_error("cannot run %s: %s", argv[0], strerror(errno));
+	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+}
+
+/* The command may begin. It matters only that the pipe is readable or closed */
+static void release(int ready)
+{
+	while (write(ready, "", 1) < 0 && errno == EINTR)
+		;
+	close_fd(ready);
+}
+
+/* Profiles the command with PID @pid until it ends; tells @ready when the session runs, or will not */
+static int profile_command(const struct ddprof_config *c, pid_t pid, int ready,
+			   int (*run)(struct ddp_pipeline *p, int pidfd, void *ctx), void *ctx)
+{
+	struct ddp_pids pids = { .pid = { (uint32_t)pid }, .nr = 1 };
+	CLEANUP(close_fd) int pidfd = pidfd_open_pid((uint32_t)pid);
+	CLEANUP(output_finish) struct ddp_output *output = NULL;
+	CLEANUP(ddp_pipeline_destroy) struct ddp_pipeline *p = NULL;
+	struct ddp_error err = { "" };
+	int r = pidfd < 0 ? pidfd : create_output(c, &output, &err);
+
+	r = r ?: create_pipeline(c, &pids, DDPROF_SCOPE_TREES, output, &p, &err);
+	if (r)
+		ddp_log_warn("running without a profile: %s",
+			     err.text[0] ? err.text : strerror(-r));
+	release(ready);
+	if (r)
+		return r;
+	r = run(p, pidfd, ctx);
+	return finish(p, &output) ? -EIO : r < 0 ? r : 0;
+}
+
+/* The middle process has ended when somebody else is our parent: then we are not the command's
+ * descendant, which would be profiled with it */
+static void leave_family(pid_t middle)
+{
+	while (getppid() == middle)
+		usleep(200);
+}
+
+static void detach(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid(); /* the terminal's signals are the command's */
+	if (null < 0)
+		return;
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	close_fd(null);
+}
+
+static int run_until_exit(struct ddp_pipeline *p, int pidfd, void *ctx)
+{
+	return ddp_pipeline_run(p, *(int *)ctx, &pidfd, 1);
+}
+
+static void profiler(const struct ddprof_config *c, pid_t command, pid_t middle, int ready)
+{
+	CLEANUP(close_fd) int signals = -1;
+	sigset_t old;
+
+	leave_family(middle);
+	detach();
+	signals = open_signals(&old);
+	profile_command(c, command, ready, run_until_exit, &signals);
+}
+
+/* Forks the profiler by way of a middle process, which is gone when this returns */
+static int fork_profiler(const struct ddprof_config *c, int ready[2])
+{
+	pid_t command = getpid(), middle = fork();
+
+	if (middle < 0)
+		return -errno;
+	if (middle) {
+		while (waitpid(middle, NULL, 0) < 0 && errno == EINTR)
+			;
+		return 0;
+	}
+	close_fd(ready[0]);
+	middle = getpid();
+	if (fork() == 0)
+		profiler(c, command, middle, ready[1]);
+	_exit(0);
+}
+
+int ddprof_run_command(const struct ddprof_config *c)
+{
+	int ready[2];
+	int r = pipe2(ready, O_CLOEXEC) ? -errno : fork_profiler(c, ready);
+
+	if (r) {
+		ddp_log_warn("running without a profile: %s", strerror(-r));
+		return execute(c->command);
+	}
+	close_fd(ready[1]);
+	r = poll(&(struct pollfd){ .fd = ready[0], .events = POLLIN }, 1, START_TIMEOUT_MS);
+	if (!r)
+		ddp_log_warn("the profiler takes long to start: the command begins before it");
+	close_fd(ready[0]);
+	return execute(c->command);
+}
+
+/* As the command's parent */
+
+struct waiting {
+	pid_t command;
+	int signals;
+};
+
+/* The terminal sends SIGINT to the command as well; SIGTERM came to us alone and is handed on */
+static void pass_signals(const struct waiting *w)
+{
+	struct signalfd_siginfo info;
+
+	while (read(w->signals, &info, sizeof(info)) == sizeof(info))
+		if (info.ssi_signo == SIGTERM)
+			kill(w->command, SIGTERM);
+}
+
+static int run_passing_signals(struct ddp_pipeline *p, int pidfd, void *ctx)
+{
+	int r;
+
+	while ((r = ddp_pipeline_run(p, ((struct waiting *)ctx)->signals, &pidfd, 1)) ==
+	       DDP_PIPELINE_STOPPED)
+		pass_signals(ctx);
+	return r;
+}
+
+static int wait_command(const struct waiting *w)
+{
+	struct pollfd fds[2] = {
+		{ .fd = w->signals, .events = POLLIN },
+		{ .fd = pidfd_open_pid((uint32_t)w->command), .events = POLLIN },
+	};
+	int status;
+
+	while (fds[1].fd >= 0 && !fds[1].revents) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			break;
+		pass_signals(w);
+	}
+	close_fd(fds[1].fd);
+	while (waitpid(w->command, &status, 0) < 0)
+		if (errno != EINTR)
+			return EXIT_FAILED;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void be_command(const struct ddprof_config *c, int gate[2], const sigset_t *mask)
+{
+	char byte;
+
+	close_fd(gate[1]);
+	while (read(gate[0], &byte, 1) < 0 && errno == EINTR)
+		;
+	close_fd(gate[0]);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	_exit(execute(c->command));
+}
+
+int ddprof_run_wait(const struct ddprof_config *c)
+{
+	CLEANUP(close_fd) int signals = -1;
+	struct waiting w;
+	sigset_t old;
+	int gate[2];
+
+	signals = open_signals(&old);
+	if (signals < 0 || pipe2(gate, O_CLOEXEC)) {
+		ddp_log_warn("running without a profile: %s", strerror(errno));
+		return execute(c->command);
+	}
+	w = (struct waiting){ .command = fork(), .signals = signals };
+	if (w.command < 0) {
+		ddp_log_error("cannot fork: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	if (!w.command)
+		be_command(c, gate, &old);
+	close_fd(gate[0]);
+	profile_command(c, w.command, gate[1], run_passing_signals, &w);
+	return wait_command(&w);
+}

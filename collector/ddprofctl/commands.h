@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands of `ddprofctl`: one file each. They get their own argv and return the exit status. */
+#ifndef DDPROFCTL_COMMANDS_H
+#define DDPROFCTL_COMMANDS_H
+
+enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+
+/** A table of where a profile's time went. */
+int ctl_report(int argc, char **argv);
+
+/** The running session's counters. */
+int ctl_stats(int argc, char **argv);
+
+/** What is missing on this machine, and how to get it. */
+int ctl_doctor(int argc, char **argv);
+
+#endif /* DDPROFCTL_COMMANDS_H */

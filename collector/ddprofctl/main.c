@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `ddprofctl`: finds the command and hands over. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "ddprofctl/commands.h"
+
+static const struct {
+	const char *name, *help;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "report", "a table of where a profile's time went", ctl_report },
+	{ "stats", "the running session's counters and overhead", ctl_stats },
+	{ "doctor", "what is missing on this machine to profile, and how to get it", ctl_doctor },
+};
+
+enum { NR_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static void help(FILE *to)
+{
+	fputs("Looks at profiles and at the profiler.\n\n", to);
+	for (int i = 0; i < NR_COMMANDS; i++)
+		fprintf(to, "  ddprofctl %-8s %s\n", commands[i].name, commands[i].help);
+	fputs("\n`ddprofctl COMMAND --help` says more.\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	ddp_log_setup("ddprofctl", DDP_LOG_NOTICE);
+	if (argc < 2) {
+		help(stderr);
+		return CTL_USAGE;
+	}
+	for (int i = 0; i < NR_COMMANDS; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		help(stdout);
+		return CTL_OK;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-v")) {
+		puts("ddprofctl " DDPROF_VERSION);
+		return CTL_OK;
+	}
+	ddp_log_error("%s: no such command, see ddprofctl --help", argv[1]);
+	return CTL_USAGE;
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `ddprofctl stats`: what the module counted since the session began, a column a CPU and the sum. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/array.h"
+#include "core/link.h"
+#include "core/log.h"
+#include "core/options.h"
+#include "ddprofctl/commands.h"
+
+struct options {
+	uint32_t interval_s;
+	bool totals_only, show_help;
+};
+
+#define AT(member) .offset = offsetof(struct options, member)
+
+static const struct ddp_option option_table[] = {
+	{ "interval", NULL, 'i', DDP_OPTION_NUMBER, AT(interval_s), .min = 1, .max = 3600,
+	  .argument = "SECONDS", .help = "show again and again, until interrupted" },
+	{ "totals", NULL, 't', DDP_OPTION_FLAG, AT(totals_only), .help = "leave out the CPUs" },
+	{ "help", NULL, 'h', DDP_OPTION_FLAG, AT(show_help), .help = "show this" },
+	{ 0 },
+};
+
+struct collected {
+	struct ddp_link_stats *cpus;	/* owned */
+	size_t nr, cap;
+	struct ddp_link_stats sum;
+};
+
+static int collect(void *ctx, const struct ddp_link_stats *s)
+{
+	struct collected *c = ctx;
+	struct ddp_link_stats *more = array_reserve(c->cpus, &c->cap, c->nr + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	c->cpus = more;
+	c->cpus[c->nr++] = *s;
+	ddp_link_stats_add(&c->sum, s);
+	return 0;
+}
+
+#define ROW(member) { #member, offsetof(struct ddp_link_stats, member) }
+static const struct {
+	const char *name;
+	size_t offset;
+} rows[] = {
+	ROW(samples), ROW(folded), ROW(new_stacks), ROW(nmi), ROW(idle), ROW(out_of_scope),
+	ROW(no_regs), ROW(no_aspace), ROW(skipped), ROW(lost_ring), ROW(lost_nested),
+	ROW(lost_tasks), ROW(handler_ns), ROW(handler_max_ns), ROW(ring_bytes),
+	ROW(ring_high_bytes), ROW(messages), ROW(bytes),
+};
+#undef ROW
+
+static const char *const ends[] = {
+	[DDPROF_END_NONE] = "none", [DDPROF_END_ROOT] = "root",
+	[DDPROF_END_TRUNCATED] = "truncated", [DDPROF_END_UNREADABLE] = "unreadable",
+	[DDPROF_END_BAD_FRAME] = "bad_frame", [DDPROF_END_NO_TABLE] = "no_table",
+};
+_Static_assert(sizeof(ends) / sizeof(ends[0]) == __DDPROF_END_MAX, "every way a walk ends has a name");
+
+static void print_row(const struct collected *c, const char *name, size_t offset)
+{
+	printf("%-20s %14" PRIu64, name, *(const uint64_t *)((const char *)&c->sum + offset));
+	for (size_t i = 0; i < c->nr; i++)
+		printf(" %12" PRIu64, *(const uint64_t *)((const char *)&c->cpus[i] + offset));
+	putchar('\n');
+}
+
+static void print_overhead(const struct collected *c)
+{
+	const struct ddp_link_stats *s = &c->sum;
+
+	printf("%-20s %13.4f%%", "overhead", s->elapsed_ns ?
+	       100.0 * (double)s->handler_ns / (double)s->elapsed_ns : 0);
+	for (size_t i = 0; i < c->nr; i++)
+		printf(" %11.4f%%", c->cpus[i].elapsed_ns ?
+		       100.0 * (double)c->cpus[i].handler_ns / (double)c->cpus[i].elapsed_ns : 0);
+	putchar('\n');
+}
+
+static void print(const struct collected *c)
+{
+	char name[32];
+
+	printf("%-20s %14s", "", "total");
+	for (size_t i = 0; i < c->nr; i++)
+		printf(" %8s%-4u", c->cpus[i].online ? "cpu" : "offline", c->cpus[i].cpu);
+	printf("\n%-20s %13.1fs\n", "elapsed", c->sum.cpu ?
+	       (double)c->sum.elapsed_ns / c->sum.cpu / 1e9 : 0);
+	print_overhead(c);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		print_row(c, rows[i].name, rows[i].offset);
+	for (size_t i = 0; i < __DDPROF_END_MAX; i++) {
+		snprintf(name, sizeof(name), "user_%s", ends[i]);
+		print_row(c, name, offsetof(struct ddp_link_stats, user_end) + i * sizeof(uint64_t));
+	}
+	for (size_t i = 0; i < __DDPROF_END_MAX; i++) {
+		snprintf(name, sizeof(name), "kernel_%s", ends[i]);
+		print_row(c, name, offsetof(struct ddp_link_stats, kernel_end) + i * sizeof(uint64_t));
+	}
+	fflush(stdout);
+}
+
+static int show_once(struct ddp_link *l, const struct options *o)
+{
+	struct collected c = { 0 };
+	struct ddp_error err = { "" };
+	size_t nr;
+	int r = ddp_link_get_stats(l, collect, &c, &err);
+
+	nr = c.nr;
+	if (r)
+		ddp_log_error("%s", err.text[0] ? err.text : strerror(-r));
+	else if (!nr)
+		ddp_log_error("no session is running: `ddprof -g` starts one");
+	if (o->totals_only)
+		c.nr = 0;
+	if (!r && nr)
+		print(&c);
+	free(c.cpus);
+	return r || !nr ? CTL_FAILED : CTL_OK;
+}
+
+static int show(const struct options *o)
+{
+	CLEANUP(ddp_link_close) struct ddp_link *l = NULL;
+	struct ddp_error err = { "" };
+	int r = ddp_link_open(&l, &err);
+
+	if (r) {
+		ddp_log_error("%s", err.text);
+		return CTL_FAILED;
+	}
+	r = show_once(l, o);
+	while (r == CTL_OK && o->interval_s) {
+		sleep(o->interval_s);
+		putchar('\n');
+		r = show_once(l, o);
+	}
+	return r;
+}
+
+int ctl_stats(int argc, char **argv)
+{
+	struct options o = { 0 };
+	struct ddp_error err = { "" };
+	int rest;
+
+	if (ddp_options_parse(option_table, argc, argv, &o, &rest, &err)) {
+		ddp_log_error("%s", err.text);
+		return CTL_USAGE;
+	}
+	if (o.show_help) {
+		puts("ddprofctl stats [options]\n\n"
+		     "The counters of the running session since it began: the sum, then each CPU.\n"
+		     "What they mean stands in uapi/ddprof.h. Exit status 1 without a session.\n");
+		ddp_options_help(option_table, stdout);
+		return CTL_OK;
+	}
+	if (rest != argc) {
+		ddp_log_error("stats: %s: expected options only, see --help", argv[rest]);
+		return CTL_USAGE;
+	}
+	return show(&o);
+}
