@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # ddprof_kmod: the whole build. `make help` lists the targets. Sources are found by folder, so a new file
 # needs no line here: collector/lib is libddprof, collector/core the collector's own library (with the kernel's
-# context-free kmod/core), collector/<command>/ a command, tests/unit/test_*.c a test program each, tests/vm/*.c a
-# program for guests, tests/vm/<name>/Kbuild a test-only module. The version is stated in dkms.conf and nowhere else.
+# context-free kmod/core), collector/<command>/ a command, tests/unit/test_*.c a test program each, a file
+# with main() in tests/vm/guest or tests/bench a program that VMs run, tests/vm/<name>/Kbuild a test-only module. The
+# version is stated in dkms.conf and nowhere else.
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 PREFIX  ?= /usr/local
@@ -25,7 +26,8 @@ LIB_MAP   := collector/lib/libddprof.map
 CORE_SRC  := $(wildcard collector/core/*.c kmod/core/*.c)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT_SUP  := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
-VM_SRC    := $(wildcard tests/vm/*.c)
+GUEST_SRC := $(wildcard tests/vm/guest/*.c tests/bench/*.c)
+GUEST_MAIN := $(if $(GUEST_SRC),$(shell grep -lw '^int main' $(GUEST_SRC)))
 VM_KMOD   := $(patsubst tests/vm/%/Kbuild,%,$(wildcard tests/vm/*/Kbuild))
 KMOD_SRC  := $(wildcard kmod/* kmod/core/* kmod/probes/* uapi/*.h) dkms.conf
 COMMANDS  := ddprof ddprofctl
@@ -117,12 +119,21 @@ $(foreach m,$(VM_KMOD),$(eval $(call vm_kmod_rule,$(m))))
 
 # programs that guests run: frame pointers and no inlining, for tests that count on their stacks
 .PHONY: vm-programs
-vm-programs: $(VM_SRC:tests/vm/%.c=$(BUILD)/vm/%)	## build the programs that VM suites run
-$(BUILD)/vm/%: tests/vm/%.c
+vm-programs: $(foreach p,$(GUEST_MAIN),$(BUILD)/vm/$(basename $(notdir $(p))))	## build the programs that VM suites run
+$(BUILD)/guest/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fno-inline -fno-optimize-sibling-calls -MMD -MP -MF $@.d -o $@ $< $(LDFLAGS) \
-		$(PKG_LIBS) -lm -pthread
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fno-inline -fno-optimize-sibling-calls -MMD -MP -c $< -o $@
+$(BUILD)/guest/support.a: $(call obj,guest,$(filter-out $(GUEST_MAIN),$(GUEST_SRC)))
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+define guest_rule
+$(BUILD)/vm/$(basename $(notdir $(1))): $(call obj,guest,$(1)) $(BUILD)/guest/support.a
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) -o $$@ $$^ $$(LDFLAGS) -Wl,--as-needed $$(PKG_LIBS) -lm -pthread
+endef
+$(foreach p,$(GUEST_MAIN),$(eval $(call guest_rule,$(p))))
 
 # unit tests, one program a file
 $(BUILD)/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/san/all.a
@@ -155,9 +166,13 @@ check-kernels: deps	## build the module for, and load it in, every Debian kernel
 lint: deps	## checkpatch, sparse, shellcheck
 	$(Q)scripts/lint --build $(BUILD)
 
+.PHONY: install-source
+install-source:	## install only the module's source, for DKMS
+	$(Q)scripts/build-module --copy-only $(DKMS_SRC)
+
 .PHONY: install
-install: userspace	## install commands, library, headers and the module's source (DESTDIR, PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/ddprof $(DKMS_SRC)
+install: userspace install-source	## install commands, library, headers and the module's source (DESTDIR, PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/ddprof
 	install -m 755 $(COMMANDS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(BUILD)/libddprof.a $(DESTDIR)$(LIBDIR)/
 	install -m 755 $(BUILD)/libddprof.so $(DESTDIR)$(LIBDIR)/libddprof.so.$(VERSION)
@@ -169,7 +184,6 @@ install: userspace	## install commands, library, headers and the module's source
 		'Requires.private: liblz4 libcurl libprotobuf-c libxxhash zlib libzstd' \
 		'Libs: -L$${libdir} -lddprof' 'Libs.private: -pthread' 'Cflags: -I$${includedir}' \
 		> $(DESTDIR)$(LIBDIR)/pkgconfig/libddprof.pc
-	scripts/build-module --copy-only $(DKMS_SRC)
 
 .PHONY: dkms-install
 dkms-install: install	## install, then build the module for this kernel with DKMS
