@@ -3,7 +3,6 @@
 #include "core/kallsyms.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -24,19 +23,54 @@ struct ddp_kallsyms {
 	size_t nr_modules, cap_modules;
 };
 
+static const char *parse_hex(const char *p, uint64_t *ret)
+{
+	uint64_t v = 0;
+	int digits = 0;
+
+	for (; digits <= 16; p++, digits++) {
+		if (*p >= '0' && *p <= '9')
+			v = v << 4 | (uint64_t)(*p - '0');
+		else if (*p >= 'a' && *p <= 'f')
+			v = v << 4 | (uint64_t)(*p - 'a' + 10);
+		else
+			break;
+	}
+	*ret = v;
+	return digits && digits <= 16 ? p : NULL;
+}
+
+static bool copy(const char *from, size_t len, char *to, size_t size)
+{
+	if (!len || len >= size)
+		return false;
+	memcpy(to, from, len);
+	to[len] = '\0';
+	return true;
+}
+
+/* By hand: scanf would be most of the time of reading 200,000 lines */
 int ddp_kallsyms_parse_line(const char *line, struct ddp_kallsyms_line *ret)
 {
-	int at = 0, n;
+	const char *p = parse_hex(line, &ret->address);
+	size_t len;
 
-	ret->module[0] = '\0';
-	n = sscanf(line, "%16" SCNx64 " %c %511[^ \t\n]%n", &ret->address, &ret->type,
-		   ret->name, &at);
-	if (n < 3)
+	if (!p || p[0] != ' ' || !p[1] || p[2] != ' ')
 		return -EBADMSG;
-	line += at;
-	if (sscanf(line, " [%63[^]\n]]", ret->module) == 1)
+	ret->type = p[1];
+	ret->module[0] = '\0';
+	p += 3;
+	len = strcspn(p, " \t\n");
+	if (!copy(p, len, ret->name, sizeof(ret->name)))
+		return -EBADMSG;
+	p += len;
+	p += strspn(p, " \t\n");
+	if (!*p)
 		return 0;
-	return line[strspn(line, " \t\n")] ? -EBADMSG : 0;
+	len = strcspn(p, "]\n");
+	if (*p != '[' || p[len] != ']' || !copy(p + 1, len - 1, ret->module, sizeof(ret->module)))
+		return -EBADMSG;
+	return 0;
 }
 
 /* Modules come in runs, so the newest is looked at first */

@@ -33,7 +33,7 @@ const struct ddp_option ddprof_options[] = {
 	{ "url", NULL, 'U', DDP_OPTION_TEXT, AT(url), "DD_TRACE_AGENT_URL", .argument = "URL",
 	  .help = "upload to the agent there; without --output the default is\n"
 		  "http://localhost:8126" },
-	{ "output", NULL, 'o', DDP_OPTION_TEXT, AT(output), .argument = "FILE",
+	{ "output", NULL, 0, DDP_OPTION_TEXT, AT(output), .argument = "FILE",
 	  .help = "write FILE; .pprof and .gz are gzip, .lz4, .zst, .pb plain.\n"
 		  "Without -u one profile over the whole run; with -u\n"
 		  "FILE.1.pprof, FILE.2.pprof, ..." },

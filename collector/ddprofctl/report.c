@@ -347,9 +347,13 @@ int ctl_report(int argc, char **argv)
 {
 	struct options o = { .top = 20 };
 	struct ddp_error err = { "" };
-	int rest;
+	int file, rest, r = ddp_options_parse(option_table, argc, argv, &o, &file, &err);
 
-	if (ddp_options_parse(option_table, argc, argv, &o, &rest, &err)) {
+	/* more options may stand behind the file, which takes argv[0]'s place for them */
+	rest = file;
+	if (!r && file < argc)
+		r = ddp_options_parse(option_table, argc - file, argv + file, &o, &rest, &err);
+	if (r) {
 		ddp_log_error("%s", err.text);
 		return CTL_USAGE;
 	}
@@ -359,9 +363,9 @@ int ctl_report(int argc, char **argv)
 		ddp_options_help(option_table, stdout);
 		return CTL_OK;
 	}
-	if (rest + 1 != argc) {
-		ddp_log_error("report: expected one file behind the options, see --help");
+	if (file == argc || file + rest != argc) {
+		ddp_log_error("report: expected one file, see --help");
 		return CTL_USAGE;
 	}
-	return load_and_show(argv[rest], &o);
+	return load_and_show(argv[file], &o);
 }
