@@ -153,7 +153,7 @@ static int set_target(struct ddp_exporter *e, const struct ddp_exporter_config *
 	if (strncmp(url, "http://", 7) && strncmp(url, "https://", 8))
 		return ddp__fail(err, -EINVAL,
 				 "'%s' is not http://host:port, https://... or unix:///path", url);
-	if (!url[strcspn(url, ":") + 3] || strpbrk(url, "?#"))
+	if (!url[strcspn(url, ":") + 3] || strpbrk(url, "?#@"))
 		return ddp__fail(err, -EINVAL, "'%s' is not the address of an agent", url);
 	CLEANUP(ddp__free_ptr) char *base = format_text(url, "", "");
 	if (!base)

@@ -44,7 +44,7 @@ struct ddp_exporter_config {
 	/*
 	 * http://host[:port], https://..., or unix:///path/of/socket. Without api_key the profile
 	 * goes to the agent there (/profiling/v1/input), with it to the intake (/api/v2/profile);
-	 * a path of the URL is a prefix of that.
+	 * a path of the URL is a prefix of that. No user name, query or fragment.
 	 */
 	const char *url;
 	const char *api_key;		/* header dd-api-key */

@@ -163,8 +163,9 @@ struct ddp_sample {
  * sample with a timestamp always stays apart.
  *
  * @return 0
- *	-EINVAL	nr_values is not the number of value types; too many labels; a label with an empty key, or with
- *		both a string and a number; "local root span id" as a string or zero
+ *	-EINVAL	nr_values is not the number of value types; too many labels; a label with
+ *		an empty key, or with both a string and a number; "local root span id" as a
+ *		string or zero
  *	-EEXIST	two labels with the same key
  *	-EPERM	the label key "end_timestamp_ns" is reserved
  */
