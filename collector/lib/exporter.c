@@ -66,11 +66,20 @@ static bool has_control(const char *s)
 	return false;
 }
 
+static int append_line(struct ddp_exporter *e, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(e->headers, line);
+
+	if (!longer)
+		return -ENOMEM;
+	e->headers = longer;
+	return 0;
+}
+
 static int add_header(struct ddp_exporter *e, const char *name, const char *value,
 		      struct ddp_error *err)
 {
 	char line[HEADER_BYTES_MAX];
-	struct curl_slist *longer;
 	int n;
 
 	if (!value)
@@ -81,51 +90,39 @@ static int add_header(struct ddp_exporter *e, const char *name, const char *valu
 	n = snprintf(line, sizeof(line), *value ? "%s: %s" : "%s;", name, value);
 	if (n < 0 || (size_t)n >= sizeof(line))
 		return ddp__fail(err, -EINVAL, "header %s is too long", name);
-	longer = curl_slist_append(e->headers, line);
-	if (!longer)
+	return append_line(e, line);
+}
+
+static int add_origin(struct ddp_exporter *e, const struct ddp_exporter_config *c,
+		      struct ddp_error *err)
+{
+	const char *origin = c->origin ? c->origin : "ddprof";
+	const char *version = c->origin_version ? c->origin_version : ddp_version();
+	CLEANUP(ddp__free_ptr) char *agent = format_text(origin, "/", version);
+	int r;
+
+	if (!agent)
 		return -ENOMEM;
-	e->headers = longer;
-	return 0;
+	if ((r = add_header(e, "DD-EVP-ORIGIN", origin, err)) ||
+	    (r = add_header(e, "DD-EVP-ORIGIN-VERSION", version, err)))
+		return r;
+	return add_header(e, "User-Agent", agent, err);
 }
 
 static int add_headers(struct ddp_exporter *e, const struct ddp_exporter_config *c,
 		       struct ddp_error *err)
 {
-	const char *origin = c->origin ? c->origin : "ddprof";
-	const char *version = c->origin_version ? c->origin_version : ddp_version();
-	CLEANUP(ddp__free_ptr) char *agent = NULL;
-	const struct {
-		const char *name, *value;
-	} headers[] = {
-		{ "DD-EVP-ORIGIN", origin },
-		{ "DD-EVP-ORIGIN-VERSION", version },
-		{ "Connection", "close" },
-		{ "dd-api-key", c->api_key },
-		{ "datadog-container-id", c->container_id },
-		{ "datadog-entity-id", c->entity_id },
-		{ "datadog-external-env", c->external_env },
-	};
-	struct curl_slist *longer;
-	size_t i;
 	int r;
 
-	for (i = 0; i < sizeof(headers) / sizeof(*headers); i++) {
-		r = add_header(e, headers[i].name, headers[i].value, err);
-		if (r)
-			return r;
-	}
-	agent = format_text(origin, "/", version);
-	if (!agent)
-		return -ENOMEM;
-	r = add_header(e, "User-Agent", agent, err);
-	if (r)
+	if ((r = add_origin(e, c, err)) ||
+	    (r = add_header(e, "Connection", "close", err)) ||
+	    (r = add_header(e, "dd-api-key", c->api_key, err)) ||
+	    (r = add_header(e, "datadog-container-id", c->container_id, err)) ||
+	    (r = add_header(e, "datadog-entity-id", c->entity_id, err)) ||
+	    (r = add_header(e, "datadog-external-env", c->external_env, err)))
 		return r;
 	/* no 100-continue round trip: agents do not answer it, and curl would wait a second */
-	longer = curl_slist_append(e->headers, "Expect:");
-	if (!longer)
-		return -ENOMEM;
-	e->headers = longer;
-	return 0;
+	return append_line(e, "Expect:");
 }
 
 static int set_unix_target(struct ddp_exporter *e, const char *socket_path, const char *path,
