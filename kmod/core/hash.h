@@ -11,7 +11,7 @@
 #include "port.h"
 
 struct ddp_hash_key {
-	u64 k[4];	/* random; all zero is allowed and merely unkeyed */
+	u64 k[4];	/* random; all zero is allowed but mixes badly */
 };
 
 struct ddp_hash {

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The CPU budget over simulated hours: the share holds, and every skipped sample is in a weight. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kmod/core/budget.h"
+
+struct run {
+	u64 taken, skipped, weights, spent_ns, elapsed_ns;
+};
+
+static u32 rnd;
+
+static u32 random_u32(void)
+{
+	rnd = rnd * 1664525 + 1013904223;
+	return rnd >> 8;
+}
+
+/* @n samples @period_ns apart, each costing up to twice @cost_ns */
+static struct run simulate(struct ddp_budget *b, u32 n, u64 period_ns, u32 cost_ns)
+{
+	struct run r = { 0 };
+	u64 now = 1000000000, start = now;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		u32 weight = ddp_budget_admit(b, now);
+		u32 cost = cost_ns ? random_u32() % (2 * cost_ns) : 0;
+
+		r.weights += weight;
+		if (weight) {
+			r.taken++;
+			r.spent_ns += cost;
+			ddp_budget_pay(b, cost);
+		} else {
+			r.skipped++;
+		}
+		now += period_ns;
+	}
+	r.elapsed_ns = now - start;
+	return r;
+}
+
+static void share_holds(void **state)
+{
+	static const struct {
+		const char *name;
+		u32 permille, cost_ns;
+		u64 period_ns;
+		bool skips;
+	} rows[] = {
+		{ "cheap samples", 10, 2000, 10000000, false },
+		{ "just over", 10, 120000, 10000000, true },
+		{ "ten times over", 10, 1000000, 10000000, true },
+		{ "the smallest share, often", 1, 2000, 100000, true },
+		{ "intervals below a token", 1, 200, 700, true },
+		{ "half the CPU", 500, 90000, 100000, true },
+		{ "all but nothing", 999, 200000, 100000, true },
+		{ "slow samples, rarely", 10, 3000000, 1000000000, false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct ddp_budget b;
+		struct run r;
+		u64 allowed;
+
+		rnd = 7;
+		ddp_budget_init(&b, rows[i].permille);
+		r = simulate(&b, 200000, rows[i].period_ns, rows[i].cost_ns);
+		allowed = r.elapsed_ns / 1000 * rows[i].permille + DDP_BUDGET_BURST_NS +
+			  2 * rows[i].cost_ns;
+		if (r.spent_ns > allowed)
+			fail_msg("%s: spent %llu of %llu ns", rows[i].name,
+				 (unsigned long long)r.spent_ns, (unsigned long long)allowed);
+		/* and what the budget grants is used, to a tenth */
+		if (rows[i].skips && r.spent_ns < allowed / 10 * 9)
+			fail_msg("%s: only %llu of %llu ns", rows[i].name,
+				 (unsigned long long)r.spent_ns, (unsigned long long)allowed);
+		if (!!r.skipped != rows[i].skips)
+			fail_msg("%s: skipped %llu", rows[i].name, (unsigned long long)r.skipped);
+		assert_int_equal(r.weights + b.skipped, r.taken + r.skipped);
+		assert_int_equal(b.skipped_total, r.skipped);
+	}
+}
+
+static void the_whole_cpu_never_skips(void **state)
+{
+	struct ddp_budget b;
+
+	(void)state;
+	ddp_budget_init(&b, 1000);
+	assert_int_equal(simulate(&b, 10000, 1000, 1000000).taken, 10000);
+}
+
+static void odd_clocks_are_harmless(void **state)
+{
+	static const struct {
+		const char *name;
+		u64 then, now;
+		u32 weight;	/* of an empty bucket's next sample */
+	} rows[] = {
+		{ "stands still", 1000, 1000, 0 },
+		{ "goes back a little", 1000, 999, 0 },
+		{ "goes back to 0", 1ULL << 62, 0, 0 },
+		{ "one period", 1000, 10001000, 0 },
+		{ "half a minute", 1000, 30000000000, 2 },
+		{ "ten years", 1000, 315360000000000000, 2 },
+		{ "to the end", 1, ~0ULL, 2 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct ddp_budget b;
+
+		ddp_budget_init(&b, 10);
+		assert_int_equal(ddp_budget_admit(&b, rows[i].then), 1);
+		ddp_budget_pay(&b, 50000000);
+		assert_int_equal(ddp_budget_admit(&b, rows[i].then), 0);
+		if (ddp_budget_admit(&b, rows[i].now) != rows[i].weight)
+			fail_msg("%s", rows[i].name);
+		assert_true(b.tokens_ns <= DDP_BUDGET_BURST_NS);
+	}
+}
+
+/* After the clock went back it counts on from there. */
+static void a_turned_back_clock_goes_on(void **state)
+{
+	struct ddp_budget b;
+
+	(void)state;
+	ddp_budget_init(&b, 10);
+	assert_int_equal(ddp_budget_admit(&b, 1ULL << 62), 1);
+	ddp_budget_pay(&b, 6000000);
+	assert_int_equal(ddp_budget_admit(&b, 5), 0);
+	assert_int_equal(ddp_budget_admit(&b, 1000000000), 2);
+}
+
+/* A handler that stood still for an hour costs at most ten seconds of silence at one percent. */
+static void debt_is_bounded(void **state)
+{
+	struct ddp_budget b;
+
+	(void)state;
+	ddp_budget_init(&b, 10);
+	assert_int_equal(ddp_budget_admit(&b, 1000), 1);
+	ddp_budget_pay(&b, 3600000000000);
+	ddp_budget_pay(&b, ~0ULL);
+	assert_int_equal(ddp_budget_admit(&b, 9000000000), 0);
+	assert_int_equal(ddp_budget_admit(&b, 10100000000), 2);
+}
+
+/* A weight has to fit a stack-cache count; the rest waits for the next. */
+static void huge_weights_are_split(void **state)
+{
+	struct ddp_budget b;
+
+	(void)state;
+	ddp_budget_init(&b, 10);
+	b.skipped = 0x100000000;
+	assert_int_equal(ddp_budget_admit(&b, 1), 0x7fffffff);
+	assert_int_equal(ddp_budget_admit(&b, 2), 0x7fffffff);
+	assert_int_equal(ddp_budget_admit(&b, 3), 0x100000003 - 2 * 0x7fffffffULL);
+	assert_int_equal(b.skipped, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(share_holds),
+		cmocka_unit_test(the_whole_cpu_never_skips),
+		cmocka_unit_test(odd_clocks_are_harmless),
+		cmocka_unit_test(a_turned_back_clock_goes_on),
+		cmocka_unit_test(debt_is_bounded),
+		cmocka_unit_test(huge_weights_are_split),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
