@@ -408,11 +408,14 @@ static int decode_records(struct ddp_decoder *d, struct stream *s, struct cursor
 		uint8_t type;
 		int r;
 
-		*payload = *c;
 		r = cursor_u8(c, &type);
 		r = r ?: cursor_varint(c, &length);
 		r = r ?: cursor_slice(c, length, payload);
-		r = r ?: on_record(d, s, type, payload);
+		if (r) {
+			*payload = *c; /* where the error is */
+			return r;
+		}
+		r = on_record(d, s, type, payload);
 		if (r)
 			return r;
 		d->counts.records++;
