@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The options of `ddprof`: what each accepts, who wins, what an error says; and the names of output files. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after those it needs */
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/output.h"
+/* the command's own table: commands are not part of a library */
+#include "collector/ddprof/config.c"
+
+enum { MAX_ARGS = 8 };
+
+static int count(const char *const *args)
+{
+	int n = 0;
+
+	while (n < MAX_ARGS && args[n])
+		n++;
+	return n;
+}
+
+static int read_args(const char *const *args, struct ddprof_config *c, struct ddp_error *err)
+{
+	char *argv[MAX_ARGS + 2] = { (char *)(uintptr_t) "ddprof" };
+	int n = count(args);
+
+	for (int i = 0; i < n; i++)
+		argv[i + 1] = (char *)(uintptr_t)args[i];
+	return ddprof_config_read(n + 1, argv, c, err);
+}
+
+static void refused(void **state)
+{
+	static const struct {
+		const char *args[MAX_ARGS];
+		const char *error;	/* part of it */
+	} rows[] = {
+		{ { NULL }, "nothing to profile" },
+		{ { "-F", "0", "-g" }, "-F 0: expected a number from 1 to 10000" },
+		{ { "--frequency=10001", "-g" }, "--frequency 10001: expected a number" },
+		{ { "-F", "99x", "-g" }, "-F 99x: expected a number" },
+		{ { "-F", "-1", "-g" }, "-F -1: expected a number" },
+		{ { "-F", "99999999999999999999", "-g" }, "expected a number" },
+		{ { "-F" }, "-F: expected HZ behind it" },
+		{ { "--service" }, "--service: expected NAME behind it" },
+		{ { "--service=", "-g" }, "--service: expected NAME, not nothing" },
+		{ { "--nonsense", "-g" }, "--nonsense: no such option" },
+		{ { "-y" }, "-y: no such option" },
+		{ { "--global=yes" }, "--global: takes no value, but got yes" },
+		{ { "-p", "0" }, "-p 0: expected process ids" },
+		{ { "-p", "12,", "-g" }, "-p 12,: expected process ids" },
+		{ { "-p", "abc" }, "-p abc: expected process ids" },
+		{ { "-p", "1", "-g" }, "exclude each other" },
+		{ { "-g", "true" }, "exclude each other" },
+		{ { "--descendants", "-g" }, "--descendants goes with -p" },
+		{ { "--wait", "-g" }, "--wait goes with a command" },
+		{ { "--sampler", "x", "-g" }, "--sampler x: expected one of hrtimer, perf" },
+		{ { "-l", "loud", "-g" }, "-l loud: expected one of error, warn, notice, info, debug" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ddp_error err = { "" };
+		struct ddprof_config c;
+
+		if (read_args(rows[i].args, &c, &err) != -EINVAL || !strstr(err.text, rows[i].error))
+			fail_msg("%s: '%s' instead of '%s'", rows[i].args[0] ? rows[i].args[0] : "",
+				 err.text, rows[i].error);
+	}
+}
+
+static void accept(const char *const *args, struct ddprof_config *c)
+{
+	struct ddp_error err = { "" };
+
+	if (read_args(args, c, &err))
+		fail_msg("%s", err.text);
+}
+
+static void defaults(void **state)
+{
+	struct ddprof_config c;
+
+	(void)state;
+	accept((const char *[MAX_ARGS]){ "-g" }, &c);
+	assert_true(c.global);
+	assert_int_equal(c.frequency_hz, 99);
+	assert_int_equal(c.period_s, 59);
+	assert_string_equal(c.service, "myservice");
+	assert_string_equal(c.url, "http://localhost:8126");
+	assert_null(c.output);
+	assert_null(c.command);
+}
+
+static void the_command_begins_at_the_first_word(void **state)
+{
+	struct ddprof_config c;
+
+	(void)state;
+	accept((const char *[MAX_ARGS]){ "-F", "50", "ls", "-F", "1" }, &c);
+	assert_int_equal(c.frequency_hz, 50);
+	assert_string_equal(c.command[0], "ls");
+	assert_string_equal(c.command[1], "-F");
+	accept((const char *[MAX_ARGS]){ "--", "-g" }, &c);
+	assert_false(c.global);
+	assert_string_equal(c.command[0], "-g");
+}
+
+static void spellings(void **state)
+{
+	struct ddprof_config c;
+
+	(void)state;
+	accept((const char *[MAX_ARGS]){ "-F50", "--upload-period=3", "--timeline", "-p1,22", "-p", "333" },
+	       &c);
+	assert_int_equal(c.frequency_hz, 50);
+	assert_int_equal(c.period_s, 3);
+	assert_true(c.timestamps);
+	assert_int_equal(c.pids.nr, 3);
+	assert_int_equal(c.pids.pid[1], 22);
+	assert_int_equal(c.pids.pid[2], 333);
+	accept((const char *[MAX_ARGS]){ "--sampler", "perf", "-l", "debug", "-g" }, &c);
+	assert_int_equal(c.sampler, DDPROF_CHOICE_PERF);
+	assert_int_equal(c.log_level, DDP_LOG_DEBUG);
+}
+
+static void too_many_processes(void **state)
+{
+	char list[4 * (DDP_MAX_PIDS + 1) + 1] = "";
+	struct ddp_error err = { "" };
+	struct ddprof_config c;
+
+	(void)state;
+	for (int i = 0; i <= DDP_MAX_PIDS; i++)
+		sprintf(list + strlen(list), "%s9", i ? "," : "");
+	assert_int_equal(read_args((const char *[MAX_ARGS]){ "-p", list }, &c, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "more than 256"));
+}
+
+static void output_decides_periods_and_uploads(void **state)
+{
+	struct ddprof_config c;
+
+	(void)state;
+	accept((const char *[MAX_ARGS]){ "--output", "x.pprof", "-g" }, &c);
+	assert_null(c.url);
+	assert_int_equal(c.period_s, 0);
+	accept((const char *[MAX_ARGS]){ "--output", "x.pprof", "-u", "5", "-g" }, &c);
+	assert_int_equal(c.period_s, 5);
+	assert_true(c.period_given);
+	accept((const char *[MAX_ARGS]){ "--output", "x.pprof", "-U", "http://a", "-g" }, &c);
+	assert_string_equal(c.url, "http://a");
+	assert_int_equal(c.period_s, 59);
+}
+
+static void the_environment_fills_in(void **state)
+{
+	struct ddp_error err = { "" };
+	struct ddprof_config c;
+
+	(void)state;
+	setenv("DD_SERVICE", "from_env", 1);
+	setenv("DD_PROFILING_UPLOAD_PERIOD", "7", 1);
+	setenv("DD_PROFILING_TIMELINE_ENABLE", "TRUE", 1);
+	setenv("DD_ENV", "", 1);
+	accept((const char *[MAX_ARGS]){ "-g", "-u", "9" }, &c);
+	assert_string_equal(c.service, "from_env");
+	assert_int_equal(c.period_s, 9);
+	assert_true(c.timestamps);
+	assert_null(c.environment);
+	setenv("DD_PROFILING_UPLOAD_PERIOD", "soon", 1);
+	assert_int_equal(read_args((const char *[MAX_ARGS]){ "-g" }, &c, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "DD_PROFILING_UPLOAD_PERIOD soon: expected a number"));
+	unsetenv("DD_SERVICE");
+	unsetenv("DD_PROFILING_UPLOAD_PERIOD");
+	unsetenv("DD_PROFILING_TIMELINE_ENABLE");
+	unsetenv("DD_ENV");
+}
+
+static void every_option_is_in_the_help(void **state)
+{
+	char text[16384] = "";
+	FILE *f = fmemopen(text, sizeof(text) - 1, "w");
+
+	(void)state;
+	assert_non_null(f);
+	ddprof_config_help(f);
+	fclose(f);
+	for (const struct ddp_option *o = ddprof_options; o->name; o++) {
+		assert_non_null(strstr(text, o->name));
+		assert_true(!o->env || strstr(text, o->env));
+		for (const struct ddp_option *p = o + 1; p->name; p++)
+			assert_true(strcmp(o->name, p->name) && (!o->letter || o->letter != p->letter));
+	}
+}
+
+static void names_of_files(void **state)
+{
+	static const struct {
+		const char *path;
+		unsigned int nr;
+		bool numbered;
+		const char *name;
+	} rows[] = {
+		{ "a.pprof", 1, false, "a.pprof" },
+		{ "a.pprof", 2, false, "a.2.pprof" },
+		{ "a.pprof", 1, true, "a.1.pprof" },
+		{ "/x.y/a.pprof.lz4", 12, true, "/x.y/a.12.pprof.lz4" },
+		{ "a.pb", 3, true, "a.3.pb" },
+		{ ".pprof", 2, false, ".pprof.2" },
+	};
+	char name[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(ddp_output_path(rows[i].path, rows[i].nr, rows[i].numbered, name,
+						 sizeof(name)), 0);
+		assert_string_equal(name, rows[i].name);
+	}
+	assert_int_equal(ddp_output_path("a.pprof", 2, false, name, 8), -ENAMETOOLONG);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refused), cmocka_unit_test(defaults),
+		cmocka_unit_test(the_command_begins_at_the_first_word), cmocka_unit_test(spellings),
+		cmocka_unit_test(too_many_processes),
+		cmocka_unit_test(output_decides_periods_and_uploads),
+		cmocka_unit_test(the_environment_fills_in),
+		cmocka_unit_test(every_option_is_in_the_help), cmocka_unit_test(names_of_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
