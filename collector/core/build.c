@@ -36,9 +36,10 @@ static int intern(struct builder *b, const char *s, uint32_t *ret)
 	return ddp_profile_string(b->profile, s, strlen(s), ret);
 }
 
+/* What stands in for a file's path ("//anon") stays as it is */
 static const char *base_name(const char *path)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = strncmp(path, "//", 2) ? strrchr(path, '/') : NULL;
 
 	return slash && slash[1] ? slash + 1 : path;
 }

@@ -213,7 +213,8 @@ static uint32_t tidy(struct ddp_range *ranges, uint32_t nr)
 {
 	uint32_t kept = 0;
 
-	qsort(ranges, nr, sizeof(*ranges), by_start);
+	if (nr)
+		qsort(ranges, nr, sizeof(*ranges), by_start);
 	for (uint32_t i = 0; i < nr; i++) {
 		if (!ranges[i].length || (kept && covered(ranges, kept, &ranges[i]))) {
 			if (ranges[i].object)

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * collector/core/build: samples to a profile, checked by reading the encoded profile back. Each row is one stack
+ * and the names its frames have to get; the file that is mapped is this program itself.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after those it needs */
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ddprof/pprof.h>
+
+#include "core/build.h"
+
+enum {
+	EXE_START = 0x400000,	/* where we say that this program is mapped, from its offset 0 */
+	EXE_BYTES = 0x8000000,
+	NO_FILE_START = 0x20000000,
+	ANON_START = 0x30000000,
+};
+
+struct world {
+	struct ddp_samples samples;
+	struct ddp_process process;
+	struct ddp_symbols symbols;
+	struct ddp_link_started started;
+	struct ddp_pprof *read;
+};
+
+static int open_self(void *ctx, uint64_t file_id, int *ret)
+{
+	(void)ctx;
+	*ret = file_id == 1 ? open("/proc/self/exe", O_RDONLY | O_CLOEXEC) : -1;
+	return *ret < 0 ? -ENOENT : 0;
+}
+
+static void tell_map(struct world *w, uint64_t start, uint64_t length, uint64_t file, const char *name,
+		     uint32_t left)
+{
+	struct ddp_map m = { .aspace = 1, .start = start, .length = length, .file_id = file,
+			     .name = name, .name_len = (u32)strlen(name) };
+
+	assert_int_equal(ddp_process_map(&w->process, &m, left), 0);
+}
+
+static void tell_file(struct world *w, uint64_t id, const char *path, uint8_t flags)
+{
+	struct ddp_file f = { .file_id = id, .flags = flags, .path = path, .path_len = (u32)strlen(path) };
+
+	assert_int_equal(ddp_process_file(&w->process, &f), 0);
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	w->started = (struct ddp_link_started){
+		.realtime_ns = 1000000, .nr_events = 1,
+		.events = { { .period = 10, .unit = DDPROF_UNIT_NANOSECONDS } },
+	};
+	ddp_process_init(&w->process, open_self, NULL);
+	tell_file(w, 1, "/opt/test_build (deleted)", DDPROF_FILE_OPENABLE | DDPROF_FILE_DELETED);
+	tell_file(w, 2, "/opt/lib/gone.so", 0);
+	assert_int_equal(ddp_process_aspace(&w->process, &(struct ddp_aspace){ .aspace = 1,
+			 .layout = 1, .tgid = 7, .nr_maps = 3 }), 0);
+	tell_map(w, EXE_START, EXE_BYTES, 1, "", 2);
+	tell_map(w, NO_FILE_START, 0x1000, 2, "", 1);
+	tell_map(w, ANON_START, 0x1000, 0, "//anon", 0);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	ddp_pprof_destroy(w->read);
+	ddp_samples_free(&w->samples);
+	ddp_process_free(&w->process);
+	ddp_symbols_free(&w->symbols);
+	free(w);
+	return 0;
+}
+
+/* The address of one of our functions in the made-up mapping: found by its name, as offsets are */
+static uint64_t address_of(struct world *w, const char *function)
+{
+	const uint64_t *o = ddp_table_find(&w->process.objects, 1);
+	struct ddp_elf *e = ddp_object_elf(ddp_table_pointer(*o), 1);
+
+	assert_non_null(e);
+	for (uint64_t offset = 0; offset < EXE_BYTES; offset += 4) {
+		const char *name = ddp_elf_symbol(e, offset);
+
+		if (name && !strcmp(name, function))
+			return EXE_START + offset;
+	}
+	fail_msg("%s is not in this program", function);
+	return 0;
+}
+
+static void hit(struct world *w, const struct ddp_stack *s, const struct ddp_names *names, uint64_t count,
+		const uint64_t *time_ns)
+{
+	struct ddp_trace *t;
+
+	assert_int_equal(ddp_samples_trace(&w->samples, s, names, &t), 0);
+	assert_int_equal(ddp_samples_hit(&w->samples, t, count, count * 10, time_ns), 0);
+	ddp_samples_put(&w->samples, t);
+}
+
+static const struct ddp_pprof *build(struct world *w)
+{
+	CLEANUP(ddp_profile_destroy) struct ddp_profile *p = NULL;
+	struct ddp_build b = { &w->samples, &w->process, &w->symbols, &w->started, 5, 1 };
+	struct ddp_buffer bytes = { 0 };
+	struct ddp_error err;
+
+	assert_int_equal(ddp_build_profile(&b, &p), 0);
+	assert_int_equal(ddp_pprof_encode(p, 100, ddp_buffer_write, &bytes), 0);
+	ddp_pprof_destroy(TAKE(w->read));
+	if (ddp_pprof_load(bytes.bytes, bytes.len, NULL, &w->read, &err))
+		fail_msg("%s", err.text);
+	ddp_buffer_free(&bytes);
+	return w->read;
+}
+
+static const char *frame_name(const struct ddp_pprof_sample *s, size_t i)
+{
+	assert_true(i < s->nr_locations);
+	assert_int_equal(s->locations[i]->nr_lines, 1);
+	return s->locations[i]->lines[0].function->name;
+}
+
+static void frames_have_names(void **state)
+{
+	struct world *w = *state;
+	uint64_t function = address_of(w, "ddp_build_profile");
+	static const struct {
+		const char *what, *leaf, *root;
+		int64_t offset;		/* of the one user frame; from the function when it is small */
+		uint8_t kernel_end, user_end;
+		size_t nr;
+	} rows[] = {
+		{ "an interrupted function", "ddp_build_profile", "ddp_build_profile", 0, 0,
+		  DDPROF_END_ROOT, 1 },
+		{ "a file that is not there", "gone.so+0x123", "gone.so+0x123", NO_FILE_START + 0x123, 0,
+		  DDPROF_END_ROOT, 1 },
+		{ "memory without a file", "//anon+0x8", "//anon+0x8", ANON_START + 8, 0,
+		  DDPROF_END_BAD_FRAME, 1 },
+		{ "no mapping", "[unknown mapping]", "[unknown mapping]", 0x7f0000000000, 0,
+		  DDPROF_END_ROOT, 1 },
+		{ "cut by depth", "ddp_build_profile", "[truncated]", 0, 0, DDPROF_END_TRUNCATED, 2 },
+		{ "kernel half cut", "ddp_build_profile", "[truncated]", 0, DDPROF_END_TRUNCATED,
+		  DDPROF_END_ROOT, 2 },
+		{ "unreadable", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_UNREADABLE, 2 },
+		{ "no table", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_NO_TABLE, 2 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		u64 frame = (uint64_t)rows[i].offset + (rows[i].offset ? 0 : function);
+		struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
+				       .kernel_end = rows[i].kernel_end, .user_end = rows[i].user_end };
+		const struct ddp_pprof *p;
+
+		hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
+		p = build(w);
+		assert_int_equal(p->nr_samples, 1);
+		if (p->samples[0].nr_locations != rows[i].nr ||
+		    strcmp(frame_name(&p->samples[0], 0), rows[i].leaf) ||
+		    strcmp(frame_name(&p->samples[0], rows[i].nr - 1), rows[i].root))
+			fail_msg("%s: leaf %s of %zu frames", rows[i].what,
+				 frame_name(&p->samples[0], 0), p->samples[0].nr_locations);
+		assert_int_equal(p->samples[0].locations[0]->address, frame);
+		ddp_samples_clear(&w->samples);
+	}
+}
+
+/* A call that is a function's last instruction returns to the next function: address - 1 is meant */
+static void return_addresses_are_looked_up_before(void **state)
+{
+	struct world *w = *state;
+	uint64_t function = address_of(w, "ddp_build_profile");
+	const u64 frames[] = { function, function };
+	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 2, .frames = frames,
+			       .user_end = DDPROF_END_ROOT };
+	const struct ddp_pprof *p;
+
+	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
+	p = build(w);
+	assert_string_equal(frame_name(&p->samples[0], 0), "ddp_build_profile");
+	assert_string_not_equal(frame_name(&p->samples[0], 1), "ddp_build_profile");
+	assert_int_equal(p->samples[0].locations[1]->address, function);
+}
+
+static void kernel_frames_come_first(void **state)
+{
+	struct world *w = *state;
+	const u64 frames[] = { 0xffffffffffff0000, 0xffffffffffff0010, NO_FILE_START + 1 };
+	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_kernel = 2, .nr_user = 1,
+			       .frames = frames, .user_end = DDPROF_END_ROOT };
+	const struct ddp_pprof *p;
+
+	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
+	p = build(w);
+	assert_int_equal(p->samples[0].nr_locations, 3);
+	assert_string_equal(p->samples[0].locations[0]->mapping->filename, DDP_KERNEL_MAPPING);
+	assert_string_equal(frame_name(&p->samples[0], 0), DDP_KERNEL_MAPPING "+0xffffffffffff0000");
+	assert_string_equal(p->samples[0].locations[2]->mapping->filename, "/opt/lib/gone.so");
+}
+
+static void mappings_have_build_ids(void **state)
+{
+	struct world *w = *state;
+	const u64 frame = address_of(w, "ddp_build_profile");
+	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
+			       .user_end = DDPROF_END_ROOT };
+	const struct ddp_pprof_mapping *m;
+
+	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
+	m = build(w)->samples[0].locations[0]->mapping;
+	assert_string_equal(m->filename, "/opt/test_build");
+	assert_int_equal(strlen(m->build_id), 40);
+	assert_int_equal(m->start, EXE_START);
+	assert_int_equal(m->limit, EXE_START + EXE_BYTES);
+	assert_true(m->has_functions);
+}
+
+static const struct ddp_pprof_label *label(const struct ddp_pprof_sample *s, const char *key)
+{
+	for (size_t i = 0; i < s->nr_labels; i++)
+		if (!strcmp(s->labels[i].key, key))
+			return &s->labels[i];
+	fail_msg("no label %s", key);
+	return NULL;
+}
+
+static void labels_and_values(void **state)
+{
+	struct world *w = *state;
+	const u64 frame = ANON_START;
+	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
+			       .user_end = DDPROF_END_ROOT };
+	const struct ddp_pprof *p;
+	uint64_t time = 25;
+
+	/* two ids of the same stack are one sample; one with a time stays apart */
+	hit(w, &s, &(struct ddp_names){ "server", "worker" }, 3, NULL);
+	hit(w, &s, &(struct ddp_names){ "server", "worker" }, 4, NULL);
+	hit(w, &s, &(struct ddp_names){ "server", "worker" }, 1, &time);
+	p = build(w);
+	assert_int_equal(p->nr_samples, 2);
+	assert_string_equal(p->sample_types[0].type, "cpu-samples");
+	assert_string_equal(p->sample_types[1].unit, "nanoseconds");
+	assert_int_equal(p->period, 10);
+	for (size_t i = 0; i < 2; i++) {
+		const struct ddp_pprof_sample *sample = &p->samples[i];
+
+		assert_int_equal(label(sample, "process_id")->num, 7);
+		assert_string_equal(label(sample, "process_name")->str, "server");
+		assert_int_equal(label(sample, "thread id")->num, 8);
+		assert_string_equal(label(sample, "thread_name")->str, "worker");
+		if (sample->nr_labels == 5) {
+			assert_int_equal(label(sample, "end_timestamp_ns")->num, 1000025);
+			assert_int_equal(sample->values[0], 1);
+		} else {
+			assert_int_equal(sample->values[0], 7);
+			assert_int_equal(sample->values[1], 70);
+		}
+	}
+}
+
+static void nothing_sampled_is_a_profile(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(build(w)->nr_samples, 0);
+	assert_int_equal(w->read->nr_sample_types, 2);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	static const struct CMUnitTest tests[] = {
+		TEST(frames_have_names), TEST(return_addresses_are_looked_up_before),
+		TEST(kernel_frames_come_first), TEST(mappings_have_build_ids),
+		TEST(labels_and_values), TEST(nothing_sampled_is_a_profile),
+	};
+#undef TEST
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
