@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The life of a session, seen from a raw socket: CPUs that go and come back, readers that are slow, killed or out of
+ * step, and the module itself loaded and unloaded. usage: life CASE [ARG...], the cases are at the end. Run in
+ * the guest by test_life.sh.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "load.h"
+#include "nl.h"
+#include "stream.h"
+#include "tap.h"
+
+enum { NR_THREADS = 3 }; /* on two CPUs: neither is ever idle */
+
+static struct stream stream;
+static pthread_t threads[NR_THREADS];
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static void begin(struct nl *nl, const struct nl_start *how)
+{
+	int ret;
+
+	stream_init(&stream);
+	*nl = (struct nl){ .records = stream_records, .ctx = &stream };
+	ret = nl_open(nl);
+	if (ret || !nl->family)
+		tap_bail("no family: %s", strerror(-ret));
+	ret = nl_start(nl, how, NULL);
+	if (ret)
+		tap_bail("START: %s (%s)", strerror(-ret), nl->text);
+}
+
+/* Read for so long. */
+static void follow(struct nl *nl, double seconds)
+{
+	double until = now_s() + seconds, left;
+
+	while ((left = until - now_s()) > 0)
+		nl_receive(nl, left * 1000 + 1);
+}
+
+static void read_to_end(struct nl *nl)
+{
+	while (!stream.ended && nl_receive(nl, 10000) > 0)
+		;
+}
+
+/* STOP, then read to the end. */
+static void finish(struct nl *nl, struct nl_stats *stats)
+{
+	int ret = nl_simple(nl, DDPROF_CMD_STOP, NULL);
+
+	if (ret)
+		tap_bail("STOP: %s (%s)", strerror(-ret), nl->text);
+	nl_stats(nl, stats);
+	read_to_end(nl);
+}
+
+/* Everything that was sampled has arrived, or is owned up to. */
+static void accounts(const char *name, const struct nl_stats *stats)
+{
+	uint64_t taken = stats->n[DDPROF_A_STATS_SAMPLES];
+
+	tap(stream.ended && !stream.broken[0] && !stream.gaps && taken &&
+	    stream_hits(&stream) == taken && !stream_unknown(&stream) &&
+	    stream_lost(&stream) == stats->n[DDPROF_A_STATS_LOST_RING] +
+				    stats->n[DDPROF_A_STATS_LOST_NESTED],
+	    name, "ended %d, %llu taken, %llu arrived, %llu of unknown ids, %llu lost, %llu gaps; %s",
+	    stream.ended, (unsigned long long)taken, (unsigned long long)stream_hits(&stream),
+	    (unsigned long long)stream_unknown(&stream), (unsigned long long)stream_lost(&stream),
+	    (unsigned long long)stream.gaps, stream.broken);
+}
+
+static void leave(struct nl *nl)
+{
+	nl_close(nl);
+	stream_deinit(&stream);
+}
+
+/* -- cases -- */
+
+static void set_online(int cpu, bool online)
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	f = fopen(path, "we");
+	if (!f || fputs(online ? "1" : "0", f) < 0 || fclose(f))
+		tap_bail("%s: %s", path, strerror(errno));
+}
+
+static void hotplug(char **args)
+{
+	struct nl_stats both, gone, still_gone, back, end;
+	struct nl nl;
+
+	(void)args;
+	load_begin(threads, NR_THREADS);
+	begin(&nl, &(struct nl_start){ .hz = 997 });
+	follow(&nl, 1);
+	nl_stats(&nl, &both);
+	set_online(1, false);
+	nl_stats(&nl, &gone);
+	follow(&nl, 0.5);
+	nl_stats(&nl, &still_gone);
+	set_online(1, true);
+	follow(&nl, 1);
+	nl_stats(&nl, &back);
+	finish(&nl, &end);
+	load_finish(threads, NR_THREADS);
+	tap(both.cpu_online[1] && both.cpu_samples[1] > 200, "CPU 1 is sampled", "online %u, %llu samples",
+	    both.cpu_online[1], (unsigned long long)both.cpu_samples[1]);
+	tap(!gone.cpu_online[1] && gone.cpu_samples[1] == still_gone.cpu_samples[1],
+	    "CPU 1 offline: not sampled", "online %u, %llu samples, then %llu", gone.cpu_online[1],
+	    (unsigned long long)gone.cpu_samples[1], (unsigned long long)still_gone.cpu_samples[1]);
+	tap(still_gone.cpu_samples[0] > gone.cpu_samples[0] + 200, "CPU 1 offline: CPU 0 goes on",
+	    "%llu samples, then %llu", (unsigned long long)gone.cpu_samples[0],
+	    (unsigned long long)still_gone.cpu_samples[0]);
+	tap(back.cpu_online[1] && back.cpu_samples[1] > still_gone.cpu_samples[1] + 200,
+	    "CPU 1 back online: sampled again", "online %u, %llu samples, then %llu",
+	    back.cpu_online[1], (unsigned long long)still_gone.cpu_samples[1],
+	    (unsigned long long)back.cpu_samples[1]);
+	accounts("CPU 1 going and coming loses no sample", &end);
+	leave(&nl);
+}
+
+/* Whether /proc/timer_list names that function: an armed timer. */
+static bool timer_armed(const char *function)
+{
+	FILE *f = fopen("/proc/timer_list", "re");
+	char line[256];
+	bool found = false;
+
+	if (!f)
+		tap_bail("/proc/timer_list: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f))
+		found |= strstr(line, function) != NULL;
+	fclose(f);
+	return found;
+}
+
+static bool has_owner(struct nl *nl)
+{
+	static struct nl_answer a;
+	int ret = nl_simple(nl, DDPROF_CMD_GET_INFO, &a);
+
+	if (ret)
+		tap_bail("GET_INFO: %s (%s)", strerror(-ret), nl->text);
+	return nl_attr_num(a.attrs, a.len, DDPROF_A_INFO_OWNER, 0) != 0;
+}
+
+/* A child that owns a session and reads it. */
+static pid_t collector(uint32_t sampler)
+{
+	struct nl nl;
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	begin(&nl, &(struct nl_start){ .hz = 997, .sampler = sampler });
+	for (;;)
+		nl_receive(&nl, 1000);
+}
+
+static void kill_one(struct nl *nl, uint32_t sampler, const char *timer, const char *name)
+{
+	double begin_s, took_s;
+	bool was_armed;
+	int i;
+	pid_t pid = collector(sampler);
+
+	for (i = 0; i < 500 && !has_owner(nl); i++)
+		usleep(10000);
+	if (i == 500)
+		tap_bail("no session came");
+	was_armed = timer_armed(timer);
+	begin_s = now_s();
+	kill(pid, SIGKILL);
+	while (has_owner(nl) && now_s() < begin_s + 5)
+		usleep(5000);
+	took_s = now_s() - begin_s;
+	waitpid(pid, NULL, 0);
+	tap(took_s < 1 && was_armed && !timer_armed(timer), name,
+	    "gone after %.2f s; timer armed before: %d, after: %d", took_s, was_armed,
+	    timer_armed(timer));
+}
+
+static void killed(char **args)
+{
+	struct nl nl = {};
+	struct nl_stats stats;
+
+	(void)args;
+	load_begin(threads, NR_THREADS);
+	if (nl_open(&nl))
+		tap_bail("no socket");
+	kill_one(&nl, DDPROF_SAMPLER_HRTIMER, "ddp_timer_fire",
+		 "collector killed: hrtimer session gone within a second, nothing armed");
+	kill_one(&nl, DDPROF_SAMPLER_PERF, "perf_swevent_hrtimer",
+		 "collector killed: perf session gone within a second, nothing armed");
+	nl_stats(&nl, &stats);
+	tap(!stats.cpus, "collector killed: no CPU has statistics any more", "%u have", stats.cpus);
+	load_finish(threads, NR_THREADS);
+	nl_close(&nl);
+}
+
+/* As finish(), but the receive buffer may be so full that the acknowledgement finds no room: nobody waits for it. */
+static void finish_slowly(struct nl *nl, struct nl *other, struct nl_stats *stats)
+{
+	static struct nl_message m;
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	int pauses;
+
+	nl_begin(nl, &m, DDPROF_CMD_STOP, 0);
+	if (sendto(nl->fd, m.bytes, m.len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		tap_bail("STOP: %s", strerror(errno));
+	nl_stats(other, stats);
+	for (pauses = 0; !stream.ended && pauses < 1000; pauses++) {
+		usleep(10000);
+		nl_receive(nl, 2000);
+	}
+}
+
+/* A reader with room for one message that dawdles: the kernel waits for it, during the session and after STOP. */
+static void slow(char **args)
+{
+	struct nl_stats stats;
+	struct nl nl, other = {};
+	int bytes = 4096;
+
+	(void)args;
+	load_begin(threads, NR_THREADS);
+	begin(&nl, &(struct nl_start){ .hz = 10000, .ring_kib = 4096,
+	      .flags = DDPROF_FLAG_KERNEL | DDPROF_FLAG_USER | DDPROF_FLAG_TIMESTAMPS });
+	setsockopt(nl.fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	if (nl_open(&other))
+		tap_bail("no second socket");
+	sleep(2); /* nobody reads */
+	finish_slowly(&nl, &other, &stats);
+	load_finish(threads, NR_THREADS);
+	tap(stream.messages > 10, "slow reader: there was more than fits", "%llu messages",
+	    (unsigned long long)stream.messages);
+	accounts("slow reader: nothing is lost and the end arrives", &stats);
+	tap(!stream_lost(&stream), "slow reader: the rings had room", "%llu lost",
+	    (unsigned long long)stream_lost(&stream));
+	nl_close(&other);
+	leave(&nl);
+}
+
+/* Nobody reads until the smallest ring is full: loss, and all of it counted. */
+static void overflow(char **args)
+{
+	struct nl_stats stats;
+	struct nl nl, other = {};
+	uint64_t lost;
+	int bytes = 4096;
+
+	(void)args;
+	load_begin(threads, NR_THREADS);
+	begin(&nl, &(struct nl_start){ .hz = 10000, .ring_kib = 64,
+	      .flags = DDPROF_FLAG_USER | DDPROF_FLAG_KERNEL | DDPROF_FLAG_TIMESTAMPS });
+	setsockopt(nl.fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	if (nl_open(&other))
+		tap_bail("no second socket");
+	sleep(3);
+	nl_stats(&other, &stats);
+	lost = stats.n[DDPROF_A_STATS_LOST_RING];
+	tap(lost > 100, "nobody reads: full rings lose samples, counted", "%llu lost",
+	    (unsigned long long)lost);
+	follow(&nl, 0.5);
+	finish_slowly(&nl, &other, &stats);
+	load_finish(threads, NR_THREADS);
+	accounts("nobody reads: arrived and lost add up to what was taken", &stats);
+	nl_close(&other);
+	leave(&nl);
+}
+
+static void resync(char **args)
+{
+	struct nl_stats stats;
+	uint64_t stacks, seen, files;
+	struct nl nl;
+	int ret;
+
+	(void)args;
+	load_begin(threads, NR_THREADS);
+	begin(&nl, &(struct nl_start){ .hz = 997 });
+	follow(&nl, 1);
+	stacks = stream.stacks;
+	seen = stream.seen_records;
+	files = stream.nr_files;
+	stream_await_resync(&stream);
+	ret = nl_simple(&nl, DDPROF_CMD_RESYNC, NULL);
+	follow(&nl, 1);
+	finish(&nl, &stats);
+	load_finish(threads, NR_THREADS);
+	tap(!ret && stream.cpu[0].resynced && stream.cpu[1].resynced,
+	    "RESYNC: every stream says when it is done", "%s, %u marks", strerror(-ret),
+	    stream.resync_marks);
+	tap(stream.stacks > stacks && stream.seen_records > seen && stream.nr_files > files,
+	    "RESYNC: stacks, names and files are told anew", "stacks %llu, then %llu more",
+	    (unsigned long long)stacks, (unsigned long long)(stream.stacks - stacks));
+	accounts("RESYNC: no count is lost or doubled", &stats);
+	leave(&nl);
+}
+
+/* -- the module itself -- */
+
+static int load_module(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+static int unload_module(void)
+{
+	return syscall(SYS_delete_module, "ddprof_kmod", O_NONBLOCK) ? -errno : 0;
+}
+
+static void refused_unload(void)
+{
+	struct nl nl;
+	int running, after;
+
+	begin(&nl, &(struct nl_start){});
+	running = unload_module();
+	leave(&nl);
+	after = unload_module();
+	tap(running == -EAGAIN && !after, "unloading while a session runs is refused, afterwards not",
+	    "%s, then %s", strerror(-running), strerror(-after));
+}
+
+/* ARG: path of the module, times. The module is not loaded before and after. */
+static void reload(char **args)
+{
+	int n = atoi(args[1]), i, ret;
+	uint64_t samples = 0;
+	struct nl_stats stats;
+	struct nl nl;
+
+	load_begin(threads, NR_THREADS);
+	for (i = 0; i < n; i++) {
+		ret = load_module(args[0]);
+		if (ret)
+			tap_bail("load %d: %s", i, strerror(-ret));
+		begin(&nl, &(struct nl_start){ .hz = 4999, .sampler = 1 + i % 2, .flush_ms = 10 });
+		follow(&nl, 0.02);
+		if (i % 2) {
+			finish(&nl, &stats);
+			samples += stream_hits(&stream);
+		}
+		if (stream.broken[0])
+			tap_bail("session %d: %s", i, stream.broken);
+		leave(&nl);
+		if (i + 1 < n && (ret = unload_module()))
+			tap_bail("unload %d: %s", i, strerror(-ret));
+	}
+	refused_unload();
+	load_finish(threads, NR_THREADS);
+	tap(i == n && samples, "the module is loaded and unloaded again and again under load",
+	    "%llu samples", (unsigned long long)samples);
+}
+
+static const struct {
+	const char *name;
+	int nr_args;
+	void (*run)(char **args);
+} cases[] = {
+	{ "hotplug", 0, hotplug },
+	{ "killed", 0, killed },
+	{ "slow", 0, slow },
+	{ "overflow", 0, overflow },
+	{ "resync", 0, resync },
+	{ "reload", 2, reload },
+};
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	for (i = 0; argc > 1 && i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (strcmp(argv[1], cases[i].name) || argc != 2 + cases[i].nr_args)
+			continue;
+		cases[i].run(argv + 2);
+		return tap_failures != 0;
+	}
+	tap_bail("usage: life CASE [ARG...]");
+}

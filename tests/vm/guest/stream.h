@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An independent reader of RECORDS, written from uapi/ddprof.h alone: it holds the kernel to every promise the
+ * contract makes and adds up what arrived. The first broken promise is kept as text. Used by the guest's test
+ * programs as nl->records.
+ */
+#ifndef GUEST_STREAM_H
+#define GUEST_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { STREAM_CPUS = 8, STREAM_IDS = 1 << 20, STREAM_FILES = 65536 };
+
+/* What is known of a stack id in one CPU's stream. */
+enum stream_id {
+	ID_UNKNOWN,
+	ID_KNOWN,
+	ID_REPLACED,	/* may still be named until FOLD_END */
+	ID_RETIRED,	/* must not be named again */
+	ID_ONCE,	/* exactly one HIT to come */
+	ID_OLD = 0x80,	/* a flag: its STACK came before the RESYNC that is awaited */
+};
+
+struct stream_cpu {
+	uint8_t *ids;		/* STREAM_IDS of enum stream_id */
+	uint64_t hits;		/* samples, counts added up */
+	uint64_t unknown;	/* HITs on ids that no STACK gave */
+	bool resynced;		/* the awaited RESYNC is done here: no HIT may name an old id */
+	uint64_t lost_ring, lost_nested, lost_tasks, skipped;	/* the newest totals */
+};
+
+struct stream {
+	struct stream_cpu cpu[STREAM_CPUS];
+	uint8_t *seen;		/* by cpu and tid: SEEN came */
+	uint8_t *files;		/* by file id: FILE came */
+	uint64_t next_seq, gaps, messages, bytes;
+	uint64_t stacks, seen_records, aspaces, maps, nr_files, forks, execs, exits;
+	uint64_t kernel_stacks, user_stacks;	/* STACKs with such frames */
+	uint64_t last_file;	/* newest file id that can be opened, 0: none */
+	uint32_t expect_maps;	/* MAPs that must follow at once */
+	uint64_t expect_aspace;
+	uint32_t resync_marks;	/* messages with the flag */
+	bool ended;
+	char broken[160];	/* the first broken promise, "" : none */
+};
+
+/* Aborts the program when there is no memory. */
+void stream_init(struct stream *s);
+void stream_deinit(struct stream *s);
+/* One RECORDS message: nl->records with ctx = the stream. */
+void stream_records(void *ctx, const uint8_t *attrs, size_t len);
+
+/* Call before sending RESYNC: from a stream's flagged message on, its old ids are forbidden. */
+void stream_await_resync(struct stream *s);
+
+uint64_t stream_hits(const struct stream *s);
+uint64_t stream_unknown(const struct stream *s);
+/* Samples that the messages own up to have lost, all CPUs. */
+uint64_t stream_lost(const struct stream *s);
+
+#endif /* GUEST_STREAM_H */

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The life of a session and of the module: a CPU that goes offline and comes back, collectors that are killed, slow or out
+# of step, the module loaded and unloaded fifty times under load. The cases are in tests/vm/guest/life.c.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+vm_build
+vm_boot life --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" -- '
+	. /lib/tap.sh
+	. /lib/steady.sh
+	steady_tracepoints
+	check life.load insmod /modules/ddprof_kmod.ko
+	for case in hotplug killed slow overflow resync; do
+		life $case
+	done
+	check life.unload rmmod ddprof_kmod
+	life reload /modules/ddprof_kmod.ko 50
+'
+dmesg_clean life
+finish

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Wrong input to every netlink command, wrong rights, ten thousand random messages, and hundreds of sessions that must give
+# their memory back. The kernel log may have generic netlink's own remarks about malformed attributes,
+# nothing else.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+vm_build
+vm_boot netlink --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" -- '
+	. /lib/tap.sh
+	. /lib/steady.sh
+	steady_tracepoints
+	check netlink.load insmod /modules/ddprof_kmod.ko
+	nl_wrong
+	nl_caps
+	nl_fuzz 20240229 12000
+	nl_leak 500
+	nl_caps lockdown
+	check netlink.unload rmmod ddprof_kmod
+'
+dmesg_clean netlink
+finish
