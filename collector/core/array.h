@@ -12,7 +12,10 @@
 
 #include <stdlib.h>
 
-/** Room for @need elements: @array or what takes its place; NULL without memory, @array then unchanged. */
+/**
+ * Room for @need elements: @array or what takes its place; NULL without memory, @array then
+ * unchanged.
+ */
 static inline void *array_reserve(void *array, size_t *cap, size_t need, size_t element)
 {
 	size_t n = *cap ? *cap : 16;

@@ -92,7 +92,10 @@ static int pseudo_frame(struct builder *b, const char *name, uint64_t address, u
 	return intern_frame(b, &(struct frame){ .address = address, .function = name }, ret);
 }
 
-/* Frames of one kind are told apart by address and by whether it is looked up as it is. 0 is no key. */
+/*
+ * Frames of one kind are told apart by address and by whether it is looked up as it is. 0 is no
+ * key.
+ */
 static uint64_t frame_key(uint64_t address, bool exact)
 {
 	uint64_t key = address << 1 | exact;
@@ -105,10 +108,17 @@ static int kernel_frame(struct builder *b, uint64_t address, uint64_t lookup, ui
 	struct ddp_kernel_frame k;
 
 	ddp_symbols_kernel(b->in->symbols, lookup, &k);
-	return intern_frame(b, &(struct frame){
-		.address = address, .function = k.function, .file = k.mapping, .build_id = k.build_id,
-		.offset = address, .start = k.start, .limit = k.limit,
-	}, ret);
+	return intern_frame(b,
+			    &(struct frame){
+				    .address = address,
+				    .function = k.function,
+				    .file = k.mapping,
+				    .build_id = k.build_id,
+				    .offset = address,
+				    .start = k.start,
+				    .limit = k.limit,
+			    },
+			    ret);
 }
 
 /* The kernel marks a deleted file by its name; the mark is not part of it */
@@ -167,7 +177,8 @@ static int frame_location(struct builder *b, struct ddp_aspace_state *a, bool ke
 			  uint64_t address, bool exact, uint32_t *ret)
 {
 	struct ddp_table *known = kernel ? &b->kernel : a ? &a->locations : &b->unmapped;
-	uint64_t key = frame_key(address, exact), lookup = exact || !address ? address : address - 1;
+	uint64_t key = frame_key(address, exact),
+		 lookup = exact || !address ? address : address - 1;
 	const uint64_t *id = ddp_table_find(known, key);
 	int r;
 
@@ -188,7 +199,10 @@ static const char *end_frame(const struct ddp_trace *t)
 		return "[truncated]";
 	if (end == DDPROF_END_UNREADABLE || end == DDPROF_END_NO_TABLE)
 		return "[incomplete]";
-	/* a frame that cannot be one is how a frame-pointer walk meets startup code: counted, not marked */
+	/*
+	 * a frame that cannot be one is how a frame-pointer walk meets startup code: counted, not
+	 * marked
+	 */
 	return t->nr_kernel + t->nr_user ? NULL : "[incomplete]";
 }
 

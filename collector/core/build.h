@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From what was sampled to a profile with names: every distinct frame is looked up once, every trace
- * becomes a sample with its labels. No frame is dropped: what has no name is shown by its file and offset, what has
- * no file as "[unknown mapping]", and a walk that did not reach its root ends in a frame that says so.
- * Called by pipeline at the end of each interval.
+ * From what was sampled to a profile with names: every distinct frame is looked up once, every
+ * trace becomes a sample with its labels. No frame is dropped: what has no name is shown by its
+ * file and offset, what has no file as "[unknown mapping]", and a walk that did not reach its root
+ * ends in a frame that says so. Called by pipeline at the end of each interval.
  */
 #ifndef DDP_CORE_BUILD_H
 #define DDP_CORE_BUILD_H

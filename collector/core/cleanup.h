@@ -8,8 +8,8 @@
  *	...
  *	*ret = TAKE_FD(fd);
  *
- * A resource joins with one line beside its destructor: DEFINE_CLEANUP(struct thing *, thing_destroy).
- * Used all over collector/core and the commands.
+ * A resource joins with one line beside its destructor: DEFINE_CLEANUP(struct thing *,
+ * thing_destroy). Used all over collector/core and the commands.
  */
 #ifndef DDP_CORE_CLEANUP_H
 #define DDP_CORE_CLEANUP_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A bounds-checked walk over bytes that nobody has vouched for. Every read checks what is left,
- * answers -EBADMSG instead of reading past the end, and then leaves the cursor at the field that did
- * not fit, so that cursor_at() names the place. Formats: uapi/ddprof.h, "RECORDS". Used by decode.
+ * answers -EBADMSG instead of reading past the end, and then leaves the cursor at the field that
+ * did not fit, so that cursor_at() names the place. Formats: uapi/ddprof.h, "RECORDS". Used by
+ * decode.
  */
 #ifndef DDP_CORE_CURSOR_H
 #define DDP_CORE_CURSOR_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * See decode.h. One function a record type; what spans records lives in struct stream. A field that
- * does not fit leaves the cursor where it is, and ddp_decode() makes the error text from that place and
- * the reason a function left in the decoder.
+ * does not fit leaves the cursor where it is, and ddp_decode() makes the error text from that place
+ * and the reason a function left in the decoder.
  */
 #include "core/decode.h"
 
@@ -17,13 +17,16 @@
 
 struct stream {
 	struct ddp_table ids;		/* stack id -> token */
-	struct ddp_table once;		/* ids of STACKs with DDPROF_STACK_ONCE; the value is not used */
-	uint64_t *retired;		/* ids that a STACK replaced: they end with the next FOLD_END */
+	/* ids of STACKs with DDPROF_STACK_ONCE; the value is not used */
+	struct ddp_table once;
+	/* ids that a STACK replaced: they end with the next FOLD_END */
+	uint64_t *retired;
 	size_t nr_retired, cap_retired;
 	struct ddp_names_cache names;
 	uint64_t list_aspace;		/* whose MAPs are awaited */
 	uint32_t maps_left;		/* 0: none */
-	bool maps_lost;			/* a gap may have cut a list: MAPs without one are no error */
+	/* a gap may have cut a list: MAPs without one are no error */
+	bool maps_lost;
 	bool resyncing;			/* between a gap and RECORDS_RESYNC */
 	uint64_t lost_ring, lost_nested, lost_tasks, skipped;
 };
@@ -35,7 +38,8 @@ struct ddp_decoder {
 	struct ddp_table streams;	/* cpu + 1 -> struct stream *, owned */
 	uint64_t next_seq;
 	struct ddp_decode_counts counts;
-	const char *why;		/* the current batch's first error; NULL: a field that does not fit */
+	/* the current batch's first error; NULL: a field that does not fit */
+	const char *why;
 	uint64_t frames[DDPROF_MAX_DEPTH];
 };
 
@@ -383,7 +387,10 @@ static bool check_sequence(struct ddp_decoder *d, const struct ddp_batch *b)
 
 	if (gap) {
 		d->counts.gaps++;
-		/* a sequence that runs backwards is another session's; how much is missing is not known */
+		/*
+		 * a sequence that runs backwards is another session's; how much is missing is not
+		 * known
+		 */
 		d->counts.lost_batches += b->seq > d->next_seq ? b->seq - d->next_seq : 0;
 		ddp_table_for_each(&d->streams, slot)
 			stream_lost(d, ddp_table_pointer(slot->value));

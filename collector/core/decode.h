@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From the bytes of RECORDS messages to typed records: a pure function over bytes and what the
- * streams said before, with no socket in it. It knows the rules of uapi/ddprof.h that span records: stack ids
- * and when they end, the names of threads, address space lists in one piece, gaps and resyncs.
+ * streams said before, with no socket in it. It knows the rules of uapi/ddprof.h that span records:
+ * stack ids and when they end, the names of threads, address space lists in one piece, gaps and
+ * resyncs.
  *
  *	ddp_decoder_create(&ops, ctx, nr_events, &d);
  *	r = ddp_decode(d, &batch, &err);
@@ -23,9 +24,11 @@
 #include "uapi/ddprof.h"
 
 enum {
-	DDP_MAX_STREAMS = 8192 + 1,	/* CPUs of the largest kernel configuration, the drain thread */
+	/* CPUs of the largest kernel configuration, the drain thread */
+	DDP_MAX_STREAMS = 8192 + 1,
 	DDP_MAX_STREAM_IDS = 1 << 18,	/* live stack ids: four times the module's largest cache */
-	DDP_MAX_MAPS = 1 << 17,		/* of one address space; the kernel's default limit is 65530 */
+	/* of one address space; the kernel's default limit is 65530 */
+	DDP_MAX_MAPS = 1 << 17,
 };
 
 /** One RECORDS message. Counters are totals of its CPU since START. */
@@ -89,8 +92,8 @@ enum {
 
 /**
  * @return DDP_DECODED*, or
- *	-EBADMSG  not understood from some byte on, see @err; what came before was told, the rest is dropped
- *		  and the stream's stack ids are forgotten: send RESYNC
+ *	-EBADMSG  not understood from some byte on, see @err; what came before was told, the
+ *		  rest is dropped and the stream's stack ids are forgotten: send RESYNC
  *	-ENOMEM, or what an op answered; the rest of the batch is dropped likewise
  */
 int ddp_decode(struct ddp_decoder *d, const struct ddp_batch *b, struct ddp_error *err);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See elf.h. Symbols are those of .symtab, or of .dynsym in a stripped file, sorted by address with one
- * name each. Source of formats: System V gABI, chapters 4 and 5.
+ * See elf.h. Symbols are those of .symtab, or of .dynsym in a stripped file, sorted by address with
+ * one name each. Source of formats: System V gABI, chapters 4 and 5.
  */
 #include "core/elf.h"
 
@@ -271,7 +271,8 @@ static void sort(struct ddp_elf *e)
 
 static void shrink(struct ddp_elf *e)
 {
-	struct symbol *s = e->nr_symbols ? reallocarray(e->symbols, e->nr_symbols, sizeof(*s)) : NULL;
+	struct symbol *s = e->nr_symbols ? reallocarray(e->symbols, e->nr_symbols, sizeof(*s))
+					 : NULL;
 	char *names = e->names_bytes ? realloc(e->names, e->names_bytes) : NULL;
 
 	if (s)

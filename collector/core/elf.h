@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a profile wants from an ELF file: function names by file offset, and the GNU build-id. Read once
- * into memory of our own, through libelf and read() rather than mmap(): the file may belong to a
- * program that truncates it while we look. Files are not trusted: every size is checked against the
- * file's, and what is damaged is left out. Used by process and symbols.
+ * What a profile wants from an ELF file: function names by file offset, and the GNU build-id. Read
+ * once into memory of our own, through libelf and read() rather than mmap(): the file may belong to
+ * a program that truncates it while we look. Files are not trusted: every size is checked against
+ * the file's, and what is damaged is left out. Used by process and symbols.
  */
 #ifndef DDP_CORE_ELF_H
 #define DDP_CORE_ELF_H
@@ -49,8 +49,8 @@ size_t ddp_elf_nr_symbols(const struct ddp_elf *e);
 size_t ddp_elf_bytes(const struct ddp_elf *e);
 
 /**
- * The build-id among notes as they stand in memory (Elf_Nhdr, name, description, each padded to 4 bytes), in the
- * machine's byte order: an ELF note segment, /sys/kernel/notes.
+ * The build-id among notes as they stand in memory (Elf_Nhdr, name, description, each padded to 4
+ * bytes), in the machine's byte order: an ELF note segment, /sys/kernel/notes.
  * @param ret  receives hex digits and a NUL
  * @return 0; -ENOENT
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel's own function names, and its modules', from text in the form of /proc/kallsyms. Lines that
- * are not understood are skipped; a kernel that hides its addresses (all zero) gives no names. Used by
- * symbols.
+ * The kernel's own function names, and its modules', from text in the form of /proc/kallsyms. Lines
+ * that are not understood are skipped; a kernel that hides its addresses (all zero) gives no names.
+ * Used by symbols.
  */
 #ifndef DDP_CORE_KALLSYMS_H
 #define DDP_CORE_KALLSYMS_H
@@ -18,7 +18,8 @@ enum {
 	DDP_KALLSYMS_MAX_MODULES = 1 << 16,
 	DDP_KALLSYMS_NAME = 512,		/* KSYM_NAME_LEN, terminator included */
 	DDP_KALLSYMS_MODULE = 64,		/* MODULE_NAME_LEN */
-	DDP_KALLSYMS_REACH = 64 << 10,		/* bytes a function can be long: the text has no sizes */
+	/* bytes a function can be long: the text has no sizes */
+	DDP_KALLSYMS_REACH = 64 << 10,
 };
 
 struct ddp_kallsyms_line {

@@ -21,9 +21,11 @@
 #include "core/log.h"
 
 enum {
-	RECEIVE_BYTES = 64 * 1024,	/* the module's messages are 16 KiB, a dump's 32 KiB at most */
+	/* the module's messages are 16 KiB, a dump's 32 KiB at most */
+	RECEIVE_BYTES = 64 * 1024,
 	SOCKET_BUFFER_BYTES = 8 << 20,	/* seconds of records of a large machine */
-	ANSWER_TIMEOUT_MS = 5000,	/* the kernel answers in microseconds; longer means it never will */
+	/* the kernel answers in microseconds; longer means it never will */
+	ANSWER_TIMEOUT_MS = 5000,
 };
 
 /* A batch that came before START's answer, without which it cannot be understood */
@@ -238,7 +240,8 @@ static int on_verdict(struct nlmsghdr *h, struct exchange *x)
 	if (!verdict)
 		return 0;
 	if (verdict > 0 || verdict < -4095)
-		return failed(x->err, -EBADMSG, "%s: the kernel's answer is no error number", x->what);
+		return failed(x->err, -EBADMSG, "%s: the kernel's answer is no error number",
+			      x->what);
 	said = h->nlmsg_type == NLMSG_ERROR &&
 	       nlmsg_datalen(h) >= (int)sizeof(struct nlmsgerr) ?
 	       ack_text(h, text, sizeof(text)) : NULL;
@@ -383,7 +386,9 @@ static int read_info(struct nlattr *attrs, int len, void *ctx)
 int ddp_link_get_info(struct ddp_link *l, struct ddp_link_info *ret, struct ddp_error *err)
 {
 	struct ddp_link_info info = { 0 };
-	struct exchange x = { .what = "GET_INFO", .on_answer = read_info, .ctx = &info, .err = err };
+	struct exchange x = {
+		.what = "GET_INFO", .on_answer = read_info, .ctx = &info, .err = err
+	};
 	int r = ask(l, l->requests, request(l, DDPROF_CMD_GET_INFO, 0), &x);
 
 	if (!r)
@@ -468,7 +473,9 @@ int ddp_link_start(struct ddp_link *l, const struct ddp_link_start *s,
 		   struct ddp_link_started *ret, struct ddp_error *err)
 {
 	struct ddp_link_started started = { 0 };
-	struct exchange x = { .what = "START", .on_answer = read_started, .ctx = &started, .err = err };
+	struct exchange x = {
+		.what = "START", .on_answer = read_started, .ctx = &started, .err = err
+	};
 	struct nl_msg *m = request(l, DDPROF_CMD_START, 0);
 	int r;
 
@@ -479,7 +486,8 @@ int ddp_link_start(struct ddp_link *l, const struct ddp_link_start *s,
 	l->holding = true;
 	r = ask(l, l->records, m, &x);
 	if (!r && started.nr_events != s->nr_events)
-		r = failed(err, -EBADMSG, "START: the module answered for %" PRIu32 " events of %" PRIu32,
+		r = failed(err, -EBADMSG,
+			   "START: the module answered for %" PRIu32 " events of %" PRIu32,
 			   started.nr_events, s->nr_events);
 	if (!r)
 		*ret = started;
@@ -526,7 +534,9 @@ static int read_opened(struct nlattr *attrs, int len, void *ctx)
 int ddp_link_file_open(struct ddp_link *l, uint64_t file_id, int *ret, struct ddp_error *err)
 {
 	struct opened o = { .file_id = file_id, .fd = -1 };
-	struct exchange x = { .what = "FILE_OPEN", .on_answer = read_opened, .ctx = &o, .err = err };
+	struct exchange x = {
+		.what = "FILE_OPEN", .on_answer = read_opened, .ctx = &o, .err = err
+	};
 	struct nl_msg *m = request(l, DDPROF_CMD_FILE_OPEN, 0);
 	int r;
 
@@ -601,7 +611,11 @@ int ddp_link_get_stats(struct ddp_link *l, ddp_link_stats_fn fn, void *ctx, stru
 {
 	struct stats_reader reader = { fn, ctx };
 	struct exchange x = {
-		.what = "GET_STATS", .dump = true, .on_answer = read_stats, .ctx = &reader, .err = err,
+		.what = "GET_STATS",
+		.dump = true,
+		.on_answer = read_stats,
+		.ctx = &reader,
+		.err = err,
 	};
 
 	return ask(l, l->requests, request(l, DDPROF_CMD_GET_STATS, NLM_F_DUMP), &x);

@@ -2,7 +2,8 @@
 /*
  * The conversation with the kernel module over generic netlink: requests and their answers as
  * structs, and RECORDS messages as batches. Two sockets: one sends START, owns the session and
- * receives RECORDS; the other asks during the session, so that an answer never waits behind records.
+ * receives RECORDS; the other asks during the session, so that an answer never waits behind
+ * records.
  *
  *	ddp_link_open(&l, &err);
  *	ddp_link_start(l, &start, &started, &err);
@@ -24,7 +25,10 @@
 
 struct ddp_link;
 
-/** One RECORDS message, borrowed for the call. A negative answer is what the receiving function returns. */
+/**
+ * One RECORDS message, borrowed for the call. A negative answer is what the receiving function
+ * returns.
+ */
 typedef int (*ddp_link_batch_fn)(void *ctx, const struct ddp_batch *b);
 
 /**
@@ -73,7 +77,8 @@ struct ddp_link_started_event {
 	uint32_t sampler;	/* the one in use */
 	uint64_t period;	/* a sample's value; 0: every hit says */
 	uint32_t unit;		/* enum ddprof_unit */
-	uint32_t fallback;	/* errno why it is the CPU clock instead; 0: it is what was asked for */
+	/* errno why it is the CPU clock instead; 0: it is what was asked for */
+	uint32_t fallback;
 };
 
 struct ddp_link_started {
@@ -83,8 +88,10 @@ struct ddp_link_started {
 };
 
 /**
- * Starts the session. Batches that arrived before the answer are told after *ret is filled, before it returns.
- * @return 0, -EBADMSG: the answer is not one, or what the kernel says: see "ERRORS" in uapi/ddprof.h
+ * Starts the session. Batches that arrived before the answer are told after *ret is filled, before
+ * it returns.
+ * @return 0, -EBADMSG: the answer is not one, or what the kernel says: see "ERRORS" in
+ *        uapi/ddprof.h
  */
 int ddp_link_start(struct ddp_link *l, const struct ddp_link_start *s,
 		   struct ddp_link_started *ret, struct ddp_error *err);
@@ -117,7 +124,10 @@ void ddp_link_stats_add(struct ddp_link_stats *sum, const struct ddp_link_stats 
 /** For poll(): readable when ddp_link_receive() has something to do. */
 int ddp_link_fd(const struct ddp_link *l);
 
-/** Takes all that has arrived, without waiting. @return 0; -EBADMSG; an errno of the socket or of on_batch */
+/**
+ * Takes all that has arrived, without waiting. @return 0; -EBADMSG; an errno of the socket or of
+ * on_batch
+ */
 int ddp_link_receive(struct ddp_link *l, struct ddp_error *err);
 
 #endif /* DDP_CORE_LINK_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The names of threads in one stream of records, by tid. Bounded without being told who is gone: two
- * generations of at most DDP_NAMES_MAX threads; when the young one is full the old one goes, and a
- * thread that is asked for moves back among the young. Used by decode.
+ * The names of threads in one stream of records, by tid. Bounded without being told who is gone:
+ * two generations of at most DDP_NAMES_MAX threads; when the young one is full the old one goes,
+ * and a thread that is asked for moves back among the young. Used by decode.
  */
 #ifndef DDP_CORE_NAMES_H
 #define DDP_CORE_NAMES_H

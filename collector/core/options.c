@@ -182,7 +182,8 @@ static int find_long(const struct ddp_option *options, const char *text, struct 
 		ret->value = text[2 + len] ? text + 2 + len + 1 : NULL;
 		return 0;
 	}
-	return refuse(err, "%.*s: no such option, see --help", (int)(len < 60 ? len : 60) + 2, text);
+	return refuse(err, "%.*s: no such option, see --help", (int)(len < 60 ? len : 60) + 2,
+		      text);
 }
 
 static int find_letter(const struct ddp_option *options, const char *text, struct argument *ret,

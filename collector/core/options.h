@@ -12,7 +12,8 @@
 #include <stdio.h>
 
 enum ddp_option_kind {
-	DDP_OPTION_FLAG,	/* bool; no argument; in the environment 1/0, true/false, yes/no, on/off */
+	/* bool; no argument; in the environment 1/0, true/false, yes/no, on/off */
+	DDP_OPTION_FLAG,
 	DDP_OPTION_NUMBER,	/* uint32_t, min .. max */
 	DDP_OPTION_TEXT,	/* const char *, borrowed from argv or the environment; not empty */
 	DDP_OPTION_CHOICE,	/* uint32_t, the position in choices */
@@ -38,7 +39,8 @@ struct ddp_option {
 	const char *const *choices;	/* CHOICE; NULL at the end */
 	const char *argument;		/* "HZ"; NULL for FLAG */
 	const char *help;		/* lines separated by \n */
-	size_t given;			/* offset of a bool that tells that it was given; 0: not told */
+	/* offset of a bool that tells that it was given; 0: not told */
+	size_t given;
 };
 
 /**

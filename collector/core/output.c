@@ -209,6 +209,24 @@ static int make_tags(struct ddp_output *o, const struct ddp_output_config *c, st
 	return r ? r : ddp_tags_parse(&o->tags, c->tags, err);
 }
 
+/* Better now than when there is a profile to lose */
+static int check_folder(const char *path, struct ddp_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	CLEANUP(free) char *folder = !slash ? strdup(".") : slash == path ? strdup("/") :
+				     strndup(path, (size_t)(slash - path));
+	int r;
+
+	if (!folder)
+		return -ENOMEM;
+	if (!access(folder, W_OK | X_OK))
+		return 0;
+	r = -errno;
+	snprintf(err->text, sizeof(err->text), "--output %.150s: cannot write into the folder: %s",
+		 path, strerror(-r));
+	return r;
+}
+
 static int setup_file(struct ddp_output *o, const char *path, struct ddp_error *err)
 {
 	if (ddp_compression_from_path(path, &o->compression)) {
@@ -217,7 +235,9 @@ static int setup_file(struct ddp_output *o, const char *path, struct ddp_error *
 		return -EINVAL;
 	}
 	o->path = strdup(path);
-	return o->path ? 0 : -ENOMEM;
+	if (!o->path)
+		return -ENOMEM;
+	return check_folder(path, err);
 }
 
 static int setup_upload(struct ddp_output *o, const struct ddp_output_config *c,
@@ -248,7 +268,8 @@ int ddp_output_create(const struct ddp_output_config *c, struct ddp_output **ret
 		r = setup_upload(o, c, err);
 	if (r) {
 		if (!err->text[0])
-			snprintf(err->text, sizeof(err->text), "cannot set up output: %s", strerror(-r));
+			snprintf(err->text, sizeof(err->text), "cannot set up output: %s",
+				 strerror(-r));
 		ddp_output_finish(o);
 		return r;
 	}

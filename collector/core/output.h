@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where finished profiles go: to a file, to the uploader, or both. A file appears under its name only when
- * it is complete, and never takes an earlier one's place: the second profile of a run to FILE.pprof is
- * FILE.2.pprof. Called by pipeline.
+ * Where finished profiles go: to a file, to the uploader, or both. A file appears under its name
+ * only when it is complete, and never takes an earlier one's place: the second profile of a run to
+ * FILE.pprof is FILE.2.pprof. Called by pipeline.
  */
 #ifndef DDP_CORE_OUTPUT_H
 #define DDP_CORE_OUTPUT_H
@@ -24,7 +24,7 @@ struct ddp_output_config {
 
 struct ddp_output;
 
-/** @return 0; -EINVAL: see @err; -ENOMEM */
+/** @return 0; -EINVAL or what opening the file's folder answers: see @err; -ENOMEM */
 int ddp_output_create(const struct ddp_output_config *config, struct ddp_output **ret,
 		      struct ddp_error *err);
 
@@ -36,10 +36,16 @@ int ddp_output_create(const struct ddp_output_config *config, struct ddp_output 
 int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p, int64_t start_unix_ns,
 		       int64_t end_unix_ns);
 
-/** Waits for uploads for about ten seconds at most. NULL is allowed. @return profiles that did not get out */
+/**
+ * Waits for uploads for about ten seconds at most. NULL is allowed. @return profiles that did not
+ * get out
+ */
 unsigned int ddp_output_finish(struct ddp_output *o);
 
-/** The name of the @nr-th file, from 1, of a run to @path: FILE.pprof, FILE.2.pprof, ... @return 0, -ENAMETOOLONG */
+/**
+ * The name of the @nr-th file, from 1, of a run to @path: FILE.pprof, FILE.2.pprof, ... @return 0,
+ * -ENAMETOOLONG
+ */
 int ddp_output_path(const char *path, unsigned int nr, bool numbered, char *ret, size_t size);
 
 #endif /* DDP_CORE_OUTPUT_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See pipeline.h. Single-threaded: one poll() loop over the link, a reason to stop, and the processes
- * that are watched. Comments of a profile are made here because they need all parts.
+ * See pipeline.h. Single-threaded: one poll() loop over the link, a reason to stop, and the
+ * processes that are watched. Comments of a profile are made here because they need all parts.
  */
 #include "core/pipeline.h"
 
@@ -20,7 +20,8 @@ enum {
 	MAX_SAMPLE_BYTES = 64 << 20,
 	MAX_SYMBOL_BYTES = 24 << 20,	/* kept from one profile to the next */
 	END_TIMEOUT_MS = 5000,		/* for what was sampled before STOP */
-	RESYNC_PAUSE_MS = 1000,		/* a stream that cannot be understood is not asked again at once */
+	/* a stream that cannot be understood is not asked again at once */
+	RESYNC_PAUSE_MS = 1000,
 };
 
 /* Totals at the beginning of an interval */
@@ -193,8 +194,10 @@ static int comment_loss(struct ddp_profile *p, const struct ddp_decode_counts *n
 			now->unknown_samples - then->unknown_samples,
 			now->lost_batches - then->lost_batches, now->lost_tasks - then->lost_tasks);
 
-	return r ? r : comment(p, "skipped for the CPU budget: %" PRIu64 " (counts are scaled for them)",
-			       now->skipped - then->skipped);
+	return r ? r
+		 : comment(p,
+			   "skipped for the CPU budget: %" PRIu64 " (counts are scaled for them)",
+			   now->skipped - then->skipped);
 }
 
 static int comment_overhead(struct ddp_profile *p, const struct ddp_link_stats *now,
@@ -210,7 +213,8 @@ static int comment_overhead(struct ddp_profile *p, const struct ddp_link_stats *
 		       now->cpu, handler, now->handler_max_ns, elapsed);
 }
 
-static int add_comments(struct ddp_pipeline *p, struct ddp_profile *profile, const struct marks *now)
+static int add_comments(struct ddp_pipeline *p, struct ddp_profile *profile,
+			const struct marks *now)
 {
 	int r = comment(profile, "ddprof " DDPROF_VERSION ", ddprof_kmod %s, kernel unwinder %s",
 			p->info.module_version, p->info.kernel_unwinder);
@@ -405,8 +409,10 @@ static void say_fallbacks(const struct ddp_pipeline *p)
 {
 	for (uint32_t i = 0; i < p->started.nr_events; i++)
 		if (p->started.events[i].fallback)
-			ddp_log_notice("this machine does not have the event (%s): sampling the CPU "
-				       "clock instead", strerror((int)p->started.events[i].fallback));
+			ddp_log_notice(
+				"this machine does not have the event (%s): sampling the CPU "
+				"clock instead",
+				strerror((int)p->started.events[i].fallback));
 }
 
 int ddp_pipeline_create(const struct ddp_pipeline_config *c, struct ddp_pipeline **ret,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One profiling session from START to the last profile: records come in through link and decode, are kept
- * by samples and process, and every interval becomes a profile that goes to an output. The commands
- * create it, run it until something ends, and finish it.
+ * One profiling session from START to the last profile: records come in through link and decode,
+ * are kept by samples and process, and every interval becomes a profile that goes to an output. The
+ * commands create it, run it until something ends, and finish it.
  */
 #ifndef DDP_CORE_PIPELINE_H
 #define DDP_CORE_PIPELINE_H
@@ -13,7 +13,8 @@
 struct ddp_pipeline_config {
 	struct ddp_link_start start;	/* borrowed while ddp_pipeline_create() runs */
 	struct ddp_output *output;	/* borrowed for the pipeline's life */
-	uint32_t period_s;		/* length of an interval; 0: one profile over the whole session */
+	/* length of an interval; 0: one profile over the whole session */
+	uint32_t period_s;
 	size_t max_sample_bytes;	/* ends an interval early; 0: 64 MiB */
 };
 
@@ -37,7 +38,10 @@ enum {
  */
 int ddp_pipeline_run(struct ddp_pipeline *p, int stop_fd, const int *pidfds, size_t nr_pidfds);
 
-/** Stops sampling, takes what is still on its way and makes the last profile. @return 0, or what could not be done */
+/**
+ * Stops sampling, takes what is still on its way and makes the last profile. @return 0, or what
+ * could not be done
+ */
 int ddp_pipeline_finish(struct ddp_pipeline *p);
 
 /** NULL is allowed. */

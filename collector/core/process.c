@@ -12,8 +12,8 @@
 #include "core/array.h"
 #include "core/log.h"
 
-void ddp_process_init(struct ddp_process *p, int (*open_file)(void *ctx, uint64_t file_id, int *ret),
-		      void *ctx)
+void ddp_process_init(struct ddp_process *p,
+		      int (*open_file)(void *ctx, uint64_t file_id, int *ret), void *ctx)
 {
 	*p = (struct ddp_process){ .open_file = open_file, .ctx = ctx };
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the module said about address spaces, files and processes: which file lies at an address, and a
- * process's name where a stack came without. Knows nothing that the module did not tell. Filled by
- * pipeline from decode; asked when a profile is built.
+ * What the module said about address spaces, files and processes: which file lies at an address,
+ * and a process's name where a stack came without. Knows nothing that the module did not tell.
+ * Filled by pipeline from decode; asked when a profile is built.
  *
  * A new layout replaces the old one, but ranges of the old that nothing new covers stay until the
- * profile that may need them is built: a library that was just unloaded still has its names. For the
- * same reason an address space that ended is forgotten only then. Files are told once and stay.
+ * profile that may need them is built: a library that was just unloaded still has its names. For
+ * the same reason an address space that ended is forgotten only then. Files are told once and stay.
  */
 #ifndef DDP_CORE_PROCESS_H
 #define DDP_CORE_PROCESS_H
@@ -67,8 +67,8 @@ struct ddp_process {			/* all zero: empty, see ddp_process_init() */
 };
 
 /** @param open_file  FILE_OPEN, or NULL: files are opened by their path; called with @ctx */
-void ddp_process_init(struct ddp_process *p, int (*open_file)(void *ctx, uint64_t file_id, int *ret),
-		      void *ctx);
+void ddp_process_init(struct ddp_process *p,
+		      int (*open_file)(void *ctx, uint64_t file_id, int *ret), void *ctx);
 void ddp_process_free(struct ddp_process *p);
 
 /* What decode tells; 0 or -ENOMEM */
@@ -90,7 +90,10 @@ const char *ddp_process_name(const struct ddp_process *p, uint32_t tgid);
  *  ddp_process_trim(). */
 struct ddp_elf *ddp_object_elf(struct ddp_object *o, uint64_t profile_nr);
 
-/** A profile is done: forgets what only it could need, and symbols over the memory limit, the longest unused first. */
+/**
+ * A profile is done: forgets what only it could need, and symbols over the memory limit, the
+ * longest unused first.
+ */
 void ddp_process_trim(struct ddp_process *p, size_t max_symbol_bytes);
 
 #endif /* DDP_CORE_PROCESS_H */

@@ -220,7 +220,9 @@ void ddp_samples_clear(struct ddp_samples *s)
 	memset(s->ends, 0, sizeof(s->ends));
 	ddp_table_for_each(&s->by_hash, slot)
 		slot->value = ddp_table_value(prune(s, ddp_table_pointer(slot->value)));
-	/* a list that is empty and still there finds nothing; without memory it goes the next time */
+	/*
+	 * a list that is empty and still there finds nothing; without memory it goes the next time
+	 */
 	(void)remove_empty(&s->by_hash);
 }
 

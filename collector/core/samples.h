@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was sampled and is not in a profile yet. A "trace" is a stack with everything that identifies
- * it (address space, thread, names, event); equal traces of all CPUs are one, with a pending count
- * and value. A hit costs two additions, or 24 bytes when it carries its time. Frames have no names here: those
- * are found when the profile is built. Filled by pipeline from decode, emptied by the profile at each period.
+ * What was sampled and is not in a profile yet. A "trace" is a stack with everything that
+ * identifies it (address space, thread, names, event); equal traces of all CPUs are one, with a
+ * pending count and value. A hit costs two additions, or 24 bytes when it carries its time. Frames
+ * have no names here: those are found when the profile is built. Filled by pipeline from decode,
+ * emptied by the profile at each period.
  */
 #ifndef DDP_CORE_SAMPLES_H
 #define DDP_CORE_SAMPLES_H
@@ -41,7 +42,8 @@ struct ddp_samples {			/* all zero: empty */
 	size_t nr_traces;
 	size_t bytes;			/* of traces and timed hits */
 	uint64_t pending;		/* samples by count, timed ones included */
-	uint64_t ends[2][__DDPROF_END_MAX]; /* of these: [0] kernel, [1] user halves by how their walk ended */
+	/* of these: [0] kernel, [1] user halves by how their walk ended */
+	uint64_t ends[2][__DDPROF_END_MAX];
 };
 
 /** The trace of a new stack, with one reference more. @return 0, -ENOMEM */
@@ -52,7 +54,8 @@ int ddp_samples_trace(struct ddp_samples *s, const struct ddp_stack *stack,
 void ddp_samples_put(struct ddp_samples *s, struct ddp_trace *t);
 
 /**
- * Adds a hit to a trace that somebody holds a reference to. Counts stay at UINT64_MAX rather than wrap.
+ * Adds a hit to a trace that somebody holds a reference to. Counts stay at UINT64_MAX rather than
+ * wrap.
  * @param value  in the event's unit
  * @return 0, -ENOMEM (only with a time)
  */

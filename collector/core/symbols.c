@@ -37,7 +37,8 @@ static void read_kernel(struct ddp_symbols *s)
 	int r;
 
 	if (!f) {
-		ddp_log_warn("kernel frames stay without names: /proc/kallsyms: %s", strerror(errno));
+		ddp_log_warn("kernel frames stay without names: /proc/kallsyms: %s",
+			     strerror(errno));
 		return;
 	}
 	r = ddp_kallsyms_read(f, &k);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of frames that lie in no file of a process: the kernel's and its modules' functions, and the
- * vdso. Also the build-ids of these. Asked by build when a profile is made.
+ * Names of frames that lie in no file of a process: the kernel's and its modules' functions, and
+ * the vdso. Also the build-ids of these. Asked by build when a profile is made.
  */
 #ifndef DDP_CORE_SYMBOLS_H
 #define DDP_CORE_SYMBOLS_H
@@ -34,7 +34,8 @@ struct ddp_kernel_frame {
 	char build_id[2 * DDP_MAX_BUILD_ID + 1]; /* "" when there is none */
 };
 
-void ddp_symbols_kernel(const struct ddp_symbols *s, uint64_t address, struct ddp_kernel_frame *ret);
+void ddp_symbols_kernel(const struct ddp_symbols *s, uint64_t address,
+			struct ddp_kernel_frame *ret);
 
 /**
  * The vdso, given where an address lies in somebody's mapping of it.

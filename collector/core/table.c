@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See table.h. Linear probing; a removal moves later members of the run back over the hole, so that a
- * search always ends at the first free slot.
+ * See table.h. Linear probing; a removal moves later members of the run back over the hole, so that
+ * a search always ends at the first free slot.
  */
 #include "core/table.h"
 

@@ -49,8 +49,10 @@ static int send_one(struct ddp_uploader *up, const struct ddp_upload *u)
 	} else if (r == DDP_EXPORT_REFUSED) {
 		ddp_log_warn("a profile was refused: %s", result.message);
 	} else if (r == DDP_EXPORT_RETRY && !up->down) {
-		ddp_log_warn("cannot upload: %s; profiling goes on, the newest %d profiles are kept "
-			     "and tried again", result.message, DDP_UPLOAD_QUEUE);
+		ddp_log_warn(
+			"cannot upload: %s; profiling goes on, the newest %d profiles are kept "
+			"and tried again",
+			result.message, DDP_UPLOAD_QUEUE);
 		up->down = true;
 	} else if (r == DDP_EXPORT_OK) {
 		if (up->down)

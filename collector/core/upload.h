@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Uploads beside the sampling: a thread sends finished profiles one after the other, so that a slow
- * receiver never holds up records. A receiver that is down costs nothing but the oldest of more than
- * DDP_UPLOAD_QUEUE profiles: the others stay in memory and are tried again. Says so once when it begins
- * and once when it is over. Used by output.
+ * receiver never holds up records. A receiver that is down costs nothing but the oldest of more
+ * than DDP_UPLOAD_QUEUE profiles: the others stay in memory and are tried again. Says so once when
+ * it begins and once when it is over. Used by output.
  */
 #ifndef DDP_CORE_UPLOAD_H
 #define DDP_CORE_UPLOAD_H
@@ -27,7 +27,10 @@ struct ddp_upload {
 
 struct ddp_uploader;
 
-/** Starts the thread. Signals are blocked there as in the caller. @return 0, or as ddp_exporter_create() */
+/**
+ * Starts the thread. Signals are blocked there as in the caller. @return 0, or as
+ * ddp_exporter_create()
+ */
 int ddp_uploader_create(const struct ddp_exporter_config *config, struct ddp_uploader **ret,
 			struct ddp_error *err);
 

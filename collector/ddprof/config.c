@@ -2,6 +2,7 @@
 /* See config.h. */
 #include "ddprof/config.h"
 
+#include <ddprof/compress.h>
 #include <errno.h>
 #include <stddef.h>
 
@@ -69,15 +70,17 @@ void ddprof_config_help(FILE *to)
 	      "  ddprof [options] -p PID           profile running processes\n"
 	      "  ddprof [options] -g               profile the whole machine\n"
 	      "\n"
-	      "The command keeps this process's PID, terminal and exit status and never waits for the\n"
-	      "profiler: profiling ends with the command, and the last profile is written and uploaded just\n"
-	      "after it. --output appears under its name when it is complete; --wait waits for it. A\n"
-	      "profiler that cannot start is one warning, and the command runs without.\n"
+	      "The command keeps this process's PID, terminal and exit status and never waits for\n"
+	      "the profiler: profiling ends with the command, and the last profile is written and\n"
+	      "uploaded just after it. --output appears under its name when it is complete; --wait\n"
+	      "waits for it. A profiler that cannot start is one warning, and the command runs without.\n"
 	      "SIGINT and SIGTERM end -p and -g; what was sampled until then goes out.\n"
-	      "\n", to);
+	      "\n",
+	      to);
 	ddp_options_help(ddprof_options, to);
-	fputs("\nOptions win over environment variables (in brackets). Exit status: the command's; else 0,\n"
-	      "1 when profiling failed or a profile did not get out, 2 for wrong usage.\n", to);
+	fputs("\nOptions win over environment variables (in brackets). Exit status: the command's;\n"
+	      "else 0, 1 when profiling failed or a profile did not get out, 2 for wrong usage.\n",
+	      to);
 }
 
 static int refuse(struct ddp_error *err, const char *text)
@@ -88,6 +91,7 @@ static int refuse(struct ddp_error *err, const char *text)
 
 static int check(const struct ddprof_config *c, struct ddp_error *err)
 {
+	enum ddp_compression compression;
 	int modes = !!c->pids.nr + c->global + !!c->command;
 
 	if (!modes)
@@ -95,17 +99,28 @@ static int check(const struct ddprof_config *c, struct ddp_error *err)
 	if (modes > 1)
 		return refuse(err, "a command, -p and -g exclude each other");
 	if (c->descendants && !c->pids.nr)
-		return refuse(err, "--descendants goes with -p only: a command's are always profiled");
+		return refuse(err,
+			      "--descendants goes with -p only: a command's are always profiled");
 	if (c->wait && !c->command)
 		return refuse(err, "--wait goes with a command only");
+	if (c->output && ddp_compression_from_path(c->output, &compression))
+		return refuse(err,
+			      "--output: the file's name has to end in .pprof, .gz, .lz4, .zst "
+			      "or .pb");
 	return 0;
 }
 
-int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret, struct ddp_error *err)
+int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
+		       struct ddp_error *err)
 {
 	struct ddprof_config c = {
-		.service = "myservice", .frequency_hz = 99, .period_s = 59, .depth = 256,
-		.budget_permille = 10, .sampler = DDPROF_CHOICE_HRTIMER, .log_level = DDP_LOG_NOTICE,
+		.service = "myservice",
+		.frequency_hz = 99,
+		.period_s = 59,
+		.depth = 256,
+		.budget_permille = 10,
+		.sampler = DDPROF_CHOICE_HRTIMER,
+		.log_level = DDP_LOG_NOTICE,
 	};
 	int rest, r = ddp_options_parse(ddprof_options, argc, argv, &c, &rest, err);
 

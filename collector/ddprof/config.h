@@ -26,7 +26,8 @@ enum { DDPROF_CHOICE_HRTIMER, DDPROF_CHOICE_PERF };
 extern const struct ddp_option ddprof_options[];
 
 /** Defaults, environment, command line and the rules between them. @return 0; -EINVAL, see @err */
-int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret, struct ddp_error *err);
+int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
+		       struct ddp_error *err);
 
 void ddprof_config_help(FILE *to);
 

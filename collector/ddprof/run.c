@@ -53,11 +53,17 @@ static void fill_start(const struct ddprof_config *c, const struct ddp_pids *pid
 	};
 }
 
-static int create_output(const struct ddprof_config *c, struct ddp_output **ret, struct ddp_error *err)
+static int create_output(const struct ddprof_config *c, struct ddp_output **ret,
+			 struct ddp_error *err)
 {
 	struct ddp_output_config oc = {
-		.path = c->output, .numbered = c->period_given, .url = c->url, .service = c->service,
-		.environment = c->environment, .version = c->version, .tags = c->tags,
+		.path = c->output,
+		.numbered = c->period_given,
+		.url = c->url,
+		.service = c->service,
+		.environment = c->environment,
+		.version = c->version,
+		.tags = c->tags,
 		.include_kernel = true,
 	};
 
@@ -206,7 +212,9 @@ static void release(int ready)
 	close_fd(ready);
 }
 
-/* Profiles the command with PID @pid until it ends; tells @ready when the session runs, or will not */
+/*
+ * Profiles the command with PID @pid until it ends; tells @ready when the session runs, or will not
+ */
 static int profile_command(const struct ddprof_config *c, pid_t pid, int ready,
 			   int (*run)(struct ddp_pipeline *p, int pidfd, void *ctx), void *ctx)
 {

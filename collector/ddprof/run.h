@@ -8,7 +8,10 @@
 /** -p and -g: profiles until the processes end or a signal comes. @return the exit status */
 int ddprof_run_attached(const struct ddprof_config *c);
 
-/** Becomes the command, with a detached profiler beside it. Returns only when that cannot be: the exit status */
+/**
+ * Becomes the command, with a detached profiler beside it. Returns only when that cannot be: the
+ * exit status
+ */
 int ddprof_run_command(const struct ddprof_config *c);
 
 /** --wait: the command is a child. @return its exit status, 128 + signal when it was killed */

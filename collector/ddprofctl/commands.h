@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands of `ddprofctl`: one file each. They get their own argv and return the exit status. */
+/*
+ * The commands of `ddprofctl`: one file each. They get their own argv and return the exit status.
+ */
 #ifndef DDPROFCTL_COMMANDS_H
 #define DDPROFCTL_COMMANDS_H
 

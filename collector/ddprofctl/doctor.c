@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `ddprofctl doctor`: one line for each thing that profiling needs, and below a missing one the way to get it.
- * Looks only; changes nothing.
+ * `ddprofctl doctor`: one line for each thing that profiling needs, and below a missing one the way
+ * to get it. Looks only; changes nothing.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -32,10 +32,11 @@ struct finding {
 	char remedy[256];
 };
 
-static enum verdict find(struct finding *f, enum verdict v, const char *remedy, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+static enum verdict find(struct finding *f, enum verdict v, const char *remedy, const char *format,
+			 ...) __attribute__((format(printf, 4, 5)));
 
-static enum verdict find(struct finding *f, enum verdict v, const char *remedy, const char *format, ...)
+static enum verdict find(struct finding *f, enum verdict v, const char *remedy, const char *format,
+			 ...)
 {
 	va_list args;
 
@@ -57,7 +58,8 @@ static enum verdict check_module(struct finding *f)
 {
 	if (!access("/sys/module/ddprof_kmod", F_OK))
 		return find(f, OK, "", "kernel module ddprof_kmod is loaded");
-	return find(f, MISSING, "modprobe ddprof_kmod; if there is no such module: make dkms-install",
+	return find(f, MISSING,
+		    "modprobe ddprof_kmod; if there is no such module: make dkms-install",
 		    "kernel module ddprof_kmod is not loaded");
 }
 
@@ -71,14 +73,19 @@ static enum verdict check_family(struct finding *f)
 	if (!r)
 		r = ddp_link_get_info(l, &info, &err);
 	if (r == -ENOENT)
-		return find(f, MISSING, "load the module; inside a container or another network "
-			    "namespace run ddprof on the host", "netlink family ddprof is not there");
+		return find(f, MISSING,
+			    "load the module; inside a container or another network "
+			    "namespace run ddprof on the host",
+			    "netlink family ddprof is not there");
 	if (r)
-		return find(f, MISSING, r == -EACCES ? "boot without lockdown=confidentiality" :
-			    "run as root, or with CAP_PERFMON", "the module does not answer: %s", err.text);
+		return find(f, MISSING,
+			    r == -EACCES ? "boot without lockdown=confidentiality"
+					 : "run as root, or with CAP_PERFMON",
+			    "the module does not answer: %s", err.text);
 	if (strcmp(info.module_version, DDPROF_VERSION))
 		return find(f, WORSE, "install module and collector of the same version",
-			    "module version %s, collector version " DDPROF_VERSION, info.module_version);
+			    "module version %s, collector version " DDPROF_VERSION,
+			    info.module_version);
 	if (info.owner_tgid)
 		return find(f, OK, "", "module %s answers; process %" PRIu32 " has a session",
 			    info.module_version, info.owner_tgid);
@@ -107,8 +114,10 @@ static enum verdict check_perfmon(struct finding *f)
 {
 	if (have(CAP_PERFMON) || have(CAP_SYS_ADMIN))
 		return find(f, OK, "", "CAP_PERFMON or CAP_SYS_ADMIN: may profile");
-	return find(f, MISSING, "run as root, or: setcap cap_perfmon,cap_syslog,cap_dac_read_search+ep "
-		    "on the ddprof program", "neither CAP_PERFMON nor CAP_SYS_ADMIN: may not profile");
+	return find(f, MISSING,
+		    "run as root, or: setcap cap_perfmon,cap_syslog,cap_dac_read_search+ep "
+		    "on the ddprof program",
+		    "neither CAP_PERFMON nor CAP_SYS_ADMIN: may not profile");
 }
 
 static enum verdict check_syslog(struct finding *f)
@@ -122,9 +131,11 @@ static enum verdict check_syslog(struct finding *f)
 static enum verdict check_files(struct finding *f)
 {
 	if (have(CAP_DAC_READ_SEARCH))
-		return find(f, OK, "", "CAP_DAC_READ_SEARCH: may read the programs that are profiled");
-	return find(f, WORSE, "run as root, or give the program CAP_DAC_READ_SEARCH",
-		    "no CAP_DAC_READ_SEARCH: deleted programs and those in containers stay without names");
+		return find(f, OK, "",
+			    "CAP_DAC_READ_SEARCH: may read the programs that are profiled");
+	return find(
+		f, WORSE, "run as root, or give the program CAP_DAC_READ_SEARCH",
+		"no CAP_DAC_READ_SEARCH: deleted programs stay without names");
 }
 
 static enum verdict check_lockdown(struct finding *f)
@@ -139,7 +150,8 @@ static enum verdict check_lockdown(struct finding *f)
 		return find(f, MISSING, "boot without lockdown=confidentiality",
 			    "the kernel is locked down, which forbids profiling: %s", state);
 	if (strstr(state, "[integrity]"))
-		return find(f, OK, "", "lockdown is %s: profiling is allowed, the module has to be signed",
+		return find(f, OK, "",
+			    "lockdown is %s: profiling is allowed, the module has to be signed",
 			    state);
 	return find(f, OK, "", "the kernel is not locked down");
 }
@@ -177,7 +189,8 @@ static enum verdict check_kallsyms(struct finding *f)
 	CLEANUP(ddp_kallsyms_free) struct ddp_kallsyms *k = NULL;
 
 	if (file && !ddp_kallsyms_read(file, &k) && ddp_kallsyms_nr(k))
-		return find(f, OK, "", "/proc/kallsyms names %zu kernel functions", ddp_kallsyms_nr(k));
+		return find(f, OK, "", "/proc/kallsyms names %zu kernel functions",
+			    ddp_kallsyms_nr(k));
 	return find(f, WORSE, "give CAP_SYSLOG; sysctl kernel.kptr_restrict=1 or 0",
 		    "/proc/kallsyms shows no addresses: kernel frames stay without names");
 }
@@ -215,7 +228,7 @@ int ctl_doctor(int argc, char **argv)
 		return run_checks();
 	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
 		puts("ddprofctl doctor\n\n"
-		     "Says for each thing that profiling needs whether it is there, and how to get it.\n"
+		     "Says for each thing that profiling needs whether it is there, or how to get it.\n"
 		     "Exit status 1 when something is missing without which it does not work.");
 		return CTL_OK;
 	}

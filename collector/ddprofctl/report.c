@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `ddprofctl report FILE`: any pprof file, in any of the compressions, as a flat and cumulative table by
- * function. A function counts once for a sample's cumulative value however often it is on the stack.
+ * `ddprofctl report FILE`: any pprof file, in any of the compressions, as a flat and cumulative
+ * table by function. A function counts once for a sample's cumulative value however often it is on
+ * the stack.
  */
 #include <ddprof/pprof.h>
 #include <errno.h>
@@ -103,7 +104,8 @@ static int entry_of(struct report *r, const char *name, struct entry **ret)
 	return 0;
 }
 
-static int count_name(struct report *r, const char *name, size_t sample_nr, int64_t value, bool leaf)
+static int count_name(struct report *r, const char *name, size_t sample_nr, int64_t value,
+		      bool leaf)
 {
 	struct entry *e;
 	int error = entry_of(r, name, &e);
@@ -122,7 +124,8 @@ static int count_name(struct report *r, const char *name, size_t sample_nr, int6
 static int count_unnamed(struct report *r, const struct ddp_pprof_location *l, size_t sample_nr,
 			 int64_t value, bool leaf)
 {
-	const char *file = l->mapping && l->mapping->filename[0] ? l->mapping->filename : "[unknown]";
+	const char *file = l->mapping && l->mapping->filename[0] ? l->mapping->filename
+								 : "[unknown]";
 	size_t before = r->nr;
 	char *name;
 	int error;
@@ -320,7 +323,8 @@ static int show(const struct ddp_pprof *p, const struct options *o, const char *
 		return CTL_FAILED;
 	}
 	if (r.nr)
-		qsort(r.entries, r.nr, sizeof(*r.entries), o->by_cumulative ? by_cumulative : by_flat);
+		qsort(r.entries, r.nr, sizeof(*r.entries),
+		      o->by_cumulative ? by_cumulative : by_flat);
 	print_head(&r, path);
 	print_table(&r, o->top);
 	return CTL_OK;

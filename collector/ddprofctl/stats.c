@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `ddprofctl stats`: what the module counted since the session began, a column a CPU and the sum. */
+/*
+ * `ddprofctl stats`: what the module counted since the session began, a column a CPU and the sum.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -63,7 +65,8 @@ static const char *const ends[] = {
 	[DDPROF_END_TRUNCATED] = "truncated", [DDPROF_END_UNREADABLE] = "unreadable",
 	[DDPROF_END_BAD_FRAME] = "bad_frame", [DDPROF_END_NO_TABLE] = "no_table",
 };
-_Static_assert(sizeof(ends) / sizeof(ends[0]) == __DDPROF_END_MAX, "every way a walk ends has a name");
+_Static_assert(sizeof(ends) / sizeof(ends[0]) == __DDPROF_END_MAX,
+	       "every way a walk ends has a name");
 
 static void print_row(const struct collected *c, const char *name, size_t offset)
 {
@@ -99,11 +102,13 @@ static void print(const struct collected *c)
 		print_row(c, rows[i].name, rows[i].offset);
 	for (size_t i = 0; i < __DDPROF_END_MAX; i++) {
 		snprintf(name, sizeof(name), "user_%s", ends[i]);
-		print_row(c, name, offsetof(struct ddp_link_stats, user_end) + i * sizeof(uint64_t));
+		print_row(c, name,
+			  offsetof(struct ddp_link_stats, user_end) + i * sizeof(uint64_t));
 	}
 	for (size_t i = 0; i < __DDPROF_END_MAX; i++) {
 		snprintf(name, sizeof(name), "kernel_%s", ends[i]);
-		print_row(c, name, offsetof(struct ddp_link_stats, kernel_end) + i * sizeof(uint64_t));
+		print_row(c, name,
+			  offsetof(struct ddp_link_stats, kernel_end) + i * sizeof(uint64_t));
 	}
 	fflush(stdout);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/build: samples to a profile, checked by reading the encoded profile back. Each row is one stack
- * and the names its frames have to get; the file that is mapped is this program itself.
+ * collector/core/build: samples to a profile, checked by reading the encoded profile back. Each row
+ * is one stack and the names its frames have to get; the file that is mapped is this program
+ * itself.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,8 +43,8 @@ static int open_self(void *ctx, uint64_t file_id, int *ret)
 	return *ret < 0 ? -ENOENT : 0;
 }
 
-static void tell_map(struct world *w, uint64_t start, uint64_t length, uint64_t file, const char *name,
-		     uint32_t left)
+static void tell_map(struct world *w, uint64_t start, uint64_t length, uint64_t file,
+		     const char *name, uint32_t left)
 {
 	struct ddp_map m = { .aspace = 1, .start = start, .length = length, .file_id = file,
 			     .name = name, .name_len = (u32)strlen(name) };
@@ -53,7 +54,9 @@ static void tell_map(struct world *w, uint64_t start, uint64_t length, uint64_t 
 
 static void tell_file(struct world *w, uint64_t id, const char *path, uint8_t flags)
 {
-	struct ddp_file f = { .file_id = id, .flags = flags, .path = path, .path_len = (u32)strlen(path) };
+	struct ddp_file f = {
+		.file_id = id, .flags = flags, .path = path, .path_len = (u32)strlen(path)
+	};
 
 	assert_int_equal(ddp_process_file(&w->process, &f), 0);
 }
@@ -108,8 +111,8 @@ static uint64_t address_of(struct world *w, const char *function)
 	return 0;
 }
 
-static void hit(struct world *w, const struct ddp_stack *s, const struct ddp_names *names, uint64_t count,
-		const uint64_t *time_ns)
+static void hit(struct world *w, const struct ddp_stack *s, const struct ddp_names *names,
+		uint64_t count, const uint64_t *time_ns)
 {
 	struct ddp_trace *t;
 
@@ -147,29 +150,37 @@ static void frames_have_names(void **state)
 	uint64_t function = address_of(w, "ddp_build_profile");
 	static const struct {
 		const char *what, *leaf, *root;
-		int64_t offset;		/* of the one user frame; from the function when it is small */
+		/* of the one user frame; from the function when it is small */
+		int64_t offset;
 		uint8_t kernel_end, user_end;
 		size_t nr;
 	} rows[] = {
 		{ "an interrupted function", "ddp_build_profile", "ddp_build_profile", 0, 0,
 		  DDPROF_END_ROOT, 1 },
-		{ "a file that is not there", "gone.so+0x123", "gone.so+0x123", NO_FILE_START + 0x123, 0,
-		  DDPROF_END_ROOT, 1 },
+		{ "a file that is not there", "gone.so+0x123", "gone.so+0x123",
+		  NO_FILE_START + 0x123, 0, DDPROF_END_ROOT, 1 },
 		{ "memory without a file", "//anon+0x8", "//anon+0x8", ANON_START + 8, 0,
 		  DDPROF_END_BAD_FRAME, 1 },
 		{ "no mapping", "[unknown mapping]", "[unknown mapping]", 0x7f0000000000, 0,
 		  DDPROF_END_ROOT, 1 },
-		{ "cut by depth", "ddp_build_profile", "[truncated]", 0, 0, DDPROF_END_TRUNCATED, 2 },
+		{ "cut by depth", "ddp_build_profile", "[truncated]", 0, 0, DDPROF_END_TRUNCATED,
+		  2 },
 		{ "kernel half cut", "ddp_build_profile", "[truncated]", 0, DDPROF_END_TRUNCATED,
 		  DDPROF_END_ROOT, 2 },
-		{ "unreadable", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_UNREADABLE, 2 },
+		{ "unreadable", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_UNREADABLE,
+		  2 },
 		{ "no table", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_NO_TABLE, 2 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		u64 frame = (uint64_t)rows[i].offset + (rows[i].offset ? 0 : function);
-		struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
-				       .kernel_end = rows[i].kernel_end, .user_end = rows[i].user_end };
+		struct ddp_stack s = { .aspace = 1,
+				       .tgid = 7,
+				       .tid = 8,
+				       .nr_user = 1,
+				       .frames = &frame,
+				       .kernel_end = rows[i].kernel_end,
+				       .user_end = rows[i].user_end };
 		const struct ddp_pprof *p;
 
 		hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
@@ -185,7 +196,9 @@ static void frames_have_names(void **state)
 	}
 }
 
-/* A call that is a function's last instruction returns to the next function: address - 1 is meant */
+/*
+ * A call that is a function's last instruction returns to the next function: address - 1 is meant
+ */
 static void return_addresses_are_looked_up_before(void **state)
 {
 	struct world *w = *state;
@@ -214,7 +227,8 @@ static void kernel_frames_come_first(void **state)
 	p = build(w);
 	assert_int_equal(p->samples[0].nr_locations, 3);
 	assert_string_equal(p->samples[0].locations[0]->mapping->filename, DDP_KERNEL_MAPPING);
-	assert_string_equal(frame_name(&p->samples[0], 0), DDP_KERNEL_MAPPING "+0xffffffffffff0000");
+	assert_string_equal(frame_name(&p->samples[0], 0),
+			    DDP_KERNEL_MAPPING "+0xffffffffffff0000");
 	assert_string_equal(p->samples[0].locations[2]->mapping->filename, "/opt/lib/gone.so");
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/decode: conversations of records written by kmod/core/record.c, what spans them, and bytes
- * that nobody would write. Every stack the decoder tells about has to end exactly once, whatever happens.
+ * collector/core/decode: conversations of records written by kmod/core/record.c, what spans them,
+ * and bytes that nobody would write. Every stack the decoder tells about has to end exactly once,
+ * whatever happens.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,8 +57,8 @@ static int on_stack(void *ctx, const struct ddp_stack *s, const struct ddp_names
 	l->ids[*ret] = s->id;
 	l->first_frame[*ret] = s->nr_kernel + s->nr_user ? s->frames[0] : 0;
 	l->live++;
-	say(l, "stack%llu(%s/%s %u+%u", (unsigned long long)*ret, n->process, n->thread, s->nr_kernel,
-	    s->nr_user);
+	say(l, "stack%llu(%s/%s %u+%u", (unsigned long long)*ret, n->process, n->thread,
+	    s->nr_kernel, s->nr_user);
 	for (uint32_t i = 0; i < s->nr_kernel + s->nr_user; i++)
 		say(l, " %llx", (unsigned long long)s->frames[i]);
 	say(l, ") ");
@@ -107,8 +108,8 @@ static int on_aspace(void *ctx, const struct ddp_aspace *a)
 static int on_map(void *ctx, const struct ddp_map *m, uint32_t left)
 {
 	say(ctx, "map(%llx+%llx f%llu '%.*s' %u) ", (unsigned long long)m->start,
-	    (unsigned long long)m->length, (unsigned long long)m->file_id, (int)m->name_len, m->name,
-	    left);
+	    (unsigned long long)m->length, (unsigned long long)m->file_id, (int)m->name_len,
+	    m->name, left);
 	return 0;
 }
 
@@ -185,7 +186,8 @@ static void put_simple(struct conversation *c, uint64_t id, uint64_t replaces, u
 
 static void put_hit(struct conversation *c, uint64_t id, uint64_t count)
 {
-	uint32_t n = ddp_record_hit(room(c), left(c), &(struct ddp_hit){ .id = id, .count = count });
+	uint32_t n = ddp_record_hit(room(c), left(c),
+				    &(struct ddp_hit){ .id = id, .count = count });
 
 	assert_true(n);
 	c->len += n;
@@ -199,7 +201,9 @@ static void put_fold_end(struct conversation *c)
 static void put_task(struct conversation *c, uint8_t kind, uint32_t tid, const char *comm,
 		     const char *leader)
 {
-	struct ddp_task t = { .kind = kind, .tgid = 10, .tid = tid, .comm = comm, .leader_comm = leader };
+	struct ddp_task t = {
+		.kind = kind, .tgid = 10, .tid = tid, .comm = comm, .leader_comm = leader
+	};
 
 	c->len += ddp_record_task(room(c), left(c), &t);
 }
@@ -223,7 +227,11 @@ static void put_map(struct conversation *c, uint64_t aspace, uint64_t start, uin
 static int send(struct conversation *c, uint32_t cpu, bool resync)
 {
 	struct ddp_batch b = {
-		.cpu = cpu, .seq = c->seq++, .resync = resync, .data = c->bytes, .data_bytes = c->len,
+		.cpu = cpu,
+		.seq = c->seq++,
+		.resync = resync,
+		.data = c->bytes,
+		.data_bytes = c->len,
 	};
 
 	c->len = 0;
@@ -234,7 +242,8 @@ static int send(struct conversation *c, uint32_t cpu, bool resync)
 
 static void a_stack_and_its_hits(void **state)
 {
-	const uint64_t frames[] = { 0xffffffff81000010, 0xffffffff81000000, 0x401000, 0x7fff00000000 };
+	const uint64_t frames[] = { 0xffffffff81000010, 0xffffffff81000000, 0x401000,
+				    0x7fff00000000 };
 	struct conversation *c = *state;
 
 	put_task(c, DDPROF_TASK_SEEN, 11, "worker", "server");
@@ -242,8 +251,9 @@ static void a_stack_and_its_hits(void **state)
 	put_hit(c, 1, 1);
 	put_hit(c, 1, 7);
 	assert_int_equal(send(c, 0, false), DDP_DECODED);
-	assert_string_equal(c->l.said, "task1(10 11 worker) stack0(server/worker 2+2 "
-			    "ffffffff81000010 ffffffff81000000 401000 7fff00000000) hit0x1 hit0x7 ");
+	assert_string_equal(
+		c->l.said, "task1(10 11 worker) stack0(server/worker 2+2 "
+			   "ffffffff81000010 ffffffff81000000 401000 7fff00000000) hit0x1 hit0x7 ");
 }
 
 static void hits_carry_what_was_asked_for(void **state)
@@ -299,7 +309,8 @@ static void an_id_given_again_means_the_new_stack(void **state)
 	put_fold_end(c);
 	put_hit(c, 1, 1);
 	assert_int_equal(send(c, 0, false), DDP_DECODED);
-	assert_string_equal(c->l.said, "stack0(/ 0+1 1) stack1(/ 0+1 2) stack2(/ 0+1 1) end0 hit2x1 ");
+	assert_string_equal(c->l.said,
+			    "stack0(/ 0+1 1) stack1(/ 0+1 2) stack2(/ 0+1 1) end0 hit2x1 ");
 }
 
 static void a_stack_once_ends_with_its_hit(void **state)
@@ -345,7 +356,8 @@ static void a_list_of_mappings_is_whole(void **state)
 	assert_int_equal(send(c, DDPROF_CPU_NONE, false), DDP_DECODED);
 	put_map(c, 3, 0x5000, 0, "[vdso]");
 	assert_int_equal(send(c, DDPROF_CPU_NONE, false), DDP_DECODED);
-	assert_string_equal(c->l.said, "aspace3:2 map(1000+1000 f7 '' 1) map(5000+1000 f0 '[vdso]' 0) ");
+	assert_string_equal(c->l.said,
+			    "aspace3:2 map(1000+1000 f7 '' 1) map(5000+1000 f0 '[vdso]' 0) ");
 	put_map(c, 3, 0x9000, 0, "");
 	assert_int_equal(send(c, DDPROF_CPU_NONE, false), -EBADMSG);
 	assert_non_null(strstr(c->err.text, "drain thread, byte"));
@@ -389,41 +401,51 @@ static const struct {
 	{ "bytes after known fields are skipped", BYTES(3, 2, 9, 9) },
 	{ "a type without a length", BYTES(3), .want = -EBADMSG, "byte 1: a field runs over" },
 	{ "a length past the end", BYTES(3, 4, 0), .want = -EBADMSG, "byte 2: a field" },
-	{ "a length of eleven bytes", BYTES(3, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0),
-	  .want = -EBADMSG, "byte 1: a field" },
-	{ "a length past 64 bits", BYTES(3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2),
-	  .want = -EBADMSG, "byte 1: a field" },
-	{ "a varint over its record", BYTES(2, 2, 0, 0x80, 1), .want = -EBADMSG, "byte 3: a field" },
+	{ "a length of eleven bytes",
+	  BYTES(3, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0), .want = -EBADMSG,
+	  "byte 1: a field" },
+	{ "a length past 64 bits",
+	  BYTES(3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2), .want = -EBADMSG,
+	  "byte 1: a field" },
+	{ "a varint over its record", BYTES(2, 2, 0, 0x80, 1), .want = -EBADMSG,
+	  "byte 3: a field" },
 	{ "a hit on an id never sent", BYTES(2, 2, 0, 1), .want = -EBADMSG, "never sent" },
-	{ "a stack with id 0", BYTES(1, 11, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0), .want = -EBADMSG, "id 0" },
+	{ "a stack with id 0", BYTES(1, 11, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0), .want = -EBADMSG,
+	  "id 0" },
 	{ "a stack without frames", BYTES(1, 11, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0) },
-	{ "a stack of another event", BYTES(1, 11, 0, 1, 0, 0, 0, 0, 1, 1, 1, 0, 0), .want = -EBADMSG,
-	  "event" },
-	{ "a stack that ended otherwise", BYTES(1, 11, 0, 1, 0, 0, 0, 0, 0, 6, 1, 0, 0), .want = -EBADMSG,
-	  "unknown way" },
-	{ "more frames than bytes", BYTES(1, 12, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 2, 9), .want = -EBADMSG,
-	  "byte 14: a field" },
+	{ "a stack of another event", BYTES(1, 11, 0, 1, 0, 0, 0, 0, 1, 1, 1, 0, 0),
+	  .want = -EBADMSG, "event" },
+	{ "a stack that ended otherwise", BYTES(1, 11, 0, 1, 0, 0, 0, 0, 0, 6, 1, 0, 0),
+	  .want = -EBADMSG, "unknown way" },
+	{ "more frames than bytes", BYTES(1, 12, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 2, 9),
+	  .want = -EBADMSG, "byte 14: a field" },
 	{ "more frames than allowed", BYTES(1, 12, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0x81, 8),
 	  .want = -EBADMSG, "more frames" },
-	{ "frame counts that wrap", BYTES(1, 20, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0xff, 0xff, 0xff, 0xff, 0xf,
-	  0x81, 0x80, 0x80, 0x80, 0, 0), .want = -EBADMSG, "more frames" },
-	{ "a tid past 32 bits", BYTES(1, 15, 0, 1, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 1, 1, 0, 0),
+	{ "frame counts that wrap",
+	  BYTES(1, 20, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0xff, 0xff, 0xff, 0xff, 0xf, 0x81, 0x80, 0x80,
+		0x80, 0, 0),
+	  .want = -EBADMSG, "more frames" },
+	{ "a tid past 32 bits",
+	  BYTES(1, 15, 0, 1, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 1, 1, 0, 0),
 	  .want = -EBADMSG, "byte 7: a field" },
 	{ "a string past its record", BYTES(7, 9, 1, 0, 0, 0, 0, 0, 0, 5, 'a'), .want = -EBADMSG,
 	  "byte 9: a field" },
-	{ "a string past the limit", BYTES(7, 10, 1, 0, 0, 0, 0, 0, 0, 0x81, 0x20, 'a'), .want = -EBADMSG,
-	  "byte 9: a field" },
+	{ "a string past the limit", BYTES(7, 10, 1, 0, 0, 0, 0, 0, 0, 0x81, 0x20, 'a'),
+	  .want = -EBADMSG, "byte 9: a field" },
 	{ "a file with id 0", BYTES(7, 8, 0, 0, 0, 0, 0, 0, 0, 0), .want = -EBADMSG, "id 0" },
 	{ "address space 0", BYTES(5, 5, 0, 1, 1, 0, 1), .want = -EBADMSG, "space 0" },
 	{ "a list inside a list", BYTES(5, 5, 1, 1, 1, 0, 1, 5, 5, 2, 1, 1, 0, 1), .want = -EBADMSG,
 	  "inside another" },
 	{ "a mapping of another list", BYTES(5, 5, 1, 1, 1, 0, 1, 6, 6, 2, 1, 1, 1, 1, 0),
 	  .want = -EBADMSG, "another address space" },
-	{ "a mapping without a list", BYTES(6, 6, 2, 1, 1, 1, 1, 0), .want = -EBADMSG, "outside of a list" },
-	{ "a mapping past the end", BYTES(5, 5, 1, 1, 1, 0, 1, 6, 15, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-	  0xff, 0xff, 0xff, 1, 2, 0, 0, 0), .want = -EBADMSG, "past the end" },
-	{ "a list too long to be one", BYTES(5, 8, 1, 1, 1, 0, 0x81, 0x80, 0x80, 1), .want = -EBADMSG,
-	  "more mappings" },
+	{ "a mapping without a list", BYTES(6, 6, 2, 1, 1, 1, 1, 0), .want = -EBADMSG,
+	  "outside of a list" },
+	{ "a mapping past the end",
+	  BYTES(5, 5, 1, 1, 1, 0, 1, 6, 15, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		1, 2, 0, 0, 0),
+	  .want = -EBADMSG, "past the end" },
+	{ "a list too long to be one", BYTES(5, 8, 1, 1, 1, 0, 0x81, 0x80, 0x80, 1),
+	  .want = -EBADMSG, "more mappings" },
 };
 
 static void hostile_bytes(void **state)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/elf on this program itself, whose functions are known, on its library and the vdso, and
- * on copies that were cut and damaged in many ways.
+ * collector/core/elf on this program itself, whose functions are known, on its library and the
+ * vdso, and on copies that were cut and damaged in many ways.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -222,12 +222,27 @@ static void build_ids(void **state)
 		const char *id;	/* NULL: none */
 	} rows[] = {
 		{ "none", { 0 }, 0, NULL },
-		{ "one", { 4, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 'G', 'N', 'U', 0, 0xab, 0x01 }, 18, "ab01" },
-		{ "behind another", { 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 'G', 'N', 'U', 0,
-		  4, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0 }, 28, NULL },
-		{ "of somebody else", { 4, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 'X', 'N', 'U', 0, 9 }, 17, NULL },
-		{ "cut short", { 4, 0, 0, 0, 9, 0, 0, 0, 3, 0, 0, 0, 'G', 'N', 'U', 0, 9 }, 17, NULL },
-		{ "a name that wraps", { 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 3, 0, 0, 0, 'G' }, 13, NULL },
+		{ "one",
+		  { 4, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 'G', 'N', 'U', 0, 0xab, 0x01 },
+		  18,
+		  "ab01" },
+		{ "behind another",
+		  { 4,	 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 'G', 'N',
+		    'U', 0, 4, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0,   0 },
+		  28,
+		  NULL },
+		{ "of somebody else",
+		  { 4, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 'X', 'N', 'U', 0, 9 },
+		  17,
+		  NULL },
+		{ "cut short",
+		  { 4, 0, 0, 0, 9, 0, 0, 0, 3, 0, 0, 0, 'G', 'N', 'U', 0, 9 },
+		  17,
+		  NULL },
+		{ "a name that wraps",
+		  { 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 3, 0, 0, 0, 'G' },
+		  13,
+		  NULL },
 	};
 
 	(void)state;

@@ -26,8 +26,8 @@ static void lines(void **state)
 		{ "ffffffffc0001000 t probe\t[ddprof_kmod]\n", 0, 0xffffffffc0001000, 't', "probe",
 		  "ddprof_kmod" },
 		{ "0 A fixed_percpu_data", 0, 0, 'A', "fixed_percpu_data", "" },
-		{ "ffffffffc0001000 t bpf_prog_6deef7357e7b4530\t[bpf]\n", 0, 0xffffffffc0001000, 't',
-		  "bpf_prog_6deef7357e7b4530", "bpf" },
+		{ "ffffffffc0001000 t bpf_prog_6deef7357e7b4530\t[bpf]\n", 0, 0xffffffffc0001000,
+		  't', "bpf_prog_6deef7357e7b4530", "bpf" },
 		{ "", -EBADMSG, 0, 0, NULL, NULL },
 		{ "\n", -EBADMSG, 0, 0, NULL, NULL },
 		{ "ffffffff81000000", -EBADMSG, 0, 0, NULL, NULL },
@@ -127,7 +127,8 @@ static void lookups(void **state)
 
 static void hidden_addresses_give_no_names(void **state)
 {
-	struct ddp_kallsyms *k = read_text("0000000000000000 T _stext\n0000000000000000 t x\t[m]\n");
+	struct ddp_kallsyms *k = read_text(
+		"0000000000000000 T _stext\n0000000000000000 t x\t[m]\n");
 
 	(void)state;
 	assert_int_equal(ddp_kallsyms_nr(k), 0);

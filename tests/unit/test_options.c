@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The options of `ddprof`: what each accepts, who wins, what an error says; and the names of output files. */
+/*
+ * The options of `ddprof`: what each accepts, who wins, what an error says; and the names of output
+ * files.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,9 +64,11 @@ static void refused(void **state)
 		{ { "-p", "1", "-g" }, "exclude each other" },
 		{ { "-g", "true" }, "exclude each other" },
 		{ { "--descendants", "-g" }, "--descendants goes with -p" },
+		{ { "--output", "x.txt", "-g" }, "--output: the file's name has to end in" },
 		{ { "--wait", "-g" }, "--wait goes with a command" },
 		{ { "--sampler", "x", "-g" }, "--sampler x: expected one of hrtimer, perf" },
-		{ { "-l", "loud", "-g" }, "-l loud: expected one of error, warn, notice, info, debug" },
+		{ { "-l", "loud", "-g" },
+		  "-l loud: expected one of error, warn, notice, info, debug" },
 	};
 
 	(void)state;
@@ -71,7 +76,8 @@ static void refused(void **state)
 		struct ddp_error err = { "" };
 		struct ddprof_config c;
 
-		if (read_args(rows[i].args, &c, &err) != -EINVAL || !strstr(err.text, rows[i].error))
+		if (read_args(rows[i].args, &c, &err) != -EINVAL ||
+		    !strstr(err.text, rows[i].error))
 			fail_msg("%s: '%s' instead of '%s'", rows[i].args[0] ? rows[i].args[0] : "",
 				 err.text, rows[i].error);
 	}
@@ -119,7 +125,8 @@ static void spellings(void **state)
 	struct ddprof_config c;
 
 	(void)state;
-	accept((const char *[MAX_ARGS]){ "-F50", "--upload-period=3", "--timeline", "-p1,22", "-p", "333" },
+	accept((const char *[MAX_ARGS]){ "-F50", "--upload-period=3", "--timeline", "-p1,22", "-p",
+					 "333" },
 	       &c);
 	assert_int_equal(c.frequency_hz, 50);
 	assert_int_equal(c.period_s, 3);
@@ -198,7 +205,8 @@ static void every_option_is_in_the_help(void **state)
 		assert_non_null(strstr(text, o->name));
 		assert_true(!o->env || strstr(text, o->env));
 		for (const struct ddp_option *p = o + 1; p->name; p++)
-			assert_true(strcmp(o->name, p->name) && (!o->letter || o->letter != p->letter));
+			assert_true(strcmp(o->name, p->name) &&
+				    (!o->letter || o->letter != p->letter));
 	}
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the collector remembers: the hash table against a plain array, names by generation, address spaces
- * whose layout changes, and samples that outlive the ids they came with.
+ * What the collector remembers: the hash table against a plain array, names by generation, address
+ * spaces whose layout changes, and samples that outlive the ids they came with.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -111,18 +111,25 @@ static void tell_file(struct ddp_process *p, uint64_t id, const char *path)
 	assert_int_equal(ddp_process_file(p, &f), 0);
 }
 
-static void tell_aspace(struct ddp_process *p, uint64_t id, uint64_t layout, uint8_t flags, uint32_t n)
+static void tell_aspace(struct ddp_process *p, uint64_t id, uint64_t layout, uint8_t flags,
+			uint32_t n)
 {
-	struct ddp_aspace a = { .aspace = id, .layout = layout, .tgid = 7, .flags = flags, .nr_maps = n };
+	struct ddp_aspace a = {
+		.aspace = id, .layout = layout, .tgid = 7, .flags = flags, .nr_maps = n
+	};
 
 	assert_int_equal(ddp_process_aspace(p, &a), 0);
 }
 
-static void tell_map(struct ddp_process *p, uint64_t id, uint64_t start, uint64_t length, uint64_t file,
-		     uint32_t left)
+static void tell_map(struct ddp_process *p, uint64_t id, uint64_t start, uint64_t length,
+		     uint64_t file, uint32_t left)
 {
-	struct ddp_map m = { .aspace = id, .start = start, .length = length, .file_id = file,
-			     .name = "[vdso]and more than fits into the name", .name_len = file ? 0 : 6 };
+	struct ddp_map m = { .aspace = id,
+			     .start = start,
+			     .length = length,
+			     .file_id = file,
+			     .name = "[vdso]and more than fits into the name",
+			     .name_len = file ? 0 : 6 };
 
 	assert_int_equal(ddp_process_map(p, &m, left), 0);
 }
@@ -160,7 +167,10 @@ static void layouts(void **state)
 	assert_string_equal(path_at(&p, 5, 0x9000), "[vdso]");
 	assert_null(path_at(&p, 6, 0x1000));
 
-	/* the library is unloaded: it stays until the next profile is done; what is covered goes at once */
+	/*
+	 * the library is unloaded: it stays until the next profile is done; what is covered goes at
+	 * once
+	 */
 	tell_aspace(&p, 5, 2, 0, 1);
 	tell_map(&p, 5, 0x800, 0x1000, 2, 0);
 	assert_string_equal(path_at(&p, 5, 0x1000), "/lib/b");
@@ -183,7 +193,10 @@ static void strange_lists(void **state)
 
 	(void)state;
 	ddp_process_init(&p, NULL, NULL);
-	/* a file never told, a length of nothing, two that overlap, a list for nobody, one that never ends */
+	/*
+	 * a file never told, a length of nothing, two that overlap, a list for nobody, one that
+	 * never ends
+	 */
 	tell_aspace(&p, 1, 1, 0, 4);
 	tell_map(&p, 1, 0x1000, 0x1000, 99, 3);
 	tell_map(&p, 1, 0x3000, 0, 0, 2);
@@ -204,10 +217,12 @@ static void strange_lists(void **state)
 	ddp_process_free(&p);
 }
 
-static void tell_task(struct ddp_process *p, uint8_t kind, uint32_t tgid, uint32_t tid, const char *comm,
-		      const char *leader)
+static void tell_task(struct ddp_process *p, uint8_t kind, uint32_t tgid, uint32_t tid,
+		      const char *comm, const char *leader)
 {
-	struct ddp_task t = { .kind = kind, .tgid = tgid, .tid = tid, .comm = comm, .leader_comm = leader };
+	struct ddp_task t = {
+		.kind = kind, .tgid = tgid, .tid = tid, .comm = comm, .leader_comm = leader
+	};
 
 	assert_int_equal(ddp_process_task(p, &t), 0);
 }
@@ -322,7 +337,8 @@ static void random_samples(void **state)
 		} else {
 			bool timed = rng() % 8 == 0;
 
-			assert_int_equal(ddp_samples_hit(&s, ids[k], 2, 2, timed ? &time : NULL), 0);
+			assert_int_equal(ddp_samples_hit(&s, ids[k], 2, 2, timed ? &time : NULL),
+					 0);
 			expected += timed ? 0 : 2;
 		}
 		if (rng() % 500 == 0) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * uapi/ddprof.h and uapi/ddprof.yaml say the same. Both files are read as text and become lists of
- * facts: constants and enum members with their numbers, attributes with number, type and range, commands.
- * Each list has to be in the other, and the header's numbers have to be the compiler's. Runs in the checkout's root.
+ * facts: constants and enum members with their numbers, attributes with number, type and range,
+ * commands. Each list has to be in the other, and the header's numbers have to be the compiler's.
+ * Runs in the checkout's root.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,7 +120,10 @@ static bool is_fence(const char *name)
 	       (ends_with(name, "_MAX") && strncmp(name, "DDPROF_MAX_", 11));
 }
 
-/* One member line of an enum: its fact, and the comment behind it or, kept from the line before, above it */
+/*
+ * One member line of an enum: its fact, and the comment behind it or, kept from the line before,
+ * above it
+ */
 static void read_member(const char *line, const char *above, int64_t *next)
 {
 	const char *comment = strstr(line, "/*"), *equals = strchr(line, '=');
@@ -241,7 +245,10 @@ static void read_entry_key(struct reader *r, const char *key, const char *value)
 		r->fact->max = spec_number(value);
 }
 
-/* Depths: groups at 4, their entries at 8, an entry's checks at 10; operations' list is a group of its own */
+/*
+ * Depths: groups at 4, their entries at 8, an entry's checks at 10; operations' list is a group of
+ * its own
+ */
 static void read_spec_line(struct reader *r, const char *line)
 {
 	size_t depth = strspn(line, " ");
@@ -295,9 +302,10 @@ static int compare(const struct facts *these, const struct facts *those, const c
 		if (!b)
 			print_error("%s is not in %s\n", a->name, where);
 		else
-			print_error("%s: %s says %" PRId64 " '%s' %" PRId64 "..%" PRId64 ", not %" PRId64
-				    " '%s' %" PRId64 "..%" PRId64 "\n", a->name, where, b->value,
-				    b->type, b->min, b->max, a->value, a->type, a->min, a->max);
+			print_error("%s: %s says %" PRId64 " '%s' %" PRId64 "..%" PRId64
+				    ", not %" PRId64 " '%s' %" PRId64 "..%" PRId64 "\n",
+				    a->name, where, b->value, b->type, b->min, b->max, a->value,
+				    a->type, a->min, a->max);
 	}
 	return wrong;
 }
@@ -334,13 +342,15 @@ static void header_is_read_right(void **state)
 		const char *name;
 		int64_t value;
 	} known[] = {
-		VALUE(DDPROF_MAX_DEPTH), VALUE(DDPROF_CPU_NONE), VALUE(DDPROF_CMD_RECORDS),
-		VALUE(DDPROF_A_INFO_OWNER_TGID), VALUE(DDPROF_A_EVENT_PERIOD),
-		VALUE(DDPROF_A_START_FLUSH_MS), VALUE(DDPROF_A_STARTED_EVENT),
-		VALUE(DDPROF_A_STARTED_EVENT_FALLBACK), VALUE(DDPROF_A_FILE_FD),
-		VALUE(DDPROF_A_RECORDS_DATA), VALUE(DDPROF_A_STATS_BYTES), VALUE(DDPROF_SCOPE_TREES),
-		VALUE(DDPROF_FLAG_TIMESTAMPS), VALUE(DDPROF_RECORD_FILE), VALUE(DDPROF_HIT_TIME),
-		VALUE(DDPROF_TASK_COMM), VALUE(DDPROF_ASPACE_PARTIAL), VALUE(DDPROF_FILE_OPENABLE),
+		VALUE(DDPROF_MAX_DEPTH),       VALUE(DDPROF_CPU_NONE),
+		VALUE(DDPROF_CMD_RECORDS),     VALUE(DDPROF_A_INFO_OWNER_TGID),
+		VALUE(DDPROF_A_EVENT_PERIOD),  VALUE(DDPROF_A_START_FLUSH_MS),
+		VALUE(DDPROF_A_STARTED_EVENT), VALUE(DDPROF_A_STARTED_EVENT_FALLBACK),
+		VALUE(DDPROF_A_FILE_FD),       VALUE(DDPROF_A_RECORDS_DATA),
+		VALUE(DDPROF_A_STATS_BYTES),   VALUE(DDPROF_SCOPE_TREES),
+		VALUE(DDPROF_FLAG_TIMESTAMPS), VALUE(DDPROF_RECORD_FILE),
+		VALUE(DDPROF_HIT_TIME),	       VALUE(DDPROF_TASK_COMM),
+		VALUE(DDPROF_ASPACE_PARTIAL),  VALUE(DDPROF_FILE_OPENABLE),
 		VALUE(DDPROF_END_NO_TABLE),
 	};
 #undef VALUE
