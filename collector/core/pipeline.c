@@ -44,7 +44,8 @@ struct ddp_pipeline {
 	int64_t interval_start_unix_ns;
 	int64_t interval_end_ms, next_resync_ms; /* monotonic; interval_end_ms 0: no end */
 	uint32_t period_s;
-	size_t max_sample_bytes;
+	size_t max_sample_bytes;	/* that an interval may add ... */
+	size_t kept_sample_bytes;	/* ... to stacks that are still known from before */
 	uint64_t profile_nr;
 	bool want_resync, stopped, ended;
 };
@@ -264,6 +265,7 @@ static int end_interval(struct ddp_pipeline *p, const struct marks *now)
 	p->profile_nr++;
 	r = make_profile(p, now, end_unix_ns);
 	ddp_samples_clear(&p->samples);
+	p->kept_sample_bytes = p->samples.bytes;
 	ddp_process_trim(&p->process, MAX_SYMBOL_BYTES);
 	p->marks = *now;
 	p->interval_start_unix_ns = end_unix_ns;
@@ -275,7 +277,7 @@ static int end_interval(struct ddp_pipeline *p, const struct marks *now)
 static bool interval_over(const struct ddp_pipeline *p)
 {
 	return (p->interval_end_ms && now_ms() >= p->interval_end_ms) ||
-	       p->samples.bytes > p->max_sample_bytes;
+	       p->samples.bytes > p->kept_sample_bytes + p->max_sample_bytes;
 }
 
 /* Running */

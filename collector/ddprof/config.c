@@ -71,15 +71,16 @@ void ddprof_config_help(FILE *to)
 	      "  ddprof [options] -g               profile the whole machine\n"
 	      "\n"
 	      "The command keeps this process's PID, terminal and exit status and never waits for\n"
-	      "the profiler: profiling ends with the command, and the last profile is written and\n"
-	      "uploaded just after it. --output appears under its name when it is complete; --wait\n"
-	      "waits for it. A profiler that cannot start is one warning, and the command runs without.\n"
+	      "the profiler: profiling ends with the command, and the last profile is written\n"
+	      "and uploaded just after it. --output appears under its name when it is complete;\n"
+	      "--wait waits for it. A profiler that cannot start is one warning, and the command\n"
+	      "runs without.\n"
 	      "SIGINT and SIGTERM end -p and -g; what was sampled until then goes out.\n"
 	      "\n",
 	      to);
 	ddp_options_help(ddprof_options, to);
-	fputs("\nOptions win over environment variables (in brackets). Exit status: the command's;\n"
-	      "else 0, 1 when profiling failed or a profile did not get out, 2 for wrong usage.\n",
+	fputs("\nOptions win over environment variables (in brackets). Exit status: the\n"
+	      "command's; else 0, 1 when profiling failed or a profile did not get out, 2 for wrong usage.\n",
 	      to);
 }
 

@@ -228,7 +228,7 @@ int ctl_doctor(int argc, char **argv)
 		return run_checks();
 	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
 		puts("ddprofctl doctor\n\n"
-		     "Says for each thing that profiling needs whether it is there, or how to get it.\n"
+		     "Says for each thing that profiling needs if it is there, or how to get it.\n"
 		     "Exit status 1 when something is missing without which it does not work.");
 		return CTL_OK;
 	}
