@@ -6,8 +6,11 @@
 #include <linux/kthread.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
+#include <net/sock.h>
 
 #include "batch.h"
+#include "files.h"
+#include "mmtrack.h"
 #include "netlink.h"
 #include "session.h"
 
@@ -17,6 +20,7 @@ enum {
 	/* headers, CPU, SEQ, counters and flags beside the data */
 	DDP_MESSAGE_OTHER = NLMSG_HDRLEN + GENL_HDRLEN + 5 * 12 + 8 + 3 * 4 + 8 + 64,
 	DDP_RETRY_MS = 5,
+	DDP_PATIENCE_MS = 500,	/* then new address spaces go without names */
 };
 
 int ddp_batch_init(struct ddp_batch *b, struct ddp_session *session)
@@ -36,11 +40,12 @@ void ddp_batch_deinit(struct ddp_batch *b)
 	kfree(b->data);
 }
 
-static int ddp_batch_put_lost(struct sk_buff *skb, const struct ddp_cpu *c)
+static int ddp_batch_put_lost(struct sk_buff *skb, struct ddp_cpu *c)
 {
 	struct ddp_stats stats;
 
 	ddp_cpu_stats(c, &stats);
+	c->lost_told = ddp_cpu_lost(c, &stats);
 	return ddp_put_u64(skb, DDPROF_A_RECORDS_LOST_RING, stats.lost_ring) ||
 	       ddp_put_u64(skb, DDPROF_A_RECORDS_LOST_NESTED, stats.lost_nested) ||
 	       ddp_put_u64(skb, DDPROF_A_RECORDS_LOST_TASKS, stats.lost_tasks) ||
@@ -79,6 +84,14 @@ static int ddp_batch_try(struct ddp_batch *b)
 	if (!skb)
 		return -EAGAIN;
 	bytes = skb->len;
+	/*
+	 * Unicast finds its receiver by number, and a closed socket's number is free for anybody,
+	 * before its notifier has told us. So ask the socket itself last.
+	 */
+	if (sock_flag(b->session->owner_sock, SOCK_DEAD)) {
+		nlmsg_free(skb);
+		return -ECONNREFUSED;
+	}
 	ret = genlmsg_unicast(&init_net, skb, b->session->owner_port);
 	if (ret < 0)
 		return ret;
@@ -90,24 +103,36 @@ static int ddp_batch_try(struct ddp_batch *b)
 	return 0;
 }
 
+/* The owner does not read. What it would be told of is not kept alive for long meanwhile. */
+static void ddp_batch_wait(struct ddp_batch *b)
+{
+	msleep(DDP_RETRY_MS);
+	b->waited_ms += DDP_RETRY_MS;
+	if (b->waited_ms >= DDP_PATIENCE_MS) {
+		ddp_mmtrack_unpin(b->session->mmtrack);
+		ddp_files_expire(b->session->files);
+	}
+}
+
 void ddp_batch_send(struct ddp_batch *b, bool always)
 {
 	int ret;
 
 	if (!b->len && !always)
 		return;
-	while (!b->dead) {
+	while (!READ_ONCE(b->dead)) {
 		ret = ddp_batch_try(b);
 		if (!ret) {
 			b->seq++;
 			break;
 		}
 		if (ret != -EAGAIN || kthread_should_stop())
-			b->dead = true;
+			WRITE_ONCE(b->dead, true);
 		else
-			msleep(DDP_RETRY_MS);
+			ddp_batch_wait(b);
 	}
 	b->len = 0;
+	b->waited_ms = 0;
 }
 
 void ddp_batch_select(struct ddp_batch *b, struct ddp_cpu *cpu)

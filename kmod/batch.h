@@ -19,6 +19,7 @@ struct ddp_batch {
 	struct ddp_cpu *cpu;	/* whose stream; NULL: the drain thread's */
 	u64 seq;		/* messages sent in this session */
 	bool end;		/* the next message is the session's last */
+	u32 waited_ms;		/* for the owner to read */
 	bool dead;		/* the owner is gone: everything is thrown away */
 };
 

@@ -21,7 +21,7 @@ struct ddp_sample {
 	struct ddp_stack stack;	/* frames are the scratch's */
 	u64 names;		/* digest of tid, thread name and process name */
 	u64 layout;		/* sign of the address space's mappings */
-	u64 weight;		/* samples this one stands for */
+	u32 weight;		/* samples this one stands for */
 	u64 value;		/* in the event's unit, when has_value */
 	bool has_value;
 	u64 now_ns;
@@ -70,8 +70,8 @@ static void ddp_sample_hash(const struct ddp_hash_key *key, const struct ddp_sam
 	ddp_hash_word(h, key, s->names);
 	ddp_hash_word(h, key, k->aspace);
 	ddp_hash_word(h, key, s->layout);
-	ddp_hash_word(h, key, (u64)k->nr_kernel << 32 | k->event << 16 | k->kernel_end << 8 |
-			      k->user_end);
+	ddp_hash_word(h, key, (u64)k->nr_kernel << 32 | k->flags << 24 | k->event << 16 |
+			      k->kernel_end << 8 | k->user_end);
 	ddp_hash_words(h, key, k->frames, k->nr_kernel + k->nr_user);
 }
 
@@ -85,15 +85,18 @@ static void ddp_sample_walk(struct ddp_session *session, struct ddp_scratch *x,
 {
 	u32 depth = session->config.depth;
 	struct ddp_user_regs uregs;
+	bool exact;
 
 	if ((session->config.flags & DDPROF_FLAG_KERNEL) && !user_mode(regs))
 		k->nr_kernel = ddp_unwind_kernel(regs, x->frames, depth, &k->kernel_end);
-	if (!(session->config.flags & DDPROF_FLAG_USER) || !ddp_user_regs(regs, &uregs))
+	if (!(session->config.flags & DDPROF_FLAG_USER) || !ddp_user_regs(regs, &uregs, &exact))
 		return;
 	if (k->nr_kernel == depth) {
 		k->user_end = DDPROF_END_TRUNCATED;
 		return;
 	}
+	if (exact)
+		k->flags |= DDPROF_STACK_USER_EXACT;
 	ddp_window_reset(&x->window);
 	x->window.read = ddp_window_read_user;
 	k->nr_user = ddp_unwind_user_fp(&x->window, &uregs, x->frames + k->nr_kernel,
@@ -176,7 +179,8 @@ static bool ddp_sample_new(struct ddp_cpu *c, struct ddp_scratch *x, struct ddp_
 {
 	s->stack.id = ddp_cache_new_id(&c->cache);
 	s->stack.replaces = claimed ? ref->old_id : 0;
-	s->stack.flags = claimed ? 0 : DDPROF_STACK_ONCE;
+	if (!claimed)
+		s->stack.flags |= DDPROF_STACK_ONCE;
 	if (s->stack.id && ddp_write_stack(c, x, s, ref, !(claimed && fold))) {
 		if (claimed)
 			ddp_cache_publish(&c->cache, ref, key, s->stack.id, fold ? s->weight : 0);
@@ -255,7 +259,8 @@ static void ddp_sample_take(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_
 	}
 	s->names = ddp_names_get(&c->session->hash_key, &names);
 	if (!ddp_names_tell(c, s, &names) || !ddp_sample_store(c, x, s)) {
-		x->stats.lost_ring += s->weight;
+		x->stats.lost_ring++;
+		ddp_budget_give_back(&c->events[k->event].skipped, s->weight);
 		return;
 	}
 	x->stats.samples++;
@@ -264,16 +269,17 @@ static void ddp_sample_take(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_
 }
 
 /* Whether this interrupt is to become a sample, and of what weight; 0: no (counted). */
-static u64 ddp_admit(struct ddp_cpu *c, struct ddp_stats *stats, struct pt_regs *regs, u64 now)
+static u32 ddp_admit(struct ddp_cpu *c, u32 event, struct ddp_stats *stats, struct pt_regs *regs,
+		     u64 now_ns)
 {
 	if (!regs)
 		stats->no_regs++;
-	else if (is_idle_task(current))
+	else if (is_idle_task(current) && !in_serving_softirq())
 		stats->idle++;
 	else if (!ddp_scope_has(&c->session->scope, current->tgid))
 		stats->out_of_scope++;
 	else
-		return ddp_budget_admit(&c->budget, now);
+		return ddp_budget_admit(&c->budget, &c->events[event].skipped, now_ns);
 	return 0;
 }
 
@@ -281,7 +287,7 @@ void ddp_capture(struct ddp_cpu *c, struct pt_regs *regs, u32 event, u64 value)
 {
 	const struct ddp_event *ev = &c->session->config.events[event];
 	struct ddp_scratch *x = &c->level[in_nmi() ? DDP_LEVEL_NMI : DDP_LEVEL_IRQ];
-	u64 begin_ns = ktime_get_mono_fast_ns(), spent_ns;
+	u64 begin_ns = ktime_get_mono_fast_ns(), end_ns, spent_ns;
 	struct ddp_sample s = {
 		.stack.event = event,
 		.value = value,
@@ -295,14 +301,16 @@ void ddp_capture(struct ddp_cpu *c, struct pt_regs *regs, u32 event, u64 value)
 	}
 	x->busy = true;
 	barrier(); /* only an interrupt of the same level, on this CPU, can look */
-	s.weight = ddp_admit(c, &x->stats, regs, begin_ns);
+	s.weight = ddp_admit(c, event, &x->stats, regs, begin_ns);
 	if (s.weight) {
 		s.value *= s.weight;
 		ddp_sample_take(c, x, regs, &s);
 		if (c->ring.head - READ_ONCE(c->ring.tail) > c->ring.size / 4)
 			ddp_capture_wake(c);
 	}
-	spent_ns = ktime_get_mono_fast_ns() - begin_ns;
+	end_ns = ktime_get_mono_fast_ns();
+	/* that clock may step back a little when it is read inside its own update */
+	spent_ns = end_ns > begin_ns ? end_ns - begin_ns : 0;
 	ddp_budget_pay(&c->budget, spent_ns);
 	x->stats.handler_ns += spent_ns;
 	x->stats.handler_max_ns = max(x->stats.handler_max_ns, spent_ns);

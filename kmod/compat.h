@@ -8,6 +8,7 @@
 
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
+#include <linux/sched.h>
 #include <linux/uaccess.h>
 
 #ifndef HAVE_HRTIMER_SETUP /* before 6.13 */
@@ -30,6 +31,26 @@ static inline u64 ddp_inode_mtime_ns(struct inode *inode)
 	struct timespec64 ts = inode->i_mtime;
 #endif
 	return (u64)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+/* The path that the mapping process used; overlay filesystems map another file than they show. */
+static inline const struct path *ddp_file_path(struct file *file)
+{
+#ifdef HAVE_FILE_USER_PATH /* 6.8 */
+	return file_user_path(file);
+#else
+	return &file->f_path;
+#endif
+}
+
+/* In the middle of exec: registers are still the old program's, memory is already the new one's. */
+static inline bool ddp_in_exec(const struct task_struct *task)
+{
+#ifdef HAVE_IN_EXECVE
+	return task->in_execve;
+#else
+	return false;
+#endif
 }
 
 /*

@@ -102,3 +102,27 @@ void ddp_cpu_stats(const struct ddp_cpu *c, struct ddp_stats *ret)
 	for (i = 0; i < DDP_NR_LEVELS; i++)
 		ddp_stats_add(ret, &c->level[i].stats);
 }
+
+u64 ddp_cpu_missed(const struct ddp_cpu *c)
+{
+	u64 missed = 0;
+	u32 i;
+
+	for (i = 0; i < c->session->config.nr_events; i++)
+		missed += READ_ONCE(c->events[i].missed);
+	return missed;
+}
+
+u64 ddp_cpu_lost(const struct ddp_cpu *c, const struct ddp_stats *stats)
+{
+	return stats->lost_ring + stats->lost_nested + stats->lost_tasks +
+	       READ_ONCE(c->budget.skipped_total);
+}
+
+bool ddp_cpu_lost_more(const struct ddp_cpu *c)
+{
+	struct ddp_stats stats;
+
+	ddp_cpu_stats(c, &stats);
+	return ddp_cpu_lost(c, &stats) != c->lost_told;
+}

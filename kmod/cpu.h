@@ -59,6 +59,8 @@ struct ddp_cpu_event {
 	u32 index;		/* in session->events */
 	struct hrtimer timer;	/* sampler hrtimer */
 	struct perf_event *perf; /* sampler perf; NULL when stopped */
+	u64 skipped;		/* samples for the budget, to be in the next one's weight */
+	u64 missed;		/* timer periods that passed without an interrupt */
 	bool started;
 };
 
@@ -80,6 +82,7 @@ struct ddp_cpu {
 	/* drain thread only */
 	bool resync;		/* the next message says so */
 	u64 messages, bytes;
+	u64 lost_told;		/* sum of the loss counters in its last message */
 };
 
 /* May sleep. The CPU's memory, or NULL. */
@@ -89,5 +92,11 @@ void ddp_cpu_destroy(struct ddp_cpu *c);
 
 /* All levels added up. Racy reads of growing counters: each is true at some moment. */
 void ddp_cpu_stats(const struct ddp_cpu *c, struct ddp_stats *ret);
+/* Timer periods that passed without an interrupt, of all events. */
+u64 ddp_cpu_missed(const struct ddp_cpu *c);
+/* All that this CPU could not deliver, as one growing number. */
+u64 ddp_cpu_lost(const struct ddp_cpu *c, const struct ddp_stats *stats);
+/* Drain thread: has more been lost or skipped than its last message said? */
+bool ddp_cpu_lost_more(const struct ddp_cpu *c);
 
 #endif /* DDP_CPU_H */

@@ -88,6 +88,11 @@ void ddp_drain_finish(struct ddp_drain *d)
 	ddp_drain_wake(d);
 }
 
+void ddp_drain_mute(struct ddp_drain *d)
+{
+	WRITE_ONCE(d->batch.dead, true);
+}
+
 /* Everything that was reserved in the CPU's ring before @target, into the batch. */
 static void ddp_drain_ring(struct ddp_drain *d, struct ddp_cpu *c, u64 target)
 {
@@ -155,7 +160,7 @@ static void ddp_drain_flush_cpu(struct ddp_drain *d, struct ddp_cpu *c)
 	u32 n = ddp_drain_take(d, c);
 	u8 *end;
 
-	if (!n && ddp_ring_head(&c->ring) == ddp_ring_tail(&c->ring))
+	if (!n && ddp_ring_head(&c->ring) == ddp_ring_tail(&c->ring) && !ddp_cpu_lost_more(c))
 		return; /* an idle CPU costs no message */
 	ddp_drain_cpu(d, c, n);
 	end = ddp_batch_room(&d->batch, DDP_RECORD_FOLD_END_MAX);
@@ -177,9 +182,9 @@ static void ddp_drain_resync_cpu(struct ddp_drain *d, struct ddp_cpu *c)
 		if (count)
 			d->taken[n++] = (struct ddp_taken){ id, count };
 	}
-	ddp_cache_reset_ids(&c->cache);
 	ddp_drain_cpu(d, c, n);
 	ddp_batch_send(&d->batch, false);
+	ddp_cache_reset_ids(&c->cache);
 	c->resync = true;
 }
 

@@ -15,6 +15,8 @@ struct ddp_drain *ddp_drain_create(struct ddp_session *session);
 int ddp_drain_run(struct ddp_drain *d);
 /* No sampler runs any more: send what is left, then RECORDS_END. Returns at once. */
 void ddp_drain_finish(struct ddp_drain *d);
+/* Send nothing from now on. */
+void ddp_drain_mute(struct ddp_drain *d);
 /* Ends the thread wherever it is and frees. */
 void ddp_drain_destroy(struct ddp_drain *d);
 

@@ -13,6 +13,7 @@
 #include <linux/jiffies.h>
 #include <linux/kdev_t.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/path.h>
 #include <linux/slab.h>
@@ -180,7 +181,7 @@ static void ddp_file_hold(struct ddp_files *files, struct ddp_file_entry *e, str
 			return;
 		ddp_file_drop(files, oldest);
 	}
-	e->path = file->f_path;
+	e->path = *ddp_file_path(file);
 	path_get(&e->path);
 	e->held = true;
 	list_move_tail(&e->hold, &files->held);

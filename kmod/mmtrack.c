@@ -4,8 +4,9 @@
  * address, claimed lock-free in interrupts, freed by the drain thread only.
  *
  * References: a slot in use holds mm_count (dropped in bury and destroy); a queued slot also holds
- * mm_users (dropped after its walk, or in destroy). Raising mm_users in an interrupt is safe
- * because current->mm is not NULL only while the interrupted task holds one itself.
+ * mm_users (dropped after its walk, when nobody reads, or in destroy). Raising mm_users in an
+ * interrupt is safe because current->mm is not NULL only while the interrupted task holds one
+ * itself.
  */
 #include <linux/hash.h>
 #include <linux/llist.h>
@@ -13,6 +14,7 @@
 #include <linux/mmap_lock.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <uapi/ddprof.h>
 
 #include "batch.h"
@@ -37,7 +39,7 @@ struct ddp_mm_slot {
 	struct mm_struct *mm;	/* NULL, DDP_MM_FREED, or held by mm_count */
 	u64 aspace;		/* its number; an empty slot has its next one already */
 	unsigned long exec_vm;	/* mm->exec_vm when it was last queued, pages */
-	u32 tgid;		/* who was seen in it first */
+	u32 tgid;		/* who was seen in it when it was last queued */
 	u32 layout;		/* lists sent; drain thread */
 	int queued;		/* 1: on the queue and mm_users held */
 	u32 tries;		/* walks that found the lock taken; drain thread */
@@ -53,10 +55,46 @@ struct ddp_mm_map {
 struct ddp_mmtrack {
 	struct ddp_files *files;
 	struct llist_head queue;
+	struct llist_head orphans;	/* struct ddp_mm_orphan */
+	struct work_struct reap;
 	u64 next_aspace;	/* drain thread */
 	struct ddp_mm_map *maps; /* DDP_MAPS_MAX, for the list being made */
 	struct ddp_mm_slot slots[DDP_MM_SLOTS];
 };
+
+/* An address space whose last user we are: taking it down can take long, so a worker does it. */
+struct ddp_mm_orphan {
+	struct llist_node node;
+	struct mm_struct *mm;
+};
+
+static void ddp_mm_reap(struct work_struct *work)
+{
+	struct ddp_mmtrack *t = container_of(work, struct ddp_mmtrack, reap);
+	struct ddp_mm_orphan *orphan, *next;
+
+	llist_for_each_entry_safe(orphan, next, llist_del_all(&t->orphans), node) {
+		mmput(orphan->mm);
+		kfree(orphan);
+	}
+}
+
+/* Drop a pin (mm_users). */
+static void ddp_mm_unpin(struct ddp_mmtrack *t, struct mm_struct *mm)
+{
+	struct ddp_mm_orphan *orphan;
+
+	if (atomic_add_unless(&mm->mm_users, -1, 1))
+		return;
+	orphan = kmalloc(sizeof(*orphan), GFP_KERNEL);
+	if (!orphan) {
+		mmput(mm);
+		return;
+	}
+	orphan->mm = mm;
+	llist_add(&orphan->node, &t->orphans);
+	queue_work(system_unbound_wq, &t->reap);
+}
 
 struct ddp_mmtrack *ddp_mmtrack_create(struct ddp_files *files)
 {
@@ -72,6 +110,8 @@ struct ddp_mmtrack *ddp_mmtrack_create(struct ddp_files *files)
 	}
 	t->files = files;
 	init_llist_head(&t->queue);
+	init_llist_head(&t->orphans);
+	INIT_WORK(&t->reap, ddp_mm_reap);
 	for (i = 0; i < DDP_MM_SLOTS; i++)
 		t->slots[i].aspace = i + 1;
 	t->next_aspace = DDP_MM_SLOTS + 1;
@@ -89,7 +129,8 @@ void ddp_mmtrack_destroy(struct ddp_mmtrack *t)
 	u32 i;
 
 	llist_for_each_entry(slot, llist_del_all(&t->queue), node)
-		mmput(slot->mm);
+		ddp_mm_unpin(t, slot->mm);
+	flush_work(&t->reap);
 	for (i = 0; i < DDP_MM_SLOTS; i++)
 		if (ddp_mm_in_use(t->slots[i].mm))
 			mmdrop(t->slots[i].mm);
@@ -120,7 +161,6 @@ static struct ddp_mm_slot *ddp_mm_slot(struct ddp_mmtrack *t, struct mm_struct *
 	if (!room || cmpxchg(&room->mm, was, mm) != was)
 		return NULL;
 	mmgrab(mm);
-	room->tgid = current->tgid;
 	return room;
 }
 
@@ -131,6 +171,8 @@ u64 ddp_mmtrack_current(struct ddp_cpu *c, u64 *layout)
 	struct ddp_mm_slot *slot = ddp_mm_slot(t, mm);
 	unsigned long exec_vm;
 
+	if (!slot) /* another CPU took the slot this moment, or the table is full */
+		slot = ddp_mm_slot(t, mm);
 	if (!slot)
 		return 0;
 	exec_vm = READ_ONCE(mm->exec_vm);
@@ -138,6 +180,7 @@ u64 ddp_mmtrack_current(struct ddp_cpu *c, u64 *layout)
 	/* 0: in the middle of exec, nothing is mapped yet; a later sample sees it change */
 	if (exec_vm && exec_vm != READ_ONCE(slot->exec_vm) && !cmpxchg(&slot->queued, 0, 1)) {
 		WRITE_ONCE(slot->exec_vm, exec_vm);
+		slot->tgid = current->tgid;
 		mmget(mm);
 		llist_add(&slot->node, &t->queue);
 		ddp_capture_wake(c);
@@ -152,7 +195,9 @@ static const char *ddp_vma_name(struct vm_area_struct *vma)
 
 	if (vma->vm_ops && vma->vm_ops->name)
 		name = vma->vm_ops->name(vma);
-	return name ? name : "//anon";
+	if (!name)
+		name = vma->vm_file ? "//file" : "//anon";
+	return name;
 }
 
 /*
@@ -176,6 +221,8 @@ static u32 ddp_mm_collect(struct ddp_mmtrack *t, struct mm_struct *mm, bool *par
 			*partial = true;
 			break;
 		}
+		if (n % 256 == 255)
+			cond_resched();
 		map = &t->maps[n++];
 		map->start = vma->vm_start;
 		map->length = vma->vm_end - vma->vm_start;
@@ -230,7 +277,7 @@ static bool ddp_mm_walk(struct ddp_mmtrack *t, struct ddp_mm_slot *slot, struct 
 	slot->tries = 0;
 	/* from here an interrupt may queue it, and pin it, once more */
 	smp_store_release(&slot->queued, 0);
-	mmput(mm);
+	ddp_mm_unpin(t, mm);
 	if (aspace.layout) {
 		ddp_batch_select(batch, NULL);
 		ddp_files_announce(t->files, batch);
@@ -241,18 +288,37 @@ static bool ddp_mm_walk(struct ddp_mmtrack *t, struct ddp_mm_slot *slot, struct 
 
 bool ddp_mmtrack_walk(struct ddp_mmtrack *t, struct ddp_batch *batch)
 {
-	struct ddp_mm_slot *slot, *next;
-	bool again = false;
+	struct llist_node *node, *retry = NULL;
+	bool again;
 
-	if (llist_empty(&t->queue))
-		return false;
-	llist_for_each_entry_safe(slot, next, llist_del_all(&t->queue), node) {
-		if (ddp_mm_walk(t, slot, batch))
+	/* one at a time: sending may wait, and what is still queued then can be let go of */
+	while ((node = llist_del_first(&t->queue))) {
+		if (ddp_mm_walk(t, llist_entry(node, struct ddp_mm_slot, node), batch))
 			continue;
-		llist_add(&slot->node, &t->queue);
-		again = true;
+		node->next = retry;
+		retry = node;
+	}
+	again = retry;
+	while (retry) {
+		node = retry;
+		retry = node->next;
+		llist_add(node, &t->queue);
 	}
 	return again;
+}
+
+void ddp_mmtrack_unpin(struct ddp_mmtrack *t)
+{
+	struct ddp_mm_slot *slot, *next;
+	struct mm_struct *mm;
+
+	llist_for_each_entry_safe(slot, next, llist_del_all(&t->queue), node) {
+		mm = slot->mm;
+		WRITE_ONCE(slot->exec_vm, 0);
+		/* from here an interrupt may queue it, and pin it, once more */
+		smp_store_release(&slot->queued, 0);
+		ddp_mm_unpin(t, mm);
+	}
 }
 
 void ddp_mmtrack_mark_dead(struct ddp_mmtrack *t)

@@ -42,6 +42,11 @@ bool ddp_mmtrack_walk(struct ddp_mmtrack *t, struct ddp_batch *batch);
  */
 void ddp_mmtrack_mark_dead(struct ddp_mmtrack *t);
 void ddp_mmtrack_bury(struct ddp_mmtrack *t, struct ddp_batch *batch);
+/*
+ * Drain thread: let go of what is queued without listing it, because nobody reads. The next sample
+ * in each asks anew.
+ */
+void ddp_mmtrack_unpin(struct ddp_mmtrack *t);
 /* Drain thread, for a resync: list every address space again at its next sample. */
 void ddp_mmtrack_forget(struct ddp_mmtrack *t);
 

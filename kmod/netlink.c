@@ -90,7 +90,8 @@ static int ddp_may_start(struct sk_buff *skb, u32 flags, struct netlink_ext_ack 
 }
 
 /* Lock held: the sender's own session. */
-static int ddp_my_session(const struct genl_info *info, struct ddp_session **ret)
+static int ddp_my_session(struct sk_buff *request, const struct genl_info *info,
+			  struct ddp_session **ret)
 {
 	struct ddp_session *s = ddp_session_current();
 
@@ -98,7 +99,7 @@ static int ddp_my_session(const struct genl_info *info, struct ddp_session **ret
 		GENL_SET_ERR_MSG(info, "no session is running");
 		return -ENOENT;
 	}
-	if (s->owner_port != info->snd_portid) {
+	if (s->owner_sock != NETLINK_CB(request).sk) {
 		GENL_SET_ERR_MSG(info, "the session belongs to another socket");
 		return -EPERM;
 	}
@@ -130,7 +131,7 @@ static int ddp_put_owner(struct sk_buff *skb)
 
 	mutex_lock(&ddp_session_lock);
 	s = ddp_session_current();
-	if (s && s->state == DDP_RUNNING)
+	if (s)
 		ret = nla_put_u32(skb, DDPROF_A_INFO_OWNER, s->owner_port) ||
 		      nla_put_u32(skb, DDPROF_A_INFO_OWNER_TGID, pid_nr(s->owner));
 	mutex_unlock(&ddp_session_lock);
@@ -175,8 +176,9 @@ static int ddp_fault(struct netlink_ext_ack *extack, const struct nlattr *attr, 
 static int ddp_check_event(const struct ddp_event *event, struct nlattr **tb,
 			   const struct nlattr *attr, struct netlink_ext_ack *extack)
 {
-	bool cpu_clock = event->type == PERF_TYPE_SOFTWARE &&
-			 event->config == PERF_COUNT_SW_CPU_CLOCK;
+	bool clock = event->type == PERF_TYPE_SOFTWARE &&
+		     (event->config == PERF_COUNT_SW_CPU_CLOCK ||
+		      event->config == PERF_COUNT_SW_TASK_CLOCK);
 
 	if (!tb[DDPROF_A_EVENT_SAMPLER])
 		return ddp_fault(extack, attr, -EINVAL, "an EVENT needs a SAMPLER");
@@ -187,7 +189,7 @@ static int ddp_check_event(const struct ddp_event *event, struct nlattr **tb,
 	    (tb[DDPROF_A_EVENT_TYPE] || tb[DDPROF_A_EVENT_CONFIG] || tb[DDPROF_A_EVENT_PERIOD]))
 		return ddp_fault(extack, attr, -EINVAL,
 				 "the hrtimer sampler takes FREQUENCY_HZ only");
-	if (cpu_clock && event->period && event->period < DDP_CPU_CLOCK_PERIOD_MIN_NS)
+	if (clock && event->period && event->period < DDP_CPU_CLOCK_PERIOD_MIN_NS)
 		return ddp_fault(extack, tb[DDPROF_A_EVENT_PERIOD], -ERANGE,
 				 "a cpu clock PERIOD is at least 100000 ns");
 	return 0;
@@ -318,17 +320,17 @@ full:
 	return -EMSGSIZE;
 }
 
-static int ddp_check_free(const struct genl_info *info)
+static int ddp_check_free(const struct sock *sk, const struct genl_info *info)
 {
 	struct ddp_session *s = ddp_session_current();
 
-	if (s && s->state == DDP_STOPPED && s->owner_port == info->snd_portid) {
+	if (s && s->state == DDP_STOPPED && s->owner_sock == sk) {
 		ddp_session_end(s); /* its owner is done with it */
 		return 0;
 	}
 	if (!s)
 		return 0;
-	if (s->owner_port == info->snd_portid) {
+	if (s->owner_sock == sk) {
 		GENL_SET_ERR_MSG(info, "this socket has a session already");
 		return -EALREADY;
 	}
@@ -336,14 +338,14 @@ static int ddp_check_free(const struct genl_info *info)
 	return -EBUSY;
 }
 
-static int ddp_start_locked(struct genl_info *info, struct ddp_config *config)
+static int ddp_start_locked(struct sock *sk, struct genl_info *info, struct ddp_config *config)
 {
 	struct ddp_session *s;
-	int ret = ddp_check_free(info);
+	int ret = ddp_check_free(sk, info);
 
 	if (ret)
 		return ret;
-	ret = ddp_session_start(config, info->snd_portid, info->extack, &s);
+	ret = ddp_session_start(config, sk, info->snd_portid, info->extack, &s);
 	if (ret)
 		return ret;
 	/* the answer first, so that no record can overtake it */
@@ -370,7 +372,7 @@ static int ddp_start(struct sk_buff *request, struct genl_info *info)
 		ret = ddp_may_start(request, config->flags, info->extack);
 	if (!ret) {
 		mutex_lock(&ddp_session_lock);
-		ret = ddp_start_locked(info, config);
+		ret = ddp_start_locked(NETLINK_CB(request).sk, info, config);
 		mutex_unlock(&ddp_session_lock);
 	}
 	while (config->nr_tgids)
@@ -389,7 +391,7 @@ static int ddp_stop(struct sk_buff *request, struct genl_info *info)
 	if (ret)
 		return ret;
 	mutex_lock(&ddp_session_lock);
-	ret = ddp_my_session(info, &s);
+	ret = ddp_my_session(request, info, &s);
 	if (!ret)
 		ddp_session_stop(s);
 	mutex_unlock(&ddp_session_lock);
@@ -404,7 +406,7 @@ static int ddp_resync(struct sk_buff *request, struct genl_info *info)
 	if (ret)
 		return ret;
 	mutex_lock(&ddp_session_lock);
-	ret = ddp_my_session(info, &s);
+	ret = ddp_my_session(request, info, &s);
 	if (!ret)
 		ddp_drain_resync(s->drain);
 	mutex_unlock(&ddp_session_lock);
@@ -518,6 +520,7 @@ static int ddp_put_numbers(struct sk_buff *skb, const struct ddp_cpu *c, const s
 		{ DDPROF_A_STATS_LOST_NESTED, t->lost_nested },
 		{ DDPROF_A_STATS_LOST_TASKS, t->lost_tasks },
 		{ DDPROF_A_STATS_NO_ASPACE, t->no_aspace },
+		{ DDPROF_A_STATS_MISSED, ddp_cpu_missed(c) },
 		{ DDPROF_A_STATS_NMI, c->level[DDP_LEVEL_NMI].stats.samples },
 		{ DDPROF_A_STATS_HANDLER_NS, t->handler_ns },
 		{ DDPROF_A_STATS_HANDLER_MAX_NS, t->handler_max_ns },
@@ -634,7 +637,7 @@ static int ddp_socket_closed(struct notifier_block *nb, unsigned long event, voi
 	struct ddp_session *s;
 
 	if (event != NETLINK_URELEASE || notify->protocol != NETLINK_GENERIC ||
-	    notify->net != &init_net)
+	    notify->net != &init_net || !ddp_session_may_own(notify->portid))
 		return NOTIFY_DONE;
 	mutex_lock(&ddp_session_lock);
 	s = ddp_session_current();

@@ -27,7 +27,8 @@ static enum hrtimer_restart ddp_timer_fire(struct hrtimer *timer)
 	struct ddp_cpu_event *ce = container_of(timer, struct ddp_cpu_event, timer);
 
 	ddp_capture(ce->cpu, get_irq_regs(), ce->index, 0);
-	hrtimer_forward_now(timer, ns_to_ktime(ddp_timer_period_ns(ce)));
+	/* more than one: interrupts were off, or a hypervisor gave the CPU to somebody else */
+	ce->missed += hrtimer_forward_now(timer, ns_to_ktime(ddp_timer_period_ns(ce))) - 1;
 	return HRTIMER_RESTART;
 }
 

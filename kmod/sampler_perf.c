@@ -30,7 +30,6 @@ static struct perf_event *ddp_perf_create(const struct ddp_event *event, u32 cpu
 		.type = event->type,
 		.config = event->config,
 		.size = sizeof(attr),
-		.exclude_idle = 1,
 	};
 
 	if (event->period) {

@@ -18,6 +18,7 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <net/sock.h>
 
 #include "drain.h"
 #include "files.h"
@@ -29,12 +30,18 @@
 /* Guards ddp_session and its state; see session.h for who takes it. */
 DEFINE_MUTEX(ddp_session_lock);
 static struct ddp_session *ddp_session;
+static u32 ddp_owner_port;	/* of ddp_session; 0, the kernel's own port: none */
 static enum cpuhp_state ddp_hotplug_state;
 
 struct ddp_session *ddp_session_current(void)
 {
 	lockdep_assert_held(&ddp_session_lock);
 	return ddp_session;
+}
+
+bool ddp_session_may_own(u32 port)
+{
+	return port == READ_ONCE(ddp_owner_port);
 }
 
 u64 ddp_session_time_ns(const struct ddp_session *s)
@@ -128,12 +135,14 @@ static void ddp_session_free(struct ddp_session *s)
 		ddp_files_destroy(s->files);
 	ddp_scope_deinit(&s->scope);
 	put_pid(s->owner);
+	sock_put(s->owner_sock);
 	kfree(s->cpus);
 	kfree(s);
 	module_put(THIS_MODULE);
 }
 
-static struct ddp_session *ddp_session_alloc(const struct ddp_config *config, u32 port)
+static struct ddp_session *ddp_session_alloc(const struct ddp_config *config, struct sock *owner,
+					     u32 port)
 {
 	struct ddp_session *s;
 
@@ -148,6 +157,8 @@ static struct ddp_session *ddp_session_alloc(const struct ddp_config *config, u3
 		goto free;
 	s->config = *config;
 	s->owner_port = port;
+	s->owner_sock = owner;
+	sock_hold(owner);
 	s->owner = get_pid(task_tgid(current));
 	INIT_HLIST_NODE(&s->hotplug);
 	get_random_bytes(&s->hash_key, sizeof(s->hash_key));
@@ -217,10 +228,10 @@ static int ddp_session_arm(struct ddp_session *s, struct netlink_ext_ack *extack
 	return ret;
 }
 
-int ddp_session_start(struct ddp_config *config, u32 port, struct netlink_ext_ack *extack,
-		      struct ddp_session **ret)
+int ddp_session_start(struct ddp_config *config, struct sock *owner, u32 port,
+		      struct netlink_ext_ack *extack, struct ddp_session **ret)
 {
-	struct ddp_session *s = ddp_session_alloc(config, port);
+	struct ddp_session *s = ddp_session_alloc(config, owner, port);
 	int err = -ENOMEM;
 
 	if (!s)
@@ -234,6 +245,7 @@ int ddp_session_start(struct ddp_config *config, u32 port, struct netlink_ext_ac
 		ddp_session_free(s);
 	} else {
 		s->config.nr_tgids = 0; /* the scope has them now */
+		WRITE_ONCE(ddp_owner_port, port);
 		ddp_session = s;
 		*ret = s;
 	}
@@ -258,6 +270,8 @@ void ddp_session_stop(struct ddp_session *s)
 void ddp_session_end(struct ddp_session *s)
 {
 	ddp_session = NULL;
+	WRITE_ONCE(ddp_owner_port, 0);
+	ddp_drain_mute(s->drain); /* its port may be somebody else's already */
 	ddp_session_free(s);
 }
 

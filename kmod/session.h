@@ -63,6 +63,7 @@ struct ddp_session {
 	struct ddp_config config;
 	enum ddp_state state;		/* under ddp_session_lock */
 	u32 owner_port;			/* netlink port in the initial network namespace */
+	struct sock *owner_sock;	/* held; a port number can be taken over, a socket cannot */
 	struct pid *owner;		/* tgid of the process that sent START; held */
 	u64 start_ns, start_realtime_ns; /* CLOCK_MONOTONIC, CLOCK_REALTIME at the same moment */
 	struct ddp_hash_key hash_key;
@@ -84,14 +85,19 @@ extern struct mutex ddp_session_lock;
 struct ddp_session *ddp_session_current(void);
 
 /*
- * Begin a session owned by @port. Takes the pids in @config over, whatever the result. On success
- * the samplers run, and ddp_session_deliver() lets the drain thread begin to send. Lock held.
+ * Begin a session owned by the socket @owner, bound to @port. Takes the pids in @config over,
+ * whatever the result. On success the samplers run, and ddp_session_deliver() lets the drain thread
+ * begin to send. Lock held.
  */
-int ddp_session_start(struct ddp_config *config, u32 port, struct netlink_ext_ack *extack,
-		      struct ddp_session **ret);
+int ddp_session_start(struct ddp_config *config, struct sock *owner, u32 port,
+		      struct netlink_ext_ack *extack, struct ddp_session **ret);
 int ddp_session_deliver(struct ddp_session *s);
 /* Disarm everything; what was sampled is sent, then RECORDS_END. Lock held. */
 void ddp_session_stop(struct ddp_session *s);
+/*
+ * Whether a session might belong to this port; without the lock, for every socket that is closed.
+ */
+bool ddp_session_may_own(u32 port);
 /* Disarm and free, sending nothing more. Lock held. */
 void ddp_session_end(struct ddp_session *s);
 

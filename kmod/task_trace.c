@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
+#include <linux/string.h>
 #include <linux/tracepoint.h>
 #include <trace/events/sched.h>
 #include <trace/events/task.h>
@@ -20,13 +21,14 @@
 static void ddp_task_write(struct ddp_session *s, u8 kind, const struct task_struct *p,
 			   const char *comm, u32 parent)
 {
+	char name[TASK_COMM_LEN];
 	struct ddp_task task = {
 		.kind = kind,
 		.tgid = p->tgid,
 		.tid = p->pid,
 		.parent = parent,
 		.time_ns = ddp_session_time_ns(s),
-		.comm = comm,
+		.comm = name,
 		.leader_comm = "",
 	};
 	u8 record[DDP_RECORD_TASK_MAX];
@@ -34,6 +36,7 @@ static void ddp_task_write(struct ddp_session *s, u8 kind, const struct task_str
 	struct ddp_cpu *c;
 	u32 len;
 
+	strscpy_pad(name, comm, sizeof(name)); /* exec renames with the whole file name */
 	len = ddp_record_task(record, sizeof(record), &task);
 	local_irq_save(flags);
 	/* pairs with ddp_session_cpu_up(): a CPU that is seen is whole */

@@ -21,7 +21,10 @@ const char *ddp_unwind_kernel_name(void);
  */
 u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end);
 
-/* The user registers of current; false when it has none (kernel thread, or a return to nowhere). */
-bool ddp_user_regs(struct pt_regs *regs, struct ddp_user_regs *ret);
+/*
+ * The user registers of current; false when it has none (a kernel thread, in the middle of exec).
+ * @exact: ip is an interrupted instruction, not one that a system call returns to.
+ */
+bool ddp_user_regs(struct pt_regs *regs, struct ddp_user_regs *ret, bool *exact);
 
 #endif /* DDP_UNWIND_KERNEL_H */

@@ -8,6 +8,7 @@
 #include <asm/ptrace.h>
 #include <asm/unwind.h>
 
+#include "compat.h"
 #include "unwind_kernel.h"
 #include <uapi/ddprof.h>
 
@@ -24,6 +25,9 @@ u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end)
 	unsigned long addr;
 	u32 n = 0;
 
+	/* given registers, the unwinder begins with their caller */
+	frames[n++] = regs->ip;
+	*end = DDPROF_END_ROOT;
 	for (unwind_start(&state, current, regs, NULL); !unwind_done(&state);
 	     unwind_next_frame(&state)) {
 		if (n == max) {
@@ -31,25 +35,31 @@ u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end)
 			return n;
 		}
 		addr = unwind_get_return_address(&state);
-		if (!addr)
-			break;
+		if (!addr) {
+			*end = DDPROF_END_BAD_FRAME;
+			return n;
+		}
 		frames[n++] = addr;
 	}
-	if (!n) /* code that the unwinder does not know still has its own address */
-		frames[n++] = regs->ip;
-	*end = unwind_error(&state) ? DDPROF_END_BAD_FRAME : DDPROF_END_ROOT;
+	if (unwind_error(&state))
+		*end = DDPROF_END_BAD_FRAME;
 	return n;
 }
 
-bool ddp_user_regs(struct pt_regs *regs, struct ddp_user_regs *ret)
+bool ddp_user_regs(struct pt_regs *regs, struct ddp_user_regs *ret, bool *exact)
 {
 	if (!user_mode(regs)) {
-		if (!current->mm || (current->flags & PF_KTHREAD))
+		if (!current->mm || (current->flags & PF_KTHREAD) || ddp_in_exec(current))
 			return false;
 		regs = task_pt_regs(current);
-		if (!user_mode(regs)) /* a worker that never was in user space */
+		/*
+		 * a worker of io_uring or vhost never was in user space: its registers are made up
+		 */
+		if (!user_mode(regs) || (!regs->ip && !regs->sp))
 			return false;
 	}
+	/* orig_ax tells a system call, whose ip is where it returns to, from all else */
+	*exact = (long)regs->orig_ax == -1;
 	ret->ip = regs->ip;
 	ret->sp = regs->sp;
 	ret->bp = regs->bp;

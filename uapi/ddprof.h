@@ -77,8 +77,8 @@
  *          varint, index into START's events. kernel_end, user_end: one byte each, enum
  *          ddprof_walk_end. nr_kernel, nr_user: varints. Frames: leaf first, kernel frames before
  *          user frames; the first is a varint address, each later one a zigzag difference from its
- *          predecessor (mod 2^64). The first kernel frame, and the first user frame of a stack
- *          without kernel frames, are addresses of interrupted instructions; all others are return
+ *          predecessor (mod 2^64). The first kernel frame, and with DDPROF_STACK_USER_EXACT the
+ *          first user frame, are addresses of interrupted instructions; all others are return
  *          addresses: look up address - 1.
  *   HIT    flags id [count] [value] [time]
  *          flags: one byte, enum ddprof_hit_flag, says which optional varints follow. count:
@@ -101,7 +101,8 @@
  *          nr_maps is 0. Numbers are never used again in a session.
  *   MAP    aspace start length file_offset file_id name
  *          start, length, file_offset: varints, bytes. file_id: varint, 0 when no file is behind
- *          it; then name says what is: "[vdso]", "//anon"; else name is empty.
+ *          it; then name says what is: "[vdso]", "//anon", "//file" (too many files); else name is
+ *          empty.
  *   FILE   file_id dev_major dev_minor inode size mtime_ns flags path
  *          One mapped file, once a session. flags: one byte, enum ddprof_file_flag. path: string,
  *          as seen from the initial mount namespace, " (deleted)" appended by the kernel when it
@@ -282,6 +283,8 @@ enum ddprof_record {
 enum ddprof_stack_flag {
 	/* one HIT follows in this stream, then the id is not named again */
 	DDPROF_STACK_ONCE	= 1 << 0,
+	/* the first user frame is an interrupted instruction's own address */
+	DDPROF_STACK_USER_EXACT	= 1 << 1,
 };
 
 enum ddprof_hit_flag {
@@ -338,6 +341,8 @@ enum ddprof_attr_stats {
 	DDPROF_A_STATS_LOST_NESTED,	/* u64 */
 	DDPROF_A_STATS_LOST_TASKS,	/* u64, TASK records */
 	DDPROF_A_STATS_NO_ASPACE,	/* u64, samples whose address space could not be tracked */
+	/* u64, timer periods without an interrupt: they were off, or the CPU was a hypervisor's */
+	DDPROF_A_STATS_MISSED,
 	DDPROF_A_STATS_NMI,		/* u64, samples taken in NMI context */
 	DDPROF_A_STATS_KERNEL_END,	/* binary, u64[__DDPROF_END_MAX] by enum ddprof_walk_end */
 	DDPROF_A_STATS_USER_END,	/* binary, u64[__DDPROF_END_MAX] by enum ddprof_walk_end */

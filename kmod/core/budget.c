@@ -64,39 +64,45 @@ static void fill(struct ddp_budget *b, u64 now_ns)
 		add_tokens(b, share / 1000);
 }
 
-static void count_skip(u64 *counter)
+static void add_skips(u64 *counter, u64 n)
 {
 	u64 old, seen = ddp_load(counter);
 
 	do {
 		old = seen;
-		seen = ddp_cmpxchg_local(counter, old, old + 1);
+		seen = ddp_cmpxchg_local(counter, old, old + n);
 	} while (seen != old);
 }
 
 /* All that were skipped, as far as one weight can hold them. */
-static u32 take_skipped(struct ddp_budget *b)
+static u32 take_skipped(u64 *skipped)
 {
-	u64 old, weight, seen = ddp_load(&b->skipped);
+	u64 old, weight, seen = ddp_load(skipped);
 
 	do {
 		old = seen;
 		weight = old < MAX_WEIGHT ? old + 1 : MAX_WEIGHT;
-		seen = ddp_cmpxchg_local(&b->skipped, old, old - (weight - 1));
+		seen = ddp_cmpxchg_local(skipped, old, old - (weight - 1));
 	} while (seen != old);
 	return weight;
 }
 
-u32 ddp_budget_admit(struct ddp_budget *b, u64 now_ns)
+u32 ddp_budget_admit(struct ddp_budget *b, u64 *skipped, u64 now_ns)
 {
 	if (b->permille >= 1000)
 		return 1;
 	fill(b, now_ns);
 	if (ddp_load(&b->tokens_ns) > 0)
-		return take_skipped(b);
-	count_skip(&b->skipped);
-	count_skip(&b->skipped_total);
+		return take_skipped(skipped);
+	add_skips(skipped, 1);
+	add_skips(&b->skipped_total, 1);
 	return 0;
+}
+
+void ddp_budget_give_back(u64 *skipped, u32 weight)
+{
+	if (weight > 1)
+		add_skips(skipped, weight - 1);
 }
 
 void ddp_budget_pay(struct ddp_budget *b, u64 spent_ns)

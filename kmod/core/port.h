@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /*
  * The one seam between the context-free core and whoever compiles it. The module and KUnit take the
- * kernel's types and atomics; host tests, fuzzers and benchmarks take the compiler's. Every access that two
- * contexts can race on goes through the ddp_ names below and nothing else, so that a host test can
- * define DDP_ATOMIC_STEP to run another context between any two of them, and DDP_ATOMIC_SEEN to learn
- * what each of them read.
+ * kernel's types and atomics; host tests, fuzzers and benchmarks take the compiler's. Every access
+ * that two contexts can race on goes through the ddp_ names below and nothing else, so that a host
+ * test can define DDP_ATOMIC_STEP to run another context between any two of them, and
+ * DDP_ATOMIC_SEEN to learn what each of them read.
  *
- * "local" operations are atomic against interrupts and NMIs of the same CPU only; the variable is never
- * written by another CPU. The others are atomic against other CPUs as well.
+ * "local" operations are atomic against interrupts and NMIs of the same CPU only; the variable is
+ * never written by another CPU. The others are atomic against other CPUs as well.
  */
 #ifndef DDP_CORE_PORT_H
 #define DDP_CORE_PORT_H

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /*
  * Writing the records of uapi/ddprof.h, byte for byte, into memory that the caller owns. Pure: no
- * allocation, no context. Each ddp_record_* writes one whole record (type, length, payload) and returns
- * its size in bytes, or 0 when @size is too small (the buffer is then undefined). The DDP_RECORD_*_MAX
- * bounds size a buffer that always suffices. Called by kmod/capture and kmod/task_trace (into scratch
- * memory, then the ring), kmod/mmtrack (into a batch), and by tests that need records to decode.
+ * allocation, no context. Each ddp_record_* writes one whole record (type, length, payload) and
+ * returns its size in bytes, or 0 when @size is too small (the buffer is then undefined). The
+ * DDP_RECORD_*_MAX bounds size a buffer that always suffices. Called by kmod/capture and
+ * kmod/task_trace (into scratch memory, then the ring), kmod/mmtrack (into a batch), and by tests
+ * that need records to decode.
  */
 #ifndef DDP_CORE_RECORD_H
 #define DDP_CORE_RECORD_H

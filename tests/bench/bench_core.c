@@ -104,10 +104,11 @@ static void run_unwind(void)
 
 static struct ddp_budget budget;
 static u64 budget_now = 1;
+static u64 budget_skipped;
 
 static void run_budget(void)
 {
-	sink = ddp_budget_admit(&budget, budget_now += 10000000);
+	sink = ddp_budget_admit(&budget, &budget_skipped, budget_now += 10000000);
 	ddp_budget_pay(&budget, 2000);
 }
 

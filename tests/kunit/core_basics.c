@@ -100,12 +100,13 @@ static void cache_claims_and_counts(struct kunit *test)
 static void budget_skips_and_weighs(struct kunit *test)
 {
 	struct ddp_budget b;
+	u64 skipped = 0;
 
 	ddp_budget_init(&b, 10);
-	KUNIT_EXPECT_EQ(test, ddp_budget_admit(&b, 1000), 1U);
+	KUNIT_EXPECT_EQ(test, ddp_budget_admit(&b, &skipped, 1000), 1U);
 	ddp_budget_pay(&b, DDP_BUDGET_BURST_NS);
-	KUNIT_EXPECT_EQ(test, ddp_budget_admit(&b, 1001), 0U);
-	KUNIT_EXPECT_EQ(test, ddp_budget_admit(&b, 1000000000), 2U);
+	KUNIT_EXPECT_EQ(test, ddp_budget_admit(&b, &skipped, 1001), 0U);
+	KUNIT_EXPECT_EQ(test, ddp_budget_admit(&b, &skipped, 1000000000), 2U);
 }
 
 static int read_memory(void *ctx, void *to, u64 addr, u32 len)

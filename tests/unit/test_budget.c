@@ -17,6 +17,8 @@ struct run {
 
 static u32 rnd;
 
+static u64 skipped;	/* of the one event that these tests have */
+
 static u32 random_u32(void)
 {
 	rnd = rnd * 1664525 + 1013904223;
@@ -31,7 +33,7 @@ static struct run simulate(struct ddp_budget *b, u32 n, u64 period_ns, u32 cost_
 	u32 i;
 
 	for (i = 0; i < n; i++) {
-		u32 weight = ddp_budget_admit(b, now);
+		u32 weight = ddp_budget_admit(b, &skipped, now);
 		u32 cost = cost_ns ? random_u32() % (2 * cost_ns) : 0;
 
 		r.weights += weight;
@@ -74,7 +76,8 @@ static void share_holds(void **state)
 		u64 allowed;
 
 		rnd = 7;
-		ddp_budget_init(&b, rows[i].permille);
+		skipped = 0;
+	ddp_budget_init(&b, rows[i].permille);
 		r = simulate(&b, 200000, rows[i].period_ns, rows[i].cost_ns);
 		allowed = r.elapsed_ns / 1000 * rows[i].permille + DDP_BUDGET_BURST_NS +
 			  2 * rows[i].cost_ns;
@@ -87,7 +90,7 @@ static void share_holds(void **state)
 				 (unsigned long long)r.spent_ns, (unsigned long long)allowed);
 		if (!!r.skipped != rows[i].skips)
 			fail_msg("%s: skipped %llu", rows[i].name, (unsigned long long)r.skipped);
-		assert_int_equal(r.weights + b.skipped, r.taken + r.skipped);
+		assert_int_equal(r.weights + skipped, r.taken + r.skipped);
 		assert_int_equal(b.skipped_total, r.skipped);
 	}
 }
@@ -97,6 +100,7 @@ static void the_whole_cpu_never_skips(void **state)
 	struct ddp_budget b;
 
 	(void)state;
+	skipped = 0;
 	ddp_budget_init(&b, 1000);
 	assert_int_equal(simulate(&b, 10000, 1000, 1000000).taken, 10000);
 }
@@ -122,11 +126,12 @@ static void odd_clocks_are_harmless(void **state)
 	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct ddp_budget b;
 
-		ddp_budget_init(&b, 10);
-		assert_int_equal(ddp_budget_admit(&b, rows[i].then), 1);
+		skipped = 0;
+	ddp_budget_init(&b, 10);
+		assert_int_equal(ddp_budget_admit(&b, &skipped, rows[i].then), 1);
 		ddp_budget_pay(&b, 50000000);
-		assert_int_equal(ddp_budget_admit(&b, rows[i].then), 0);
-		if (ddp_budget_admit(&b, rows[i].now) != rows[i].weight)
+		assert_int_equal(ddp_budget_admit(&b, &skipped, rows[i].then), 0);
+		if (ddp_budget_admit(&b, &skipped, rows[i].now) != rows[i].weight)
 			fail_msg("%s", rows[i].name);
 		assert_true(b.tokens_ns <= DDP_BUDGET_BURST_NS);
 	}
@@ -138,11 +143,12 @@ static void a_turned_back_clock_goes_on(void **state)
 	struct ddp_budget b;
 
 	(void)state;
+	skipped = 0;
 	ddp_budget_init(&b, 10);
-	assert_int_equal(ddp_budget_admit(&b, 1ULL << 62), 1);
+	assert_int_equal(ddp_budget_admit(&b, &skipped, 1ULL << 62), 1);
 	ddp_budget_pay(&b, 6000000);
-	assert_int_equal(ddp_budget_admit(&b, 5), 0);
-	assert_int_equal(ddp_budget_admit(&b, 1000000000), 2);
+	assert_int_equal(ddp_budget_admit(&b, &skipped, 5), 0);
+	assert_int_equal(ddp_budget_admit(&b, &skipped, 1000000000), 2);
 }
 
 /* A handler that stood still for an hour costs at most ten seconds of silence at one percent. */
@@ -151,12 +157,33 @@ static void debt_is_bounded(void **state)
 	struct ddp_budget b;
 
 	(void)state;
+	skipped = 0;
 	ddp_budget_init(&b, 10);
-	assert_int_equal(ddp_budget_admit(&b, 1000), 1);
+	assert_int_equal(ddp_budget_admit(&b, &skipped, 1000), 1);
 	ddp_budget_pay(&b, 3600000000000);
 	ddp_budget_pay(&b, ~0ULL);
-	assert_int_equal(ddp_budget_admit(&b, 9000000000), 0);
-	assert_int_equal(ddp_budget_admit(&b, 10100000000), 2);
+	assert_int_equal(ddp_budget_admit(&b, &skipped, 9000000000), 0);
+	assert_int_equal(ddp_budget_admit(&b, &skipped, 10100000000), 2);
+}
+
+/* Each event's skips are its own, and a lost sample's weight is carried on. */
+static void events_are_weighed_apart(void **state)
+{
+	u64 clock = 0, cache_misses = 0;
+	struct ddp_budget b;
+
+	(void)state;
+	ddp_budget_init(&b, 10);
+	ddp_budget_pay(&b, DDP_BUDGET_BURST_NS);
+	assert_int_equal(ddp_budget_admit(&b, &clock, 1), 0);
+	assert_int_equal(ddp_budget_admit(&b, &clock, 2), 0);
+	assert_int_equal(ddp_budget_admit(&b, &cache_misses, 1000000000), 1);
+	assert_int_equal(ddp_budget_admit(&b, &clock, 1000000001), 3);
+	ddp_budget_give_back(&clock, 3);
+	assert_int_equal(ddp_budget_admit(&b, &clock, 1000000002), 3);
+	ddp_budget_give_back(&clock, 1);
+	assert_int_equal(clock, 0);
+	assert_int_equal(b.skipped_total, 2);
 }
 
 /* A weight has to fit a stack-cache count; the rest waits for the next. */
@@ -165,12 +192,12 @@ static void huge_weights_are_split(void **state)
 	struct ddp_budget b;
 
 	(void)state;
+	skipped = 0x100000000;
 	ddp_budget_init(&b, 10);
-	b.skipped = 0x100000000;
-	assert_int_equal(ddp_budget_admit(&b, 1), 0x7fffffff);
-	assert_int_equal(ddp_budget_admit(&b, 2), 0x7fffffff);
-	assert_int_equal(ddp_budget_admit(&b, 3), 0x100000003 - 2 * 0x7fffffffULL);
-	assert_int_equal(b.skipped, 0);
+	assert_int_equal(ddp_budget_admit(&b, &skipped, 1), 0x7fffffff);
+	assert_int_equal(ddp_budget_admit(&b, &skipped, 2), 0x7fffffff);
+	assert_int_equal(ddp_budget_admit(&b, &skipped, 3), 0x100000003 - 2 * 0x7fffffffULL);
+	assert_int_equal(skipped, 0);
 }
 
 int main(void)
@@ -181,6 +208,7 @@ int main(void)
 		cmocka_unit_test(odd_clocks_are_harmless),
 		cmocka_unit_test(a_turned_back_clock_goes_on),
 		cmocka_unit_test(debt_is_bounded),
+		cmocka_unit_test(events_are_weighed_apart),
 		cmocka_unit_test(huge_weights_are_split),
 	};
 

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The workload of `make bench-kernel`: a fixed amount of work, the same for every profiler. A parser-like recursion
+ * of 6 to 24 frames with branches on pseudo-random data, a checksum at the leaves, and a read() every
+ * few thousand leaves, so that some samples fall into the kernel. Built with frame pointers. Prints the
+ * nanoseconds that it took; under an instruction-counting machine these are instructions.
+ */
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile uint32_t sink;
+static uint32_t rng = 12345;
+static int zero_fd;
+static unsigned long leaves;
+
+static uint32_t next_random(void)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 17;
+	rng ^= rng << 5;
+	return rng;
+}
+
+static __attribute__((noinline)) uint32_t leaf(uint32_t seed)
+{
+	char buf[512];
+	uint32_t sum = seed, i;
+
+	for (i = 0; i < 2000; i++)
+		sum = (sum << 5) + sum + (i ^ seed);
+	if (++leaves % 2048 == 0 && read(zero_fd, buf, sizeof(buf)) != sizeof(buf))
+		abort();
+	return sum;
+}
+
+static uint32_t expression(int depth);
+
+static __attribute__((noinline)) uint32_t term(int depth)
+{
+	uint32_t left = expression(depth - 1);
+
+	return left * 31 + leaf(left);
+}
+
+static __attribute__((noinline)) uint32_t group(int depth)
+{
+	return expression(depth - 1) ^ leaf(depth);
+}
+
+static __attribute__((noinline)) uint32_t expression(int depth)
+{
+	uint32_t r;
+
+	if (depth <= 0)
+		return leaf(depth);
+	r = next_random() & 1 ? term(depth - 1) : group(depth - 1);
+	return r + 1;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000, i;
+	uint64_t begin;
+
+	zero_fd = open("/dev/zero", O_RDONLY);
+	if (zero_fd < 0)
+		return 1;
+	begin = now_ns();
+	for (i = 0; i < rounds; i++)
+		sink += expression(4 + next_random() % 16);
+	printf("%llu\n", (unsigned long long)(now_ns() - begin));
+	return 0;
+}
