@@ -206,6 +206,12 @@ static const char *end_frame(const struct ddp_trace *t)
 	return t->nr_kernel + t->nr_user ? NULL : "[incomplete]";
 }
 
+/* Whether a frame is an interrupted instruction; the others are where a call returns to */
+static bool is_exact(const struct ddp_trace *t, uint32_t n)
+{
+	return n == t->nr_kernel ? t->user_exact : n == 0;
+}
+
 static int locate(struct builder *b, const struct ddp_trace *t)
 {
 	struct ddp_aspace_state *a = t->aspace ? ddp_process_find(b->in->process, t->aspace) : NULL;
@@ -217,7 +223,8 @@ static int locate(struct builder *b, const struct ddp_trace *t)
 		return 0;
 	b->last = NULL;
 	for (; !r && n < nr; n++)
-		r = frame_location(b, a, n < t->nr_kernel, t->frames[n], n == 0, &b->locations[n]);
+		r = frame_location(b, a, n < t->nr_kernel, t->frames[n], is_exact(t, n),
+				   &b->locations[n]);
 	if (!r && end)
 		r = pseudo_frame(b, end, 0, &b->locations[n++]);
 	if (r)

@@ -57,6 +57,7 @@ struct exchange {
 	int (*on_answer)(struct nlattr *attrs, int len, void *ctx);
 	void *ctx;
 	bool answered, done;
+	int failed;		/* what on_answer said first; 0: nothing wrong */
 	struct ddp_error *err;
 };
 
@@ -252,13 +253,18 @@ static int on_verdict(struct nlmsghdr *h, struct exchange *x)
 
 static int on_answer(struct exchange *x, struct nlattr *attrs, int len)
 {
-	int r = x->on_answer ? x->on_answer(attrs, len, x->ctx) : 0;
+	int r = 0;
 
+	if (x->on_answer && !x->failed)
+		r = x->on_answer(attrs, len, x->ctx);
 	if (r == -EBADMSG)
-		return failed(x->err, r, "%s: the module's answer lacks something or is malformed: "
-			      "do module and collector have the same version?", x->what);
+		failed(x->err, r, "%s: the module's answer lacks something or is malformed: "
+		       "do module and collector have the same version?", x->what);
 	x->answered = true;
-	return r;
+	/* the rest of a dump has to be taken nevertheless: the next one would find it under way */
+	if (r)
+		x->failed = r;
+	return 0;
 }
 
 static int on_message(struct ddp_link *l, struct nlmsghdr *h, struct exchange *x)
@@ -336,7 +342,7 @@ static int wait_answer(struct ddp_link *l, struct nl_sock *sock, struct exchange
 	}
 	if (!r && x->on_answer && !x->answered && !x->dump)
 		return failed(x->err, -EBADMSG, "%s: the module answered nothing", x->what);
-	return r;
+	return r ? r : x->failed;
 }
 
 static struct nl_msg *request(struct ddp_link *l, uint8_t cmd, int flags)
@@ -563,7 +569,8 @@ static const struct {
 	U64(NEW_STACKS, new_stacks), U64(IDLE, idle), U64(OUT_OF_SCOPE, out_of_scope),
 	U64(NO_REGS, no_regs), U64(SKIPPED, skipped), U64(LOST_RING, lost_ring),
 	U64(LOST_NESTED, lost_nested), U64(LOST_TASKS, lost_tasks), U64(NO_ASPACE, no_aspace),
-	U64(NMI, nmi), U64(HANDLER_NS, handler_ns), U64(HANDLER_MAX_NS, handler_max_ns),
+	U64(MISSED, missed), U64(NMI, nmi), U64(HANDLER_NS, handler_ns),
+	U64(HANDLER_MAX_NS, handler_max_ns),
 	U64(RING_BYTES, ring_bytes), U64(RING_HIGH_BYTES, ring_high_bytes), U64(MESSAGES, messages),
 	U64(BYTES, bytes),
 };

@@ -108,7 +108,7 @@ int ddp_link_file_open(struct ddp_link *l, uint64_t file_id, int *ret, struct dd
 struct ddp_link_stats {
 	uint32_t cpu, online;
 	uint64_t elapsed_ns, samples, folded, new_stacks, idle, out_of_scope, no_regs, skipped;
-	uint64_t lost_ring, lost_nested, lost_tasks, no_aspace, nmi;
+	uint64_t lost_ring, lost_nested, lost_tasks, no_aspace, missed, nmi;
 	uint64_t kernel_end[__DDPROF_END_MAX], user_end[__DDPROF_END_MAX];
 	uint64_t handler_ns, handler_max_ns, ring_bytes, ring_high_bytes, messages, bytes;
 };

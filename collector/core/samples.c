@@ -33,6 +33,7 @@ static void fill(struct ddp_trace *t, const struct ddp_stack *s, const struct dd
 	t->event = s->event;
 	t->kernel_end = s->kernel_end;
 	t->user_end = s->user_end;
+	t->user_exact = s->flags & DDPROF_STACK_USER_EXACT;
 	t->nr_kernel = (uint16_t)s->nr_kernel;
 	t->nr_user = (uint16_t)s->nr_user;
 	t->names = *names;

@@ -19,6 +19,7 @@ struct ddp_trace {
 	uint64_t aspace;		/* 0: none */
 	uint32_t tgid, tid, event;
 	uint8_t kernel_end, user_end;	/* enum ddprof_walk_end */
+	bool user_exact;		/* the first user frame is no return address */
 	uint16_t nr_kernel, nr_user;
 	struct ddp_names names;
 	uint64_t hash;

@@ -54,7 +54,7 @@ static const struct {
 	size_t offset;
 } rows[] = {
 	ROW(samples), ROW(folded), ROW(new_stacks), ROW(nmi), ROW(idle), ROW(out_of_scope),
-	ROW(no_regs), ROW(no_aspace), ROW(skipped), ROW(lost_ring), ROW(lost_nested),
+	ROW(no_regs), ROW(no_aspace), ROW(missed), ROW(skipped), ROW(lost_ring), ROW(lost_nested),
 	ROW(lost_tasks), ROW(handler_ns), ROW(handler_max_ns), ROW(ring_bytes),
 	ROW(ring_high_bytes), ROW(messages), ROW(bytes),
 };
