@@ -22,6 +22,8 @@
 
 enum {
 	START_TIMEOUT_MS = 2000,	/* longest a command waits for its profiler */
+	BUSY_TIMEOUT_MS = 1000,		/* longest wait for another session's end, within the above */
+	BUSY_PAUSE_MS = 50,
 	EXIT_FAILED = 1,
 	EXIT_CANNOT_EXECUTE = 126,	/* as shells have it */
 	EXIT_NOT_FOUND = 127,
@@ -82,6 +84,19 @@ static void raise_file_limit(void)
 		ddp_log_debug("RLIMIT_NOFILE: %s", strerror(errno));
 }
 
+/* The session of a command that just ended may be on its last records */
+static int create_soon(const struct ddp_pipeline_config *pc, struct ddp_pipeline **ret,
+		       struct ddp_error *err)
+{
+	int r = ddp_pipeline_create(pc, ret, err);
+
+	for (int waited = 0; r == -EBUSY && waited < BUSY_TIMEOUT_MS; waited += BUSY_PAUSE_MS) {
+		usleep(BUSY_PAUSE_MS * 1000);
+		r = ddp_pipeline_create(pc, ret, err);
+	}
+	return r;
+}
+
 static int create_pipeline(const struct ddprof_config *c, const struct ddp_pids *pids,
 			   uint32_t scope, struct ddp_output *output, struct ddp_pipeline **ret,
 			   struct ddp_error *err)
@@ -91,7 +106,7 @@ static int create_pipeline(const struct ddprof_config *c, const struct ddp_pids 
 
 	raise_file_limit();
 	fill_start(c, pids, scope, &event, &pc.start);
-	return ddp_pipeline_create(&pc, ret, err);
+	return create_soon(&pc, ret, err);
 }
 
 static int pidfd_open_pid(uint32_t pid)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/upload against a receiver of our own on the loopback: what arrives, what is tried again,
- * what is given up, and that the end never takes long.
+ * collector/core/upload against a receiver of our own on the loopback: what arrives, what is tried
+ * again, what is given up, and that the end never takes long.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,7 +38,7 @@ static char read_request(int fd)
 
 	while (n < sizeof(text) - 1) {
 		ssize_t got = read(fd, text + n, sizeof(text) - 1 - n);
-		char *last;
+		char *last, *end;
 
 		if (got <= 0)
 			return '-';
@@ -46,7 +46,8 @@ static char read_request(int fd)
 		text[n] = '\0';
 		last = strstr(text, "filename=\"profile.pprof\"");
 		last = last ? strstr(last, "\r\n\r\n") : NULL;
-		if (last && strstr(last + 5, "\r\n--") && text + n > strstr(last + 5, "\r\n--") + 20)
+		end = last ? strstr(last + 5, "\r\n--") : NULL;
+		if (end && text + n > end + 20)
 			return last[4];
 	}
 	return '-';
