@@ -80,8 +80,8 @@ void ddprof_config_help(FILE *to)
 	      to);
 	ddp_options_help(ddprof_options, to);
 	fputs("\nOptions win over environment variables (in brackets). Exit status: the\n"
-	      "command's; else 0, 1 when profiling failed or a profile did not get out, 2 for wrong\n"
-	      "usage.\n",
+	      "command's; else 0, 1 when profiling failed or a profile did not get out,\n"
+	      "2 for wrong usage.\n",
 	      to);
 }
 

@@ -22,7 +22,8 @@
 
 enum {
 	START_TIMEOUT_MS = 2000,	/* longest a command waits for its profiler */
-	BUSY_TIMEOUT_MS = 1000,		/* longest wait for another session's end, within the above */
+	/* longest wait for another session's end, within the above */
+	BUSY_TIMEOUT_MS = 1000,
 	BUSY_PAUSE_MS = 50,
 	EXIT_FAILED = 1,
 	EXIT_CANNOT_EXECUTE = 126,	/* as shells have it */

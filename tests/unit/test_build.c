@@ -180,7 +180,8 @@ static void frames_have_names(void **state)
 				       .nr_user = 1,
 				       .frames = &frame,
 				       .kernel_end = rows[i].kernel_end,
-				       .user_end = rows[i].user_end };
+				       .user_end = rows[i].user_end,
+				       .flags = DDPROF_STACK_USER_EXACT };
 		const struct ddp_pprof *p;
 
 		hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
@@ -205,7 +206,8 @@ static void return_addresses_are_looked_up_before(void **state)
 	uint64_t function = address_of(w, "ddp_build_profile");
 	const u64 frames[] = { function, function };
 	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 2, .frames = frames,
-			       .user_end = DDPROF_END_ROOT };
+			       .user_end = DDPROF_END_ROOT,
+			       .flags = DDPROF_STACK_USER_EXACT };
 	const struct ddp_pprof *p;
 
 	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
@@ -215,12 +217,27 @@ static void return_addresses_are_looked_up_before(void **state)
 	assert_int_equal(p->samples[0].locations[1]->address, function);
 }
 
+/* In a system call the first user frame is where the call returns to */
+static void a_user_frame_is_exact_only_when_said(void **state)
+{
+	struct world *w = *state;
+	const u64 frame = address_of(w, "ddp_build_profile");
+	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
+			       .user_end = DDPROF_END_ROOT };
+	const struct ddp_pprof *p;
+
+	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
+	p = build(w);
+	assert_string_not_equal(frame_name(&p->samples[0], 0), "ddp_build_profile");
+}
+
 static void kernel_frames_come_first(void **state)
 {
 	struct world *w = *state;
 	const u64 frames[] = { 0xffffffffffff0000, 0xffffffffffff0010, NO_FILE_START + 1 };
 	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_kernel = 2, .nr_user = 1,
-			       .frames = frames, .user_end = DDPROF_END_ROOT };
+			       .frames = frames, .user_end = DDPROF_END_ROOT,
+			       .flags = DDPROF_STACK_USER_EXACT };
 	const struct ddp_pprof *p;
 
 	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
@@ -237,7 +254,8 @@ static void mappings_have_build_ids(void **state)
 	struct world *w = *state;
 	const u64 frame = address_of(w, "ddp_build_profile");
 	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
-			       .user_end = DDPROF_END_ROOT };
+			       .user_end = DDPROF_END_ROOT,
+			       .flags = DDPROF_STACK_USER_EXACT };
 	const struct ddp_pprof_mapping *m;
 
 	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
@@ -263,7 +281,8 @@ static void labels_and_values(void **state)
 	struct world *w = *state;
 	const u64 frame = ANON_START;
 	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
-			       .user_end = DDPROF_END_ROOT };
+			       .user_end = DDPROF_END_ROOT,
+			       .flags = DDPROF_STACK_USER_EXACT };
 	const struct ddp_pprof *p;
 	uint64_t time = 25;
 
@@ -306,7 +325,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		TEST(frames_have_names), TEST(return_addresses_are_looked_up_before),
-		TEST(kernel_frames_come_first), TEST(mappings_have_build_ids),
+		TEST(a_user_frame_is_exact_only_when_said), TEST(kernel_frames_come_first), TEST(mappings_have_build_ids),
 		TEST(labels_and_values), TEST(nothing_sampled_is_a_profile),
 	};
 #undef TEST
