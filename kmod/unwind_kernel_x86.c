@@ -19,6 +19,17 @@ const char *ddp_unwind_kernel_name(void)
 	return IS_ENABLED(CONFIG_UNWINDER_FRAME_POINTER) ? "frame_pointer" : "guess";
 }
 
+/* The unwinder stands at the registers that entry code saved, or was lost on the way there. */
+static u8 ddp_unwind_end(struct unwind_state *state)
+{
+	struct pt_regs *regs = unwind_get_entry_regs(state, NULL);
+
+	if (unwind_error(state))
+		return DDPROF_END_BAD_FRAME;
+	return unwind_done(state) || (regs && user_mode(regs)) ? DDPROF_END_ROOT :
+								 DDPROF_END_BAD_FRAME;
+}
+
 u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end)
 {
 	struct unwind_state state;
@@ -27,7 +38,6 @@ u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end)
 
 	/* given registers, the unwinder begins with their caller */
 	frames[n++] = regs->ip;
-	*end = DDPROF_END_ROOT;
 	for (unwind_start(&state, current, regs, NULL); !unwind_done(&state);
 	     unwind_next_frame(&state)) {
 		if (n == max) {
@@ -35,14 +45,11 @@ u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end)
 			return n;
 		}
 		addr = unwind_get_return_address(&state);
-		if (!addr) {
-			*end = DDPROF_END_BAD_FRAME;
-			return n;
-		}
+		if (!addr)
+			break;
 		frames[n++] = addr;
 	}
-	if (unwind_error(&state))
-		*end = DDPROF_END_BAD_FRAME;
+	*end = ddp_unwind_end(&state);
 	return n;
 }
 

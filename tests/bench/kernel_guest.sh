@@ -11,6 +11,9 @@ settle() { sleep 2; }
 # Total of one counter over all CPUs
 counter() { ddprofctl stats --totals | awk -v k="$1" '$1 == k { n += $2 } END { print n + 0 }'; }
 
+# Nanoseconds that a task has run
+ran() { cut -d " " -f 1 "/proc/$1/schedstat"; }
+
 alone() # NAME
 {
 	settle
@@ -26,7 +29,10 @@ ours() # NAME OPTION...
 	until ddprofctl stats >/dev/null 2>&1; do sleep 0.2; done
 	settle
 	samples=$(counter samples) bytes=$(counter bytes)
+	reader=$(ran $pid) drain=$(ran "$(pidof ddprof_drain)")
 	echo "${name}_ns $(kernel_work "$rounds")"
+	echo "${name}_reader_ns $(($(ran $pid) - reader))"
+	echo "${name}_drain_ns $(($(ran "$(pidof ddprof_drain)") - drain))"
 	settle
 	echo "${name}_samples $(($(counter samples) - samples))"
 	echo "${name}_bytes $(($(counter bytes) - bytes))"

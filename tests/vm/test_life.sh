@@ -11,7 +11,7 @@ vm_boot life --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" -- '
 	. /lib/steady.sh
 	steady_tracepoints
 	check life.load insmod /modules/ddprof_kmod.ko
-	for case in hotplug killed slow overflow resync; do
+	for case in hotplug killed slow overflow resync fallback; do
 		life $case
 	done
 	check life.unload rmmod ddprof_kmod

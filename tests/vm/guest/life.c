@@ -5,6 +5,7 @@
  * the guest by test_life.sh.
  */
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -320,6 +321,38 @@ static void resync(char **args)
 	leave(&nl);
 }
 
+/* An event that this machine does not have: the CPU clock takes its place, and the answer says why. */
+static void fallback(char **args)
+{
+	static struct nl_message m;
+	static struct nl_answer a;
+	struct nl nl = {};
+	const uint8_t *event;
+	size_t nest, len = 0;
+	int ret;
+
+	(void)args;
+	if (nl_open(&nl))
+		tap_bail("no socket");
+	nl_begin(&nl, &m, DDPROF_CMD_START, 0);
+	nest = nl_nest(&m, DDPROF_A_START_EVENT | NLA_F_NESTED);
+	nl_put_u32(&m, DDPROF_A_EVENT_SAMPLER, DDPROF_SAMPLER_PERF);
+	nl_put_u32(&m, DDPROF_A_EVENT_TYPE, PERF_TYPE_HARDWARE);
+	nl_put_u64(&m, DDPROF_A_EVENT_CONFIG, PERF_COUNT_HW_CPU_CYCLES);
+	nl_put_u64(&m, DDPROF_A_EVENT_PERIOD, 1000000);
+	nl_nest_end(&m, nest);
+	ret = nl_call(&nl, &m, &a);
+	event = nl_attr(a.attrs, a.len, DDPROF_A_STARTED_EVENT, &len);
+	tap(!ret && event &&
+	    nl_attr_num(event, len, DDPROF_A_STARTED_EVENT_FALLBACK, 0) == ENOENT &&
+	    nl_attr_num(event, len, DDPROF_A_STARTED_EVENT_UNIT, 0) == DDPROF_UNIT_NANOSECONDS &&
+	    nl_attr_num(event, len, DDPROF_A_STARTED_EVENT_PERIOD, 0) >= 100000,
+	    "a hardware event without a PMU falls back to the CPU clock and says so", "%s (%s), fallback %llu",
+	    strerror(-ret), nl.text, !event ? 0ULL : (unsigned long long)
+	    nl_attr_num(event, len, DDPROF_A_STARTED_EVENT_FALLBACK, 0));
+	nl_close(&nl);
+}
+
 /* -- the module itself -- */
 
 static int load_module(const char *path)
@@ -391,6 +424,7 @@ static const struct {
 	{ "slow", 0, slow },
 	{ "overflow", 0, overflow },
 	{ "resync", 0, resync },
+	{ "fallback", 0, fallback },
 	{ "reload", 2, reload },
 };
 
