@@ -18,6 +18,7 @@
 
 enum {
 	DDP_RETRY_WALK_MS = 1,
+	DDP_BURY_FLUSHES = 8,
 	DDP_FINISH_WALKS = 100,	/* of DDP_RETRY_WALK_MS, for locks that are taken at the end */
 };
 
@@ -31,6 +32,7 @@ struct ddp_drain {
 	struct task_struct *thread;
 	struct ddp_batch batch;
 	struct ddp_taken *taken;	/* config.cache_stacks */
+	u32 flushes;
 	bool wake;			/* something cannot wait for the next flush */
 	bool resync;
 	bool finish;
@@ -120,6 +122,8 @@ static u32 ddp_drain_take(struct ddp_drain *d, struct ddp_cpu *c)
 	u32 slot, count, id, n = 0;
 
 	for (slot = 0; slot < c->cache.nr_slots; slot++) {
+		if (!ddp_cache_pending(&c->cache, slot))
+			continue;
 		count = ddp_cache_take(&c->cache, slot, &id);
 		if (count)
 			d->taken[n++] = (struct ddp_taken){ id, count };
@@ -241,7 +245,9 @@ static void ddp_drain_flush(struct ddp_drain *d)
 	struct ddp_cpu *c;
 	u32 cpu;
 
-	ddp_mmtrack_mark_dead(s->mmtrack);
+	/* looking at every address space is most of an idle machine's flush: now and then will do */
+	if (d->flushes++ % DDP_BURY_FLUSHES == 0)
+		ddp_mmtrack_mark_dead(s->mmtrack);
 	for_each_ddp_cpu(d, cpu, c)
 		ddp_drain_flush_cpu(d, c);
 	ddp_mmtrack_bury(s->mmtrack, &d->batch);

@@ -57,6 +57,7 @@ struct ddp_mmtrack {
 	struct llist_head queue;
 	struct llist_head orphans;	/* struct ddp_mm_orphan */
 	struct work_struct reap;
+	bool any_dead;		/* a slot is to be buried; drain thread */
 	u64 next_aspace;	/* drain thread */
 	struct ddp_mm_map *maps; /* DDP_MAPS_MAX, for the list being made */
 	struct ddp_mm_slot slots[DDP_MM_SLOTS];
@@ -330,7 +331,7 @@ void ddp_mmtrack_mark_dead(struct ddp_mmtrack *t)
 		mm = READ_ONCE(t->slots[i].mm);
 		/* without users nobody runs in it, so no interrupt can touch the slot any more */
 		if (ddp_mm_in_use(mm) && !atomic_read(&mm->mm_users))
-			t->slots[i].dead = true;
+			t->slots[i].dead = t->any_dead = true;
 	}
 }
 
@@ -341,6 +342,9 @@ void ddp_mmtrack_bury(struct ddp_mmtrack *t, struct ddp_batch *batch)
 	struct mm_struct *mm;
 	u32 i;
 
+	if (!t->any_dead)
+		return;
+	t->any_dead = false;
 	ddp_batch_select(batch, NULL);
 	for (i = 0; i < DDP_MM_SLOTS; i++) {
 		slot = &t->slots[i];

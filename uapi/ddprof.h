@@ -214,7 +214,7 @@ enum ddprof_attr_start {
 	DDPROF_A_START_RING_KIB,
 	/* u32, per CPU, 64..65536, default 4096, rounded up to a power of two */
 	DDPROF_A_START_CACHE_STACKS,
-	/* u32, longest delay of a folded count, 10..60000, default 1000 */
+	/* u32, longest delay of a folded count, 10..60000, default 5000 */
 	DDPROF_A_START_FLUSH_MS,
 	__DDPROF_A_START_MAX,
 	DDPROF_A_START_MAX = __DDPROF_A_START_MAX - 1,

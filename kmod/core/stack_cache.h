@@ -74,6 +74,15 @@ void ddp_cache_publish(struct ddp_stack_cache *c, const struct ddp_cache_ref *re
 /* After CLAIMED: nothing was written; put old id and count back. */
 void ddp_cache_restore(struct ddp_stack_cache *c, const struct ddp_cache_ref *ref);
 
+/*
+ * Drain: a quick look whether there may be something to take; most slots of most flushes have
+ * nothing.
+ */
+static inline bool ddp_cache_pending(struct ddp_stack_cache *c, u32 slot)
+{
+	return ddp_load(&c->words[slot]) & DDP_CACHE_COUNT_MAX;
+}
+
 /* Drain: take the pending count of one slot; 0 when there is none or the slot is busy. */
 u32 ddp_cache_take(struct ddp_stack_cache *c, u32 slot, u32 *id);
 

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a sample costs, ours beside perf record: one VM that counts instructions as time, the same fixed work under each
 # profiler, machine-wide. Instructions of a profiler = (time of the work under it - time of the work alone) / ns per
-# instruction: interrupt, stack walk, buffer, and the reader's share, all of it. Prints key=value lines. Behind `make bench-kernel`.
+# instruction: interrupt, stack walk, buffer, and the reader's share, all of it. bytes_per_sample is of repeated stacks (one stack, few
+# instructions), the mixed ones are of the work itself. Prints key=value lines. Behind `make bench-kernel`.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 build=$(readlink -m "${BUILD:-build}")
 out=$build/bench
-rounds=${ROUNDS:-20000} hz=${HZ:-99}
+rounds=${ROUNDS:-40000} hz=${HZ:-99}
 ns_per_insn=2 # -icount shift=1
 
 mkdir -p "$out"
@@ -22,7 +23,8 @@ scripts/vm --icount --mem 2048 --timeout 1500 "${programs[@]}" --module "$build/
 	tee "$out/kernel.raw"
 
 awk -v ns="$ns_per_insn" -v hz="$hz" '
-function insns(name) { return (v[name "_ns"] - base) / ns / v[name "_samples"] }
+# samples of the work itself: perf also counts those of the idle CPU before and after
+function insns(name) { return (v[name "_ns"] - base) / ns / (v[name "_ns"] * hz / 1e9) }
 function bytes(name) { return v[name "_bytes"] / v[name "_samples"] }
 { v[$1] = $2 }
 END {
@@ -34,13 +36,16 @@ END {
 		v["folded_samples"], v["perf_fp_samples"], v["perf_dwarf_samples"]
 	printf "insns_per_sample=%.0f\n", insns("folded")
 	printf "insns_per_sample_timestamps=%.0f\n", insns("times")
-	printf "handler_insns_per_sample=%.0f\n",
-		v["folded_handler_ns"] / ns / v["folded_handler_samples"]
+	printf "handler_insns_per_sample=%.0f\n", v["folded_handler_ns"] / ns / v["folded_samples"]
+	printf "drain_insns_per_sample=%.0f\n", v["folded_drain_ns"] / ns / v["folded_samples"]
+	printf "reader_insns_per_sample=%.0f\n", v["folded_reader_ns"] / ns / v["folded_samples"]
 	printf "perf_fp_insns_per_sample=%.0f\n", insns("perf_fp")
 	printf "perf_dwarf_insns_per_sample=%.0f\n", insns("perf_dwarf")
 	printf "insns_ratio=%.2f\n", insns("folded") / insns("perf_fp")
-	printf "bytes_per_sample=%.1f\n", bytes("times")
-	printf "folded_bytes_per_sample=%.1f\n", bytes("folded")
+	printf "bytes_per_sample=%.1f\n", bytes("times_repeat")
+	printf "folded_bytes_per_sample=%.1f\n", bytes("folded_repeat")
+	printf "bytes_per_sample_mixed=%.1f\n", bytes("times")
+	printf "folded_bytes_per_sample_mixed=%.1f\n", bytes("folded")
 	printf "perf_fp_bytes_per_sample=%.1f\n", bytes("perf_fp")
 	printf "perf_dwarf_bytes_per_sample=%.1f\n", bytes("perf_dwarf")
 }' "$out/kernel.raw"

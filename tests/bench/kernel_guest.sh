@@ -6,7 +6,8 @@ set -eu
 rounds=$1
 hz=$2
 
-settle() { sleep 2; }
+# longer than the module's flush period
+settle() { sleep 6; }
 
 # Total of one counter over all CPUs
 counter() { ddprofctl stats --totals | awk -v k="$1" '$1 == k { n += $2 } END { print n + 0 }'; }
@@ -20,6 +21,22 @@ alone() # NAME
 	echo "$1_ns $(kernel_work "$rounds")"
 }
 
+# One run of the work under ours: figures NAME_*
+measure() # NAME PID [repeat]
+{
+	settle
+	samples=$(counter samples) bytes=$(counter bytes) handler=$(counter handler_ns)
+	reader=$(ran "$2") drain=$(ran "$(pidof ddprof_drain)")
+	echo "$1_ns $(kernel_work "$rounds" ${3:-})"
+	echo "$1_reader_ns $(($(ran "$2") - reader))"
+	echo "$1_drain_ns $(($(ran "$(pidof ddprof_drain)") - drain))"
+	settle
+	echo "$1_samples $(($(counter samples) - samples))"
+	echo "$1_bytes $(($(counter bytes) - bytes))"
+	echo "$1_handler_ns $(($(counter handler_ns) - handler))"
+}
+
+# In one session: the work, and a program that stays in one stack
 ours() # NAME OPTION...
 {
 	name=$1
@@ -27,17 +44,8 @@ ours() # NAME OPTION...
 	ddprof -g -F "$hz" "$@" --output "/tmp/$name.pprof" 2>"/tmp/$name.log" &
 	pid=$!
 	until ddprofctl stats >/dev/null 2>&1; do sleep 0.2; done
-	settle
-	samples=$(counter samples) bytes=$(counter bytes)
-	reader=$(ran $pid) drain=$(ran "$(pidof ddprof_drain)")
-	echo "${name}_ns $(kernel_work "$rounds")"
-	echo "${name}_reader_ns $(($(ran $pid) - reader))"
-	echo "${name}_drain_ns $(($(ran "$(pidof ddprof_drain)") - drain))"
-	settle
-	echo "${name}_samples $(($(counter samples) - samples))"
-	echo "${name}_bytes $(($(counter bytes) - bytes))"
-	echo "${name}_handler_ns $(counter handler_ns)"
-	echo "${name}_handler_samples $(counter samples)"
+	measure "$name" $pid
+	measure "${name}_repeat" $pid repeat
 	kill -INT $pid
 	wait $pid
 }

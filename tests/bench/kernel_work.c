@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,6 +65,18 @@ static __attribute__((noinline)) uint32_t expression(int depth)
 	return r + 1;
 }
 
+/* One stack and a loop of a few instructions: every sample but the first few is a repeated one. */
+static __attribute__((noinline)) uint32_t spin(int depth, unsigned long rounds)
+{
+	uint32_t r = 0;
+
+	if (depth)
+		return spin(depth - 1, rounds) + 1;
+	for (; rounds; rounds--)
+		r = r * 33 + 1;
+	return r;
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec ts;
@@ -81,6 +94,8 @@ int main(int argc, char **argv)
 	if (zero_fd < 0)
 		return 1;
 	begin = now_ns();
+	if (argc > 2 && !strcmp(argv[2], "repeat"))
+		sink += spin(20, rounds * 50000), rounds = 0;
 	for (i = 0; i < rounds; i++) {
 		rng = 12345 + i % DOCUMENTS;
 		sink += expression(4 + i % DOCUMENTS);
