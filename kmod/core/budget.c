@@ -8,10 +8,11 @@
 
 enum {
 	/*
-	 * The deepest debt. A handler that took longer was not busy but stood still (a paused
-	 * virtual machine, a debugger), and sampling should come back within 100 s / permille.
+	 * The deepest debt. A handler is bounded by the depth of a stack, far below this: one that
+	 * took longer was not busy but stood still (a paused virtual machine), and the silence that
+	 * follows ends in one sample that stands for all of it. At 1 % that is half a second.
 	 */
-	MAX_DEBT_NS = 20 * DDP_BUDGET_BURST_NS,
+	MAX_DEBT_NS = DDP_BUDGET_BURST_NS,
 	MAX_WEIGHT = 0x7fffffff,	/* what one stack-cache count can hold */
 };
 
