@@ -6,12 +6,13 @@
 . "$(dirname "$0")/lib.sh"
 
 vm_build
+# shellcheck disable=SC2016	# the guest expands it
 vm_boot life --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" -- '
 	. /lib/tap.sh
 	. /lib/steady.sh
 	steady_tracepoints
 	check life.load insmod /modules/ddprof_kmod.ko
-	for case in hotplug killed slow overflow resync fallback; do
+	for case in hotplug killed slow overflow resync fallback stuck port_reuse; do
 		life $case
 	done
 	check life.unload rmmod ddprof_kmod

@@ -19,6 +19,7 @@ mkdir -p "$out"
 	"$TOP/tests/vm/check_profile.c" "$BUILD/libddprof.a" -o "$out/check_profile" \
 	$(pkg-config --libs liblz4 libcurl libprotobuf-c libxxhash zlib libzstd) -pthread
 
+# shellcheck disable=SC2317	# it is called through check
 # profile NAME [--process P] [--thread T] [--with F] CHECK [ARG...], about $out/guest/NAME.pprof
 profile()
 {
@@ -75,9 +76,9 @@ for run in shares perf; do
 		check "truth.$run: share_$percent has $percent % within 3 points" \
 			profile $run --process shares share "share_$percent" "$percent" 3
 		check "truth.$run: share_$percent is called by the round" \
-			profile $run next "share_$percent" round_of_work
+			profile $run next "share_$percent" round_of_work 99
 	done
-	check "truth.$run: and the round by main: stacks are complete" profile $run next round_of_work main
+	check "truth.$run: and the round by main: stacks are complete" profile $run next round_of_work main 99
 	check "truth.$run: nearly all of it is in main" profile $run --process shares share main 100 5
 done
 check "truth.timestamps: each sample has its time" profile times --process shares times
@@ -88,20 +89,16 @@ check "truth.kernel: the leaf is the function that fills the memory" profile zer
 check "truth.kernel: below the leaf come the file's read and the system call" \
 	profile zero --process zero --with fill_from_zero below vfs_read 'entry_SYSCALL_64*'
 check "truth.kernel: the user frame that called comes next" \
-	profile zero --process zero --with vfs_read next 'entry_SYSCALL_64*' fill_from_zero
-check "truth.kernel: then main" profile zero --process zero --with vfs_read next fill_from_zero main
+	profile zero --process zero --with vfs_read next 'entry_SYSCALL_64*' fill_from_zero 100
+check "truth.kernel: then main" profile zero --process zero --with vfs_read next fill_from_zero main 100
 
-for i in 0 1 2 3 4 5 6 7; do
-	check "truth.threads: worker-$i has an eighth" \
-		profile threads --process workers --thread "worker-$i" samples 50 200
-done
 check "truth.kernel: kernel walks reach their root" profile zero walks kernel 99
 check "truth.threads: eight names" profile threads --thread 'worker-*' values thread_name 8
 check "truth.threads: eight thread ids" profile threads --thread 'worker-*' values 'thread id' 8
 check "truth.threads: one process" profile threads --thread 'worker-*' share worker_burn 100 5
 
 for member in parent child grandchild; do
-	check "truth.fork: the $member is followed" profile family share "${member}_burn" 33 6
+	check "truth.fork: the $member is followed" profile family below "${member}_burn" main
 done
 check "truth.fork: three processes" profile family values process_id 3
 
@@ -125,6 +122,8 @@ vm_boot truth_exact --icount --get "/tmp/truth:$out/exact" -- '
 	check exact.load insmod /modules/ddprof_kmod.ko
 	check exact.run_shares d -F '$HZ' --output shares.pprof shares 1000 shares.ns
 	check exact.run_perf d -F '$HZ' --sampler perf --output perf.pprof shares 1000 perf.ns
+	check exact.run_threads d -F '$HZ' --output threads.pprof workers threads 100
+	check exact.run_family d -F '$HZ' --output family.pprof workers family 200
 	check exact.run_swarm d -F '$SWARM_HZ' --output swarm.pprof swarm '$SWARM' /tmp/swarm swarm.ns
 '
 # A timer that fires every 1/HZ s sees CPU time * HZ, give or take one for each uninterrupted stretch on the CPU; 2 % are for
@@ -135,6 +134,13 @@ for run in shares perf; do
 		profile ../exact/$run --process shares samples $(expect "$(reported $run)" $HZ 2 20)
 	check "exact.$run: share_40" profile ../exact/$run --process shares share share_40 40 1
 	check "exact.$run: share_8" profile ../exact/$run --process shares share share_8 8 1
+done
+for i in 0 1 2 3 4 5 6 7; do
+	check "exact.threads: worker-$i has an eighth" \
+		profile ../exact/threads --process workers --thread "worker-$i" samples $((HZ / 10 - 10)) $((HZ / 10 + 10))
+done
+for member in parent child grandchild; do
+	check "exact.fork: the $member has a third" profile ../exact/family share "${member}_burn" 33 2
 done
 # One process of t seconds gives floor(t * HZ) samples or one more: a variance of at most 1/4 for each uninterrupted stretch.
 # With 4 stretches each, sqrt(200 * 4 / 4) = 14 samples; four times that, and 2 % for what comes before exec, when a process

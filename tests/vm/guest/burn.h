@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <time.h>
 
-/* gcc gives a leaf function a frame only when asked; without one its caller is missing from the stack */
+/*
+ * gcc gives a leaf function a frame only when asked; without one its caller is missing from the
+ * stack
+ */
 #define KEEP_FRAME() __asm__ volatile("" : : "r"(__builtin_frame_address(0)))
 
 /* Each is a function of its own: equal bodies would be merged into one. */
@@ -23,6 +26,7 @@
 		KEEP_FRAME();						\
 		while (iterations--)					\
 			sum += iterations ^ (salt);			\
+		(void)sum;						\
 	}
 
 static inline uint64_t burn_cpu_ns(clockid_t clock)

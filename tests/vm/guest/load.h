@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Something to sample: threads that keep CPUs busy, partly in the kernel. Included by test programs.
+ * Something to sample: threads that keep CPUs busy, partly in the kernel. Included by test
+ * programs.
  */
 #ifndef GUEST_LOAD_H
 #define GUEST_LOAD_H
@@ -28,6 +29,7 @@ static inline void *load_thread(void *unused)
 			break;
 	}
 	close(zero);
+	(void)work;
 	return NULL;
 }
 

@@ -310,7 +310,8 @@ int nl_start(struct nl *nl, const struct nl_start *how, struct nl_answer *answer
 
 	nl_begin(nl, &m, DDPROF_CMD_START, 0);
 	event = nl_nest(&m, DDPROF_A_START_EVENT | NLA_F_NESTED);
-	nl_put_u32(&m, DDPROF_A_EVENT_SAMPLER, how->sampler ? how->sampler : DDPROF_SAMPLER_HRTIMER);
+	nl_put_u32(&m, DDPROF_A_EVENT_SAMPLER,
+		   how->sampler ? how->sampler : DDPROF_SAMPLER_HRTIMER);
 	nl_put_u32(&m, DDPROF_A_EVENT_FREQUENCY_HZ, how->hz ? how->hz : 99);
 	nl_nest_end(&m, event);
 	if (how->flags)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A raw netlink client for the guest's test programs: no library, so that it can say anything, also what is wrong.
- * Requests are built byte by byte, answers come with errno and extended-ack text. RECORDS that arrive
- * while an answer is awaited are handed to the callback.
+ * A raw netlink client for the guest's test programs: no library, so that it can say anything,
+ * also what is wrong. Requests are built byte by byte, answers come with errno and extended-ack
+ * text. RECORDS that arrive while an answer is awaited are handed to the callback.
  */
 #ifndef GUEST_NL_H
 #define GUEST_NL_H
@@ -29,8 +29,8 @@ struct nl {
 	uint32_t port;			/* our address */
 	uint32_t seq;
 	uint16_t family;		/* 0: not there */
-	bool by_write;			/* send as somebody who only got the descriptor would: no address */
-	char text[256];			/* extended-ack message of the last answer, "" when it had none */
+	bool by_write;			/* send without an address */
+	char text[256];			/* extended-ack message of the last answer, or "" */
 	/* a RECORDS message; attributes are borrowed. NULL: thrown away */
 	void (*records)(void *ctx, const uint8_t *attrs, size_t len);
 	void *ctx;
@@ -54,14 +54,19 @@ void nl_put_u64(struct nl_message *m, uint16_t type, uint64_t value);
 size_t nl_nest(struct nl_message *m, uint16_t type);
 void nl_nest_end(struct nl_message *m, size_t nest);
 
-/* Send and wait for the acknowledgement: 0 or -errno of it. @answer may be NULL; cmd 0: none came. */
+/*
+ * Send and wait for the acknowledgement: 0 or -errno of it. @answer may be NULL; cmd 0: none
+ * came.
+ */
 int nl_call(struct nl *nl, struct nl_message *m, struct nl_answer *answer);
 /* The same without sending: more bytes than one message, or several, were sent by hand. */
 int nl_await(struct nl *nl, uint32_t seq, struct nl_answer *answer);
 /* A dump: @each gets every message. 0 or -errno. */
 int nl_dump(struct nl *nl, struct nl_message *m, void (*each)(void *ctx, const struct nl_answer *a),
 	    void *ctx);
-/* Take what is there now, waiting up to @timeout_ms for something. Number of messages, or -errno. */
+/*
+ * Take what is there now, waiting up to @timeout_ms for something. Number of messages, or -errno.
+ */
 int nl_receive(struct nl *nl, int timeout_ms);
 
 /* The attribute @type in @len bytes of attributes, or NULL; *ret_len its payload's size. */

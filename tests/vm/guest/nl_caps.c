@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Who may do what: each case runs in a child that keeps only the named capabilities. With the argument "lockdown"
- * instead: what START answers at each level of kernel lockdown; that is for good, so it comes last. Run
- * in the guest by test_netlink.sh.
+ * Who may do what: each case runs in a child that keeps only the named capabilities. With the
+ * argument "lockdown" instead: what START answers at each level of kernel lockdown; that is for
+ * good, so it comes last. Run in the guest by test_netlink.sh.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,8 @@ static const struct may mays[] = {
 	{ "PERFMON: GET_INFO", PERFMON, DDPROF_CMD_GET_INFO, 0, 0 },
 	{ "PERFMON: user stacks", PERFMON, DDPROF_CMD_START, DDPROF_FLAG_USER, 0 },
 	{ "SYS_ADMIN: user stacks", BIT(CAP_SYS_ADMIN), DDPROF_CMD_START, DDPROF_FLAG_USER, 0 },
-	{ "PERFMON without SYSLOG: kernel stacks", PERFMON, DDPROF_CMD_START, KERNEL_AND_USER, EPERM },
+	{ "PERFMON without SYSLOG: kernel stacks", PERFMON, DDPROF_CMD_START, KERNEL_AND_USER,
+	  EPERM },
 	{ "PERFMON without SYSLOG: default flags", PERFMON, DDPROF_CMD_START, 0, EPERM },
 	{ "PERFMON and SYSLOG: kernel stacks", PERFMON | BIT(CAP_SYSLOG), DDPROF_CMD_START,
 	  KERNEL_AND_USER, 0 },
@@ -92,8 +93,9 @@ static void expect(const char *name, int ret, int error, const struct nl *nl)
 }
 
 /*
- * Open with these, ask with those. Who opened a socket counts where the message is sent by plain write(), as a
- * privileged program would that was given a stranger's socket as its output; the kernel makes that distinction.
+ * Open with these, ask with those. Who opened a socket counts where the message is sent by plain
+ * write(), as a privileged program would that was given a stranger's socket as its output; the
+ * kernel makes that distinction.
  */
 static void ask_as(const char *name, uint64_t open_caps, uint64_t ask_caps, uint8_t cmd,
 		   uint32_t flags, int error)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Random bytes to every command: pure noise, and good messages with some bits, lengths or attributes changed.
- * usage: nl_fuzz SEED MESSAGES. Most of them are sent while a session runs, which must not notice; the rest
- * while there is none, so that a changed START that happens to be good begins one. Whatever
- * happened, a normal session must work afterwards. Run in the guest by test_netlink.sh.
+ * Random bytes to every command: pure noise, and good messages with some bits, lengths or
+ * attributes changed. usage: nl_fuzz SEED MESSAGES. Most of them are sent while a session runs,
+ * which must not notice; the rest while there is none, so that a changed START that happens to be
+ * good begins one. Whatever happened, a normal session must work afterwards. Run in the guest by
+ * test_netlink.sh.
  */
 #include <errno.h>
 #include <string.h>
@@ -157,6 +158,7 @@ static void run(double seconds)
 
 	while (i--)
 		work += i;
+	(void)work;
 }
 
 static void begin(struct nl *nl, struct stream *s)
@@ -183,8 +185,9 @@ static void finish(struct nl *nl, struct stream *s, const char *name)
 		;
 	tap(!ret && s->ended && !s->broken[0] && !s->gaps && stream_hits(s) &&
 	    stream_hits(s) == stats.n[DDPROF_A_STATS_SAMPLES], name,
-	    "STOP %s, ended %d, %llu gaps, %llu samples arrived of %llu, %s", strerror(-ret), s->ended,
-	    (unsigned long long)s->gaps, (unsigned long long)stream_hits(s),
+	    "STOP %s, ended %d, %llu gaps, %llu samples arrived of %llu, %s",
+	    strerror(-ret), s->ended, (unsigned long long)s->gaps,
+	    (unsigned long long)stream_hits(s),
 	    (unsigned long long)stats.n[DDPROF_A_STATS_SAMPLES], s->broken);
 	stream_deinit(s);
 	nl_close(nl);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Does a session give everything back? usage: nl_leak SESSIONS. Begins and ends that many, by STOP, by closing the
- * socket alone, and by a START that fails late; processes come and go meanwhile, so that address spaces and files are
- * held and let go. Then no slab cache may have grown by as much as one object for every second session,
- * and the module may hold no vmalloc area. (The cache vmap_area is left out: the kernel keeps what was unmapped
- * for later, by megabytes; those areas are what the second check counts.) Run in the guest by test_netlink.sh.
+ * Does a session give everything back? usage: nl_leak SESSIONS. Begins and ends that many, by
+ * STOP, by closing the socket alone, and by a START that fails late; processes come and go
+ * meanwhile, so that address spaces and files are held and let go. Then no slab cache may have
+ * grown by as much as one object for every second session, and the module may hold no vmalloc
+ * area. (The cache vmap_area is left out: the kernel keeps what was unmapped for later, by
+ * megabytes; those areas are what the second check counts.) Run in the guest by test_netlink.sh.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,8 @@ static int read_caches(struct cache *c)
 	if (!f)
 		tap_bail("/proc/slabinfo: %s", strerror(errno));
 	while (n < NR_CACHES && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%63s %lu %*u %*u %lu", c[n].name, &c[n].active, &c[n].per_slab) == 3)
+		if (sscanf(line, "%63s %lu %*u %*u %lu", c[n].name, &c[n].active,
+			   &c[n].per_slab) == 3)
 			n++;
 	fclose(f);
 	return n;
@@ -173,8 +175,9 @@ int main(int argc, char **argv)
 		if (!has_grown(&after[i], was, n))
 			continue;
 		grown = true;
-		tap(false, "sessions give their memory back", "%s grew from %lu to %lu objects in %d sessions",
-		    after[i].name, was, after[i].active, n);
+		tap(false, "sessions give their memory back",
+		    "%s grew from %lu to %lu objects in %d sessions", after[i].name, was,
+		    after[i].active, n);
 	}
 	if (!grown)
 		tap(true, "sessions give their memory back", "-");

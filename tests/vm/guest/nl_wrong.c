@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Wrong input to every command of the family, one row a fault: the exact errno, and a text that says what was wrong
- * wherever the module or its policy gives the answer. Run in the guest by test_netlink.sh.
+ * Wrong input to every command of the family, one row a fault: the exact errno, and a text that
+ * says what was wrong wherever the module or its policy gives the answer. Run in the guest by
+ * test_netlink.sh.
  */
 #include <errno.h>
 #include <linux/perf_event.h>
@@ -24,7 +25,7 @@ enum bit_kind {
 	B_ZEROS,			/* an attribute of @value zero bytes */
 	B_NEST, B_CLOSE,		/* @type with NLA_F_NESTED if @value */
 	B_EVENT,			/* a good EVENT */
-	B_OVERLONG,			/* an attribute whose length runs over the message's end */
+	B_OVERLONG,			/* an attribute longer than the message */
 	B_TRAILING,			/* @value bytes that are no attribute */
 	B_HEADER_LEN,			/* set nlmsg_len to @value, send no more */
 	B_HEADER_FLAGS,			/* set these nlmsg_flags as well */
@@ -155,11 +156,12 @@ static const struct wrong wrongs[] = {
 	  { OPEN, PERF, U64(DDPROF_A_EVENT_PERIOD, 99999), CLOSE }, ERANGE, TEXT },
 	{ "START: SCOPE 0", START, { EVENT, U32(DDPROF_A_START_SCOPE, 0) }, ERANGE, TEXT },
 	{ "START: SCOPE 4", START, { EVENT, U32(DDPROF_A_START_SCOPE, 4) }, ERANGE, TEXT },
-	{ "START: FLAGS with an unknown bit", START, { EVENT, U32(DDPROF_A_START_FLAGS, 8) }, EINVAL,
-	  TEXT },
+	{ "START: FLAGS with an unknown bit", START, { EVENT, U32(DDPROF_A_START_FLAGS, 8) },
+	  EINVAL, TEXT },
 	{ "START: DEPTH 0", START, { EVENT, U32(DDPROF_A_START_DEPTH, 0) }, ERANGE, TEXT },
 	{ "START: DEPTH 1025", START, { EVENT, U32(DDPROF_A_START_DEPTH, 1025) }, ERANGE, TEXT },
-	{ "START: BUDGET 0", START, { EVENT, U32(DDPROF_A_START_BUDGET_PERMILLE, 0) }, ERANGE, TEXT },
+	{ "START: BUDGET 0", START, { EVENT, U32(DDPROF_A_START_BUDGET_PERMILLE, 0) }, ERANGE,
+	  TEXT },
 	{ "START: BUDGET 1001", START, { EVENT, U32(DDPROF_A_START_BUDGET_PERMILLE, 1001) }, ERANGE,
 	  TEXT },
 	{ "START: RING_KIB 63", START, { EVENT, U32(DDPROF_A_START_RING_KIB, 63) }, ERANGE, TEXT },
@@ -188,20 +190,22 @@ static const struct wrong wrongs[] = {
 	{ "START: hrtimer with CONFIG", START,
 	  { OPEN, HRTIMER, HZ_99, U64(DDPROF_A_EVENT_CONFIG, 0), CLOSE }, EINVAL, TEXT },
 	{ "START: 9 EVENTs", START, { { B_EVENT, 0, 0, 9 } }, E2BIG, TEXT },
-	{ "START: 257 TGIDs", START, { EVENT, TGIDS, { B_U32, DDPROF_A_START_TGID, 1, 257 } }, E2BIG,
+	{ "START: 257 TGIDs", START,
+	  { EVENT, TGIDS, { B_U32, DDPROF_A_START_TGID, 1, 257 } }, E2BIG, TEXT },
+	{ "START: TGID without SCOPE", START, { EVENT, U32(DDPROF_A_START_TGID, 1) }, EINVAL,
 	  TEXT },
-	{ "START: TGID without SCOPE", START, { EVENT, U32(DDPROF_A_START_TGID, 1) }, EINVAL, TEXT },
 	{ "START: SCOPE TGIDS without TGID", START, { EVENT, TGIDS }, EINVAL, TEXT },
 	{ "START: SCOPE TREES without TGID", START,
 	  { EVENT, U32(DDPROF_A_START_SCOPE, DDPROF_SCOPE_TREES) }, EINVAL, TEXT },
 	{ "START: TGID of no process", START,
-	  { EVENT, TGIDS, U32(DDPROF_A_START_TGID, 1), U32(DDPROF_A_START_TGID, NO_PROCESS) }, ESRCH,
-	  TEXT },
+	  { EVENT, TGIDS, U32(DDPROF_A_START_TGID, 1), U32(DDPROF_A_START_TGID, NO_PROCESS) },
+	  ESRCH, TEXT },
 	{ "START: software event that does not exist", START,
 	  { OPEN, PERF, HZ_99, U32(DDPROF_A_EVENT_TYPE, PERF_TYPE_SOFTWARE),
 	    U64(DDPROF_A_EVENT_CONFIG, 9999), CLOSE }, EOPNOTSUPP, TEXT },
 	{ "START: event type that does not exist", START,
-	  { OPEN, PERF, HZ_99, U32(DDPROF_A_EVENT_TYPE, 54321), U64(DDPROF_A_EVENT_CONFIG, 1), CLOSE },
+	  { OPEN, PERF, HZ_99, U32(DDPROF_A_EVENT_TYPE, 54321), U64(DDPROF_A_EVENT_CONFIG, 1),
+	    CLOSE },
 	  EOPNOTSUPP, TEXT },
 };
 
@@ -270,7 +274,8 @@ static void build(struct nl *nl, struct nl_message *m, const struct wrong *w)
 static void expect(const char *name, int ret, int error, bool text, const struct nl *nl)
 {
 	if (ret != -error)
-		tap(false, name, "%s instead of %s (%s)", strerror(-ret), strerror(error), nl->text);
+		tap(false, name, "%s instead of %s (%s)", strerror(-ret), strerror(error),
+		    nl->text);
 	else
 		tap(!text || nl->text[0], name, "%s comes without a message", strerror(error));
 }
@@ -302,7 +307,8 @@ static void zombie_and_thread(struct nl *nl, uint32_t thread)
 	usleep(300000); /* a zombie by now */
 	expect("START: TGID of a process that has ended", start_tgid(nl, pid), ESRCH, true, nl);
 	waitpid(pid, NULL, 0);
-	expect("START: TGID of a thread that is no process", start_tgid(nl, thread), ESRCH, true, nl);
+	expect("START: TGID of a thread that is no process", start_tgid(nl, thread), ESRCH, true,
+	       nl);
 }
 
 static void *sleeper(void *tid)
@@ -339,8 +345,8 @@ static void file_open_elsewhere(void)
 			_exit(2);
 		nl_begin(&other, &m, DDPROF_CMD_FILE_OPEN, 0);
 		nl_put_u64(&m, DDPROF_A_FILE_ID, 1);
-		expect("FILE_OPEN: another process's session", nl_call(&other, &m, NULL), EPERM, true,
-		       &other);
+		expect("FILE_OPEN: another process's session", nl_call(&other, &m, NULL), EPERM,
+		       true, &other);
 		fflush(stdout);
 		_exit(tap_failures);
 	}
@@ -359,7 +365,8 @@ static void with_a_session(struct nl *nl)
 	expect("START: again on the same socket", nl_start(nl, &how, NULL), EALREADY, true, nl);
 	expect("START: another socket owns the session", nl_start(&other, &how, NULL), EBUSY, true,
 	       &other);
-	expect("STOP: not the owner", nl_simple(&other, DDPROF_CMD_STOP, NULL), EPERM, true, &other);
+	expect("STOP: not the owner", nl_simple(&other, DDPROF_CMD_STOP, NULL), EPERM, true,
+	       &other);
 	expect("RESYNC: not the owner", nl_simple(&other, DDPROF_CMD_RESYNC, NULL), EPERM, true,
 	       &other);
 	file_open_elsewhere();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Five functions that burn known shares of CPU: 40, 25, 15, 12 and 8 of a hundred equal pieces of work a round, so the
- * shares are exact by construction. usage: shares MILLISECONDS REPORT; the CPU nanoseconds that it used
- * are left in the file REPORT. Profiled by test_truth.sh.
+ * Five functions that burn known shares of CPU: 40, 25, 15, 12 and 8 of a hundred equal pieces of
+ * work a round, so the shares are exact by construction. usage: shares MILLISECONDS REPORT; the
+ * CPU nanoseconds that it used are left in the file REPORT. Profiled by test_truth.sh.
  */
 #include <stdlib.h>
 

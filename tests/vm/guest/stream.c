@@ -10,7 +10,8 @@
 
 enum { STREAM_TIDS = 65536, STREAM_DRAIN = STREAM_CPUS };
 
-static void __attribute__((format(printf, 2, 3))) stream_broken(struct stream *s, const char *what, ...)
+static void __attribute__((format(printf, 2, 3)))
+stream_broken(struct stream *s, const char *what, ...)
 {
 	va_list args;
 

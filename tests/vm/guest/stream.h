@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An independent reader of RECORDS, written from uapi/ddprof.h alone: it holds the kernel to every promise the
- * contract makes and adds up what arrived. The first broken promise is kept as text. Used by the guest's test
- * programs as nl->records.
+ * An independent reader of RECORDS, written from uapi/ddprof.h alone: it holds the kernel to
+ * every promise the contract makes and adds up what arrived. The first broken promise is kept as
+ * text. Used by the guest's test programs as nl->records.
  */
 #ifndef GUEST_STREAM_H
 #define GUEST_STREAM_H
@@ -27,7 +27,7 @@ struct stream_cpu {
 	uint8_t *ids;		/* STREAM_IDS of enum stream_id */
 	uint64_t hits;		/* samples, counts added up */
 	uint64_t unknown;	/* HITs on ids that no STACK gave */
-	bool resynced;		/* the awaited RESYNC is done here: no HIT may name an old id */
+	bool resynced;		/* the awaited RESYNC is done: no HIT may name an old id */
 	uint64_t lost_ring, lost_nested, lost_tasks, skipped;	/* the newest totals */
 };
 

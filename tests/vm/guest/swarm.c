@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Processes that live 20 to 50 ms each, every one from its own copy of this binary that is deleted as soon as it runs:
- * nothing but what the kernel still holds can name them. usage: swarm PROCESSES FOLDER REPORT; the CPU nanoseconds
- * of all of them are left in the file REPORT. Profiled by test_truth.sh.
+ * Processes that live 20 to 50 ms each, every one from its own copy of this binary that is
+ * deleted as soon as it runs: nothing but what the kernel still holds can name them. usage: swarm
+ * PROCESSES FOLDER REPORT; the CPU nanoseconds of all of them are left in the file REPORT.
+ * Profiled by test_truth.sh.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -85,7 +86,8 @@ int main(int argc, char **argv)
 	n = atoi(argv[1]);
 	for (i = 0; i < n; i++) {
 		snprintf(path, sizeof(path), "%s/short_%03d", argv[2], i);
-		if (copy_self(path) || start(path, SHORTEST_MS + i * 7 % (LONGEST_MS - SHORTEST_MS)))
+		if (copy_self(path) ||
+		    start(path, SHORTEST_MS + i * 7 % (LONGEST_MS - SHORTEST_MS)))
 			return 1;
 		if (i >= AT_ONCE - 1 && reap())
 			return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a guest program reports: one line a case on stdout, "ok NAME" or "not ok NAME: reason", and an exit
- * status that says whether any failed. Included by the test programs of this folder.
+ * How a guest program reports: one line a case on stdout, "ok NAME" or "not ok NAME: reason", and
+ * an exit status that says whether any failed. Included by the test programs of this folder.
  */
 #ifndef GUEST_TAP_H
 #define GUEST_TAP_H

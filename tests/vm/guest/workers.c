@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Eight threads with names of their own, worker-0 to worker-7, and two generations of children, each of which burns the
- * same amount of CPU. usage: workers threads|family MILLISECONDS. Profiled by test_truth.sh.
+ * Eight threads with names of their own, worker-0 to worker-7, and two generations of children,
+ * each of which burns the same amount of CPU. usage: workers threads|family MILLISECONDS.
+ * Profiled by test_truth.sh.
  */
 #include <pthread.h>
 #include <stdlib.h>

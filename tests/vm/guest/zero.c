@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Work in the kernel: reads /dev/zero, with the system call in a function of ours, for libc's wrapper keeps no frame
- * pointer and its caller would be missing from the stack. usage: zero MILLISECONDS. Profiled by test_truth.sh.
+ * Work in the kernel: reads /dev/zero, with the system call in a function of ours, for libc's
+ * wrapper keeps no frame pointer and its caller would be missing from the stack. usage: zero
+ * MILLISECONDS. Profiled by test_truth.sh.
  */
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# The guest's half of test_upload.sh: what was uploaded and written is left in /tmp/upload.
+# shellcheck source=tests/vm/tap.sh
+. /lib/tap.sh
+mkdir -p /tmp/upload
+cd /tmp/upload || exit 1
+
+# agent STATUS FOLDER: an agent in the background; sets agent (its PID) and url
+start_agent() {
+	mkdir -p "$2"
+	agent "$1" "$2" &
+	agent=$!
+	tries=100
+	while [ ! -s "$2/port" ] && [ $tries -gt 0 ]; do
+		sleep 0.1
+		tries=$((tries - 1))
+	done
+	url=http://127.0.0.1:$(cat "$2/port")
+}
+
+# says FILE TEXT...: all of these words are in what was said
+says() {
+	said=$1
+	shift
+	for word in "$@"; do
+		grep -q -- "$word" "$said" || { echo "no \"$word\" in:"; cat "$said"; return 1; }
+	done
+}
+
+is() {
+	[ "$1" = "$2" ] || { echo "$1 instead of $2"; return 1; }
+}
+
+attached() {
+	shares 700 /tmp/shares.ns &
+	ddprof --budget 1000 -F 499 -p $! "$@"
+}
+
+# -- without the module --
+ddprof -U http://127.0.0.1:9 sh -c 'exit 7' 2>no_module.err
+check "no module: the command runs and its exit status is kept" is $? 7
+check "no module: one warning" says no_module.err ddprof_kmod
+ddprof -g 2>no_module_g.err
+check "no module: -g fails" is $? 1
+check "no module: -g says what to do" says no_module_g.err modprobe
+
+check "upload.load" insmod /modules/ddprof_kmod.ko
+
+# -- the command --
+ddprof --output /tmp/x.pprof sh -c 'exit 7' 2>/dev/null
+check "the command's exit status is kept" is $? 7
+sh -c 'echo $$ >pid.want; exec ddprof --output /tmp/y.pprof sh -c "echo \$\$ >pid.got"' 2>/dev/null
+check "the command has the PID that was started" cmp pid.want pid.got
+sh -c 'exec ddprof --output /tmp/z.pprof sh -c "kill -TERM \$\$"' 2>/dev/null
+check "the command's signal is kept" is $? 143
+ddprof --output /tmp/x.pprof /no/such/command 2>/dev/null
+check "a command that does not exist: 127" is $? 127
+
+# -- uploads --
+start_agent 200 good
+ddprof --wait --budget 1000 -F 499 -U "$url" -S uploaded -E testing -V 1.2.3 -T color:green shares 700 /tmp/shares.ns 2>good.err
+check "upload: exit status" is $? 0
+kill $agent
+wait $agent 2>/dev/null
+attached -U "$url" --output refused.pprof 2>refused.err
+check "upload refused: exit status 1" is $? 1
+check "upload refused: says where" says refused.err 127.0.0.1
+start_agent 500 busy
+attached -U "$url" --output busy.pprof 2>busy.err
+check "upload answered 500: exit status 1" is $? 1
+check "upload answered 500: says so" says busy.err 127.0.0.1 500
+kill $agent
+
+# -- signals, a second collector, a killed one --
+shares 2000 /tmp/shares.ns &
+ddprof --budget 1000 -F 499 --output term.pprof -g &
+first=$!
+sleep 0.7
+ddprof -g --output /tmp/second.pprof 2>second.err
+check "second collector: exit status 1" is $? 1
+check "second collector: says who has it" says second.err collector
+ddprof --output /tmp/third.pprof sh -c 'exit 5' 2>third.err
+check "second collector: a command runs nevertheless" is $? 5
+kill -TERM $first
+wait $first
+check "SIGTERM: exit status 0" is $? 0
+ddprof --budget 1000 -F 499 --output /tmp/killed.pprof -g &
+first=$!
+sleep 0.5
+kill -KILL $first
+wait $first 2>/dev/null
+attached --output next.pprof
+check "after a killed collector: exit status 0" is $? 0
+wait
+check "upload.unload" rmmod ddprof_kmod
