@@ -3,12 +3,15 @@
  * Building and sending RECORDS messages; see batch.h. Used by drain.c, mmtrack.c and files.c.
  */
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/kthread.h>
+#include <linux/net.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
 #include <net/sock.h>
 
 #include "batch.h"
+#include "compat.h"
 #include "files.h"
 #include "mmtrack.h"
 #include "netlink.h"
@@ -74,25 +77,41 @@ static struct sk_buff *ddp_batch_message(const struct ddp_batch *b)
 	return skb;
 }
 
+/*
+ * Unicast finds its receiver by number, and anybody may bind the number of a socket that is being closed.
+ * While somebody holds the socket's file, closing cannot begin: the number is the owner's. NULL when it
+ * has begun.
+ */
+static struct file *ddp_owner_file(struct sock *sk)
+{
+	struct file *file = NULL;
+
+	/* closing clears sk_socket under this lock, and frees socket and file after that */
+	read_lock_bh(&sk->sk_callback_lock);
+	if (sk->sk_socket)
+		file = ddp_get_file(&sk->sk_socket->file);
+	read_unlock_bh(&sk->sk_callback_lock);
+	return file;
+}
+
 /* -EAGAIN: the receive buffer is full, the data is still ours. */
 static int ddp_batch_try(struct ddp_batch *b)
 {
 	struct sk_buff *skb = ddp_batch_message(b);
+	struct file *owner;
 	u32 bytes;
 	int ret;
 
 	if (!skb)
 		return -EAGAIN;
 	bytes = skb->len;
-	/*
-	 * Unicast finds its receiver by number, and a closed socket's number is free for anybody,
-	 * before its notifier has told us. So ask the socket itself last.
-	 */
-	if (sock_flag(b->session->owner_sock, SOCK_DEAD)) {
+	owner = ddp_owner_file(b->session->owner_sock);
+	if (!owner) {
 		nlmsg_free(skb);
 		return -ECONNREFUSED;
 	}
 	ret = genlmsg_unicast(&init_net, skb, b->session->owner_port);
+	fput(owner);
 	if (ret < 0)
 		return ret;
 	if (b->cpu) {

@@ -10,6 +10,7 @@
 #include <linux/hrtimer.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 
 #ifndef HAVE_HRTIMER_SETUP /* before 6.13 */
 static inline void ddp_hrtimer_setup(struct hrtimer *timer,
@@ -40,6 +41,25 @@ static inline const struct path *ddp_file_path(struct file *file)
 	return file_user_path(file);
 #else
 	return &file->f_path;
+#endif
+}
+
+/* For work that may take long, on any CPU. The old name still works on new kernels, with a warning. */
+#ifdef HAVE_SYSTEM_DFL_WQ /* 6.17 */
+#define ddp_unbound_wq system_dfl_wq
+#else
+#define ddp_unbound_wq system_unbound_wq
+#endif
+
+/* A reference to *at, which cannot be freed meanwhile; NULL when its last user has let go of it. */
+static inline struct file *ddp_get_file(struct file **at)
+{
+#ifdef HAVE_GET_FILE_ACTIVE /* 6.7 */
+	return get_file_active(at);
+#else
+	struct file *file = READ_ONCE(*at);
+
+	return file && get_file_rcu(file) ? file : NULL;
 #endif
 }
 

@@ -94,7 +94,7 @@ static void ddp_mm_unpin(struct ddp_mmtrack *t, struct mm_struct *mm)
 	}
 	orphan->mm = mm;
 	llist_add(&orphan->node, &t->orphans);
-	queue_work(system_unbound_wq, &t->reap);
+	queue_work(ddp_unbound_wq, &t->reap);
 }
 
 struct ddp_mmtrack *ddp_mmtrack_create(struct ddp_files *files)
