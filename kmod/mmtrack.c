@@ -19,6 +19,7 @@
 
 #include "batch.h"
 #include "capture.h"
+#include "compat.h"
 #include "files.h"
 #include "mmtrack.h"
 #include "session.h"
