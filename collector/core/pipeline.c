@@ -382,13 +382,17 @@ int ddp_pipeline_finish(struct ddp_pipeline *p)
 {
 	struct ddp_error err = { "" };
 	struct marks last;
+	int r = 0;
 
 	take_marks(p, &last);
 	p->stopped = true;
-	if (!p->ended && ddp_link_stop(p->link, &err))
-		ddp_log_warn("%s", err.text);
-	else
+	if (!p->ended)
+		r = ddp_link_stop(p->link, &err);
+	/* the acknowledgement finds no room in a full receive buffer; the end of the records does */
+	if (!r || r == -ETIMEDOUT)
 		wait_end(p);
+	else
+		ddp_log_warn("%s", err.text);
 	ddp_decoder_count(p->decoder, &last.decode);
 	return end_interval(p, &last);
 }
