@@ -159,7 +159,8 @@ bench-kernel: deps	## cost of a sample against perf record, in a VM
 	$(Q)BUILD=$(BUILD) tests/bench/kernel.sh
 
 .PHONY: check-kernels
-check-kernels: deps	## build the module for, and load it in, every Debian kernel from 5.10 on
+check-kernels: deps	## profile a VM with every Debian release's kernel, 5.10 to today's
+	$(Q)$(MAKE) userspace vm-programs
 	$(Q)scripts/check-kernels --build $(BUILD)
 
 .PHONY: lint
