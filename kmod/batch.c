@@ -78,9 +78,9 @@ static struct sk_buff *ddp_batch_message(const struct ddp_batch *b)
 }
 
 /*
- * Unicast finds its receiver by number, and anybody may bind the number of a socket that is being closed.
- * While somebody holds the socket's file, closing cannot begin: the number is the owner's. NULL when it
- * has begun.
+ * Unicast finds its receiver by number, and anybody may bind the number of a socket that is being
+ * closed. While somebody holds the socket's file, closing cannot begin: the number is the owner's.
+ * NULL when it has begun.
  */
 static struct file *ddp_owner_file(struct sock *sk)
 {

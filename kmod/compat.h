@@ -44,7 +44,7 @@ static inline const struct path *ddp_file_path(struct file *file)
 #endif
 }
 
-/* For work that may take long, on any CPU. The old name still works on new kernels, with a warning. */
+/* For work that may take long, on any CPU. New kernels still take the old name, with a warning. */
 #ifdef HAVE_SYSTEM_DFL_WQ /* 6.17 */
 #define ddp_unbound_wq system_dfl_wq
 #else

@@ -245,7 +245,7 @@ static void ddp_drain_flush(struct ddp_drain *d)
 	struct ddp_cpu *c;
 	u32 cpu;
 
-	/* looking at every address space is most of an idle machine's flush: now and then will do */
+	/* looking at each address space is most of an idle machine's flush: do it now and then */
 	if (d->flushes++ % DDP_BURY_FLUSHES == 0)
 		ddp_mmtrack_mark_dead(s->mmtrack);
 	for_each_ddp_cpu(d, cpu, c)

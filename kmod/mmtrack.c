@@ -331,8 +331,10 @@ void ddp_mmtrack_mark_dead(struct ddp_mmtrack *t)
 	for (i = 0; i < DDP_MM_SLOTS; i++) {
 		mm = READ_ONCE(t->slots[i].mm);
 		/* without users nobody runs in it, so no interrupt can touch the slot any more */
-		if (ddp_mm_in_use(mm) && !atomic_read(&mm->mm_users))
-			t->slots[i].dead = t->any_dead = true;
+		if (ddp_mm_in_use(mm) && !atomic_read(&mm->mm_users)) {
+			t->slots[i].dead = true;
+			t->any_dead = true;
+		}
 	}
 }
 

@@ -48,6 +48,10 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 typedef int64_t s64;
 
+#ifndef __aligned
+#define __aligned(bytes) __attribute__((aligned(bytes)))
+#endif
+
 #ifndef DDP_ATOMIC_STEP
 #define DDP_ATOMIC_STEP() ((void)0)
 #endif
@@ -57,10 +61,12 @@ typedef int64_t s64;
 
 #define ddp_load(p) \
 	({ DDP_ATOMIC_STEP(); DDP_ATOMIC_SEEN(__atomic_load_n((p), __ATOMIC_RELAXED)); })
-#define ddp_store(p, v)		({ DDP_ATOMIC_STEP(); __atomic_store_n((p), (v), __ATOMIC_RELAXED); })
+#define ddp_store(p, v) \
+	({ DDP_ATOMIC_STEP(); __atomic_store_n((p), (v), __ATOMIC_RELAXED); })
 #define ddp_load_acquire(p) \
 	({ DDP_ATOMIC_STEP(); DDP_ATOMIC_SEEN(__atomic_load_n((p), __ATOMIC_ACQUIRE)); })
-#define ddp_store_release(p, v)	({ DDP_ATOMIC_STEP(); __atomic_store_n((p), (v), __ATOMIC_RELEASE); })
+#define ddp_store_release(p, v) \
+	({ DDP_ATOMIC_STEP(); __atomic_store_n((p), (v), __ATOMIC_RELEASE); })
 #define ddp_cmpxchg(p, old, new)						\
 	({									\
 		__typeof__(*(p)) ddp_old_ = (old);				\

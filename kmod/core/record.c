@@ -84,7 +84,8 @@ static void put_comm(struct writer *w, const char *comm)
 /* Leaves one byte for the length, which is enough for most records. */
 static void record_begin(struct writer *w, void *buf, u32 size, u8 type)
 {
-	w->start = w->at = buf;
+	w->start = buf;
+	w->at = buf;
 	w->end = w->start + size;
 	w->full = false;
 	put_u8(w, type);

@@ -24,7 +24,9 @@ struct ddp_ring {
 	u32 size;	/* power of two, >= 4096 */
 	u64 head;	/* bytes ever reserved */
 	u64 high;	/* the most bytes ever held at once; producers */
-	u64 tail __attribute__((aligned(64))); /* bytes ever given back */
+
+	/* the consumer's, on a cache line of its own */
+	u64 tail __aligned(64);	/* bytes ever given back */
 };
 
 /* What a reservation hands out; payload is valid until commit or discard. */

@@ -23,7 +23,7 @@ struct ddp_window {
 	void *ctx;
 	u64 addr;	/* of bytes[0] */
 	u32 len;	/* valid bytes; 0: empty */
-	u8 bytes[DDP_WINDOW_BYTES] __attribute__((aligned(16)));
+	u8 bytes[DDP_WINDOW_BYTES] __aligned(16);
 };
 
 struct ddp_user_regs {

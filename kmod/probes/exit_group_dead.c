@@ -4,6 +4,7 @@
 static void exited(void *data, struct task_struct *p, bool group_dead)
 {
 }
+
 void probe(void);
 void probe(void)
 {

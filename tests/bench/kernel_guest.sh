@@ -27,7 +27,7 @@ measure() # NAME PID [repeat]
 	settle
 	samples=$(counter samples) bytes=$(counter bytes) handler=$(counter handler_ns)
 	reader=$(ran "$2") drain=$(ran "$(pidof ddprof_drain)")
-	echo "$1_ns $(kernel_work "$rounds" ${3:-})"
+	echo "$1_ns $(kernel_work "$rounds" ${3:+"$3"})"
 	echo "$1_reader_ns $(($(ran "$2") - reader))"
 	echo "$1_drain_ns $(($(ran "$(pidof ddprof_drain)") - drain))"
 	settle
