@@ -23,12 +23,13 @@
  *                                          <-  RECORDS {..., RECORDS_END}   and this is the last
  *
  * One session at a time, owned by the netlink port that sent START. It ends with STOP or when that
- * socket is closed, whichever comes first; then nothing is armed and all its memory is freed. Only
- * the owner may send STOP and RESYNC. FILE_OPEN may come from another socket of the owner's
- * process, GET_INFO and GET_STATS from anybody with the capability. RECORDS are unicast to the
- * owner's port with sequence number 0. The kernel waits for a full receive buffer and loses
- * nothing meanwhile until its rings are full; what does not fit then is counted (RECORDS_LOST_*).
- * A receiver should set NETLINK_NO_ENOBUFS and a large SO_RCVBUFFORCE. STOP is acknowledged as soon
+ * socket is closed, whichever comes first; then nothing is armed and all its memory is freed. (The
+ * end may come a moment after close() has returned: START then answers EBUSY for a few
+ * milliseconds.) Only the owner may send STOP and RESYNC. FILE_OPEN may come from another socket of
+ * the owner's process, GET_INFO and GET_STATS from anybody with the capability. RECORDS are unicast
+ * to the owner's port with sequence number 0. The kernel waits for a full receive buffer and loses
+ * nothing meanwhile until its rings are full; what does not fit then is counted (RECORDS_LOST_*). A
+ * receiver should set NETLINK_NO_ENOBUFS and a large SO_RCVBUFFORCE. STOP is acknowledged as soon
  * as no interrupt is armed; what was sampled before follows, the message with RECORDS_END last.
  *
  * ERRORS, each with an extended-ack message naming what was wrong (NETLINK_EXT_ACK):

@@ -303,7 +303,7 @@ int nl_receive(struct nl *nl, int timeout_ms)
 
 /* -- commands -- */
 
-int nl_start(struct nl *nl, const struct nl_start *how, struct nl_answer *answer)
+static int nl_start_once(struct nl *nl, const struct nl_start *how, struct nl_answer *answer)
 {
 	static struct nl_message m;
 	size_t event;
@@ -325,6 +325,19 @@ int nl_start(struct nl *nl, const struct nl_start *how, struct nl_answer *answer
 	nl_put_u32(&m, DDPROF_A_START_BUDGET_PERMILLE, how->budget ? how->budget : 1000);
 	nl_put_u32(&m, DDPROF_A_START_FLUSH_MS, how->flush_ms ? how->flush_ms : 100);
 	return nl_call(nl, &m, answer);
+}
+
+int nl_start(struct nl *nl, const struct nl_start *how, struct nl_answer *answer)
+{
+	int ret, tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		ret = nl_start_once(nl, how, answer);
+		if (ret != -EBUSY)
+			break;
+		usleep(10000);
+	}
+	return ret;
 }
 
 int nl_simple(struct nl *nl, uint8_t cmd, struct nl_answer *answer)

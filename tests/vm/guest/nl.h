@@ -86,7 +86,10 @@ struct nl_start {
 	uint32_t tgid;		/* 0: whole machine */
 };
 
-/* -errno, or 0 with the answer in @answer (may be NULL). */
+/*
+ * -errno, or 0 with the answer in @answer (may be NULL). A session whose socket was closed a moment ago
+ * may still be ending: EBUSY is an answer only when it stays for a second.
+ */
 int nl_start(struct nl *nl, const struct nl_start *how, struct nl_answer *answer);
 /* A command without attributes: STOP, RESYNC, GET_INFO. */
 int nl_simple(struct nl *nl, uint8_t cmd, struct nl_answer *answer);
