@@ -19,8 +19,8 @@
 
 #include <ddprof/io.h>
 
-#include "core/cleanup.h"
 #include "kmod/core/record.h"
+#include "lib/cleanup.h"
 #include "uapi/ddprof.h"
 
 enum {

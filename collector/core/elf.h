@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/cleanup.h"
+#include "lib/cleanup.h"
 
 enum {
 	DDP_MAX_SYMBOLS = 1 << 23,	/* of one file; the largest known programs have 2 million */

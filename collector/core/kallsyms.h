@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "core/cleanup.h"
+#include "lib/cleanup.h"
 
 enum {
 	DDP_KALLSYMS_MAX = 1 << 22,		/* symbols */

@@ -20,8 +20,8 @@
 
 #include <ddprof/io.h>
 
-#include "core/cleanup.h"
 #include "core/decode.h"
+#include "lib/cleanup.h"
 
 struct ddp_link;
 

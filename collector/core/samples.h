@@ -11,9 +11,9 @@
 
 #include <stdbool.h>
 
-#include "core/cleanup.h"
 #include "core/decode.h"
 #include "core/table.h"
+#include "lib/cleanup.h"
 
 struct ddp_trace {
 	uint64_t aspace;		/* 0: none */

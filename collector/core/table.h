@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/cleanup.h"
+#include "lib/cleanup.h"
 
 struct ddp_slot {
 	uint64_t key;		/* 0: free */

@@ -10,7 +10,7 @@
 
 #include <ddprof/exporter.h>
 
-#include "core/cleanup.h"
+#include "lib/cleanup.h"
 
 enum {
 	DDP_UPLOAD_QUEUE = 5,		/* profiles kept for a receiver that is down */

@@ -18,8 +18,8 @@ DDP_INTERNAL void *ddp__alloc(size_t n);
 DDP_INTERNAL void *ddp__realloc(void *p, size_t n);
 DDP_INTERNAL void ddp__free(void *p);
 
-/* For CLEANUP(): @p points to the pointer. */
-static inline void ddp__free_ptr(void *p)
+/* What CLEANUP(ddp__free) calls: @p points to the pointer. */
+static inline void ddp__free_cleanup(void *p)
 {
 	ddp__free(*(void **)p);
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resources that free themselves when their variable goes out of scope, for all userspace code:
+ * Resources that clean themselves up when their variable goes out of scope, and handing them on:
  *
  *	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+ *	if (fd < 0)
+ *		return -errno;
  *	...
- *	return TAKE_PTR(buffer);	the caller owns it from here on
+ *	*ret = TAKE_FD(fd);
  *
- * DEFINE_CLEANUP makes the function for a pointer type from the one that frees it.
+ * A resource joins with one line beside its destructor: DEFINE_CLEANUP(struct thing *,
+ * thing_destroy). For all userspace code, library, core and commands; never installed.
  */
 #ifndef DDPROF_CLEANUP_H
 #define DDPROF_CLEANUP_H
@@ -15,47 +18,56 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CLEANUP(fn) __attribute__((cleanup(fn)))
+#define CLEANUP(fn) __attribute__((cleanup(fn##_cleanup)))
 
-#define DEFINE_CLEANUP(type, free_fn)					\
-	static inline void free_fn##_cleanup(type *p)			\
+/* @fn is called with the variable's value; it must accept NULL */
+#define DEFINE_CLEANUP(type, fn)					\
+	static inline void fn##_cleanup(type *p)			\
 	{								\
-		if (*p)							\
-			free_fn(*p);					\
-	}								\
-	struct free_fn##_needs_semicolon
+		fn(*p);							\
+	}
+
+/* For destructors of objects that live in the variable itself */
+#define DEFINE_CLEANUP_IN_PLACE(type, fn)				\
+	static inline void fn##_cleanup(type *p)			\
+	{								\
+		fn(p);							\
+	}
 
 /* Gives the pointer away: its variable becomes NULL and nothing is freed here. */
-#define TAKE_PTR(p)							\
+#define TAKE(p)								\
 	({								\
-		__typeof__(p) taken_ = (p);				\
+		__typeof__(p) take_ = (p);				\
 		(p) = NULL;						\
-		taken_;							\
+		take_;							\
 	})
 
 /* Gives the descriptor away. */
 #define TAKE_FD(fd)							\
 	({								\
-		int taken_ = (fd);					\
+		int take_ = (fd);					\
 		(fd) = -1;						\
-		taken_;							\
+		take_;							\
 	})
 
-static inline void free_ptr(void *p)
+static inline void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+static inline void close_file(FILE *f)
+{
+	if (f)
+		fclose(f);
+}
+
+DEFINE_CLEANUP(int, close_fd)
+DEFINE_CLEANUP(FILE *, close_file)
+
+static inline void free_cleanup(void *p)
 {
 	free(*(void **)p);
-}
-
-static inline void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-}
-
-static inline void close_file(FILE **f)
-{
-	if (*f)
-		fclose(*f);
 }
 
 #endif /* DDPROF_CLEANUP_H */

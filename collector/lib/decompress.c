@@ -163,7 +163,7 @@ int ddp_decompress(const void *bytes, size_t n, size_t max_bytes, ddp_write_fn w
 	enum ddp_compression c = ddp_compression_detect(bytes, n);
 	struct sink sink = { .write = write, .ctx = ctx, .left = max_bytes };
 	struct source src = { bytes, n };
-	CLEANUP(ddp__free_ptr) unsigned char *out = NULL;
+	CLEANUP(ddp__free) unsigned char *out = NULL;
 
 	if (c == DDP_PLAIN)
 		return sink_put(&sink, bytes, n);

@@ -38,13 +38,9 @@ struct ddp_exporter {
 	atomic_bool cancelled;
 };
 
-
-static void free_mime(curl_mime **m)
-{
-	curl_mime_free(*m);
-}
-
-DEFINE_CLEANUP(struct ddp_exporter *, ddp_exporter_destroy);
+DEFINE_CLEANUP(struct ddp_exporter *, ddp_exporter_destroy)
+DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
+DEFINE_CLEANUP(curl_mime *, curl_mime_free)
 
 /* Creating */
 
@@ -98,7 +94,7 @@ static int add_origin(struct ddp_exporter *e, const struct ddp_exporter_config *
 {
 	const char *origin = c->origin ? c->origin : "ddprof";
 	const char *version = c->origin_version ? c->origin_version : ddp_version();
-	CLEANUP(ddp__free_ptr) char *agent = format_text(origin, "/", version);
+	CLEANUP(ddp__free) char *agent = format_text(origin, "/", version);
 	int r;
 
 	if (!agent)
@@ -152,7 +148,7 @@ static int set_target(struct ddp_exporter *e, const struct ddp_exporter_config *
 				 "'%s' is not http://host:port, https://... or unix:///path", url);
 	if (!url[strcspn(url, ":") + 3] || strpbrk(url, "?#@"))
 		return ddp__fail(err, -EINVAL, "'%s' is not the address of an agent", url);
-	CLEANUP(ddp__free_ptr) char *base = format_text(url, "", "");
+	CLEANUP(ddp__free) char *base = format_text(url, "", "");
 	if (!base)
 		return -ENOMEM;
 	while (n && base[n - 1] == '/')
@@ -166,7 +162,7 @@ static int set_target(struct ddp_exporter *e, const struct ddp_exporter_config *
 int ddp_exporter_create(const struct ddp_exporter_config *config, struct ddp_exporter **ret,
 			struct ddp_error *err)
 {
-	CLEANUP(ddp_exporter_destroy_cleanup) struct ddp_exporter *e = ddp__alloc(sizeof(*e));
+	CLEANUP(ddp_exporter_destroy) struct ddp_exporter *e = ddp__alloc(sizeof(*e));
 	int r;
 
 	if (!e)
@@ -181,7 +177,7 @@ int ddp_exporter_create(const struct ddp_exporter_config *config, struct ddp_exp
 		return ddp__fail(err, r, "out of memory");
 	if (r)
 		return r;
-	*ret = TAKE_PTR(e);
+	*ret = TAKE(e);
 	return 0;
 }
 
@@ -400,8 +396,8 @@ int ddp_exporter_send(struct ddp_exporter *e, const struct ddp_export_form *form
 		      struct ddp_export_result *ret)
 {
 	CLEANUP(ddp_buffer_free) struct ddp_buffer event = { 0 };
-	CLEANUP(ddp__free_ptr) struct reader *readers = NULL;
-	CLEANUP(free_mime) curl_mime *mime = NULL;
+	CLEANUP(ddp__free) struct reader *readers = NULL;
+	CLEANUP(curl_mime_free) curl_mime *mime = NULL;
 	struct ddp_export_result result = { 0 };
 	int r;
 

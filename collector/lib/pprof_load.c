@@ -128,6 +128,8 @@ static void loaded_free(struct loaded *l)
 {
 	void *block, *next;
 
+	if (!l)
+		return;
 	for (block = l->blocks; block; block = next) {
 		next = *(void **)block;
 		budget_free(l, block);
@@ -137,12 +139,12 @@ static void loaded_free(struct loaded *l)
 	ddp__free(l);
 }
 
-DEFINE_CLEANUP(struct loaded *, loaded_free);
+DEFINE_CLEANUP(struct loaded *, loaded_free)
+DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 void ddp_pprof_destroy(struct ddp_pprof *pprof)
 {
-	if (pprof)
-		loaded_free((struct loaded *)pprof);
+	loaded_free((struct loaded *)pprof);
 }
 
 /* The outer structure: are the fields of the message whole, and where is the first that is not */
@@ -599,7 +601,7 @@ int ddp_pprof_load(const void *bytes, size_t n, const struct ddp_pprof_limits *l
 	const struct ddp_pprof_limits *lim = limits ? limits : &no_limits;
 	size_t max = lim->max_decompressed_bytes ?: DEFAULT_DECOMPRESSED_BYTES;
 	CLEANUP(ddp_buffer_free) struct ddp_buffer plain = { 0 };
-	CLEANUP(loaded_free_cleanup) struct loaded *l = NULL;
+	CLEANUP(loaded_free) struct loaded *l = NULL;
 	struct loader ld = { .err = err };
 	int r;
 
@@ -619,6 +621,6 @@ int ddp_pprof_load(const void *bytes, size_t n, const struct ddp_pprof_limits *l
 	}
 	if (r)
 		return l->exhausted ? memory_error(l, err) : r;
-	*ret = &TAKE_PTR(l)->view;
+	*ret = &TAKE(l)->view;
 	return 0;
 }
