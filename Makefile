@@ -163,6 +163,12 @@ check-kernels: deps	## profile a VM with every Debian release's kernel, 5.10 to 
 	$(Q)$(MAKE) userspace vm-programs
 	$(Q)scripts/check-kernels --build $(BUILD)
 
+.PHONY: check-debug
+check-debug: deps	## the VM tests of the module on a kernel with KASAN, lockdep and kmemleak (builds it once)
+	$(Q)scripts/debug-kernel
+	$(Q)DDPROF_KERNEL=$$(scripts/debug-kernel | sed -n 's/^KERNEL_BUILD=//p') \
+		tests/run --build $(BUILD)/debug 'vm/life' 'vm/nmi' 'vm/netlink'
+
 .PHONY: lint
 lint: deps	## checkpatch, sparse, shellcheck
 	$(Q)scripts/lint --build $(BUILD)
