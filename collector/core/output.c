@@ -77,18 +77,22 @@ static int write_fd(void *ctx, const void *bytes, size_t n)
 	return 0;
 }
 
-/* Complete or not there: under another name first */
+/*
+ * Complete or not there: under another name first, one that nobody can have taken or foreseen. For
+ * its owner only: it tells where the kernel lies and what everybody runs.
+ */
 static int write_file(const struct ddp_output *o, const char *path, const struct ddp_profile *p,
 		      int64_t end_unix_ns)
 {
+	static const char part[] = ".part";
 	CLEANUP(close_fd) int fd = -1;
 	char temporary[4096];
-	int n = snprintf(temporary, sizeof(temporary), "%s.%d.part", path, (int)getpid());
+	int n = snprintf(temporary, sizeof(temporary), "%s.XXXXXX%s", path, part);
 	int r;
 
 	if (n < 0 || (size_t)n >= sizeof(temporary))
 		return -ENAMETOOLONG;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = mkostemps(temporary, sizeof(part) - 1, O_CLOEXEC); /* mode 0600 */
 	if (fd < 0)
 		return -errno;
 	r = encode(p, end_unix_ns, o->compression, write_fd, &fd);
@@ -106,9 +110,14 @@ static int to_file(struct ddp_output *o, const struct ddp_profile *p, int64_t en
 	char path[4096];
 	int r = ddp_output_path(o->path, o->nr_profiles, o->numbered, path, sizeof(path));
 
-	r = r ?: write_file(o, path, p, end_unix_ns);
+	if (r) {
+		ddp_log_error("cannot write profile %u of %s: %s", o->nr_profiles, o->path,
+			      strerror(-r));
+		return r;
+	}
+	r = write_file(o, path, p, end_unix_ns);
 	if (r)
-		ddp_log_error("cannot write %s: %s", o->path, strerror(-r));
+		ddp_log_error("cannot write %s: %s", path, strerror(-r));
 	else
 		ddp_log_info("wrote %s", path);
 	return r;

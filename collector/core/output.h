@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where finished profiles go: to a file, to the uploader, or both. A file appears under its name
- * only when it is complete, and never takes an earlier one's place: the second profile of a run to
+ * only when it is complete, can be read by its owner only (it holds kernel addresses and names of
+ * everybody's processes), and never takes an earlier one's place: the second profile of a run to
  * FILE.pprof is FILE.2.pprof. Called by pipeline.
  */
 #ifndef DDP_CORE_OUTPUT_H

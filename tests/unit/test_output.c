@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * collector/core/output and its files: who may read them, that nothing unfinished stays behind, and
+ * that what somebody else left in the folder does not keep a profile from getting out.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after those it needs */
+#include <cmocka.h>
+
+#include <ddprof/profile.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/output.h"
+#include "lib/cleanup.h"
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof(folder), "/tmp/test_output.XXXXXX");
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static unsigned int empty_folder(void)
+{
+	DIR *d = opendir(folder);
+	unsigned int nr = 0;
+	struct dirent *e;
+
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		assert_int_equal(unlinkat(dirfd(d), e->d_name, 0), 0);
+		nr++;
+	}
+	closedir(d);
+	return nr;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	empty_folder();
+	return rmdir(folder);
+}
+
+static void path_in(const char *name, char ret[128])
+{
+	snprintf(ret, 128, "%s/%s", folder, name);
+}
+
+static struct ddp_output *create(const char *path)
+{
+	struct ddp_output_config config = { .path = path };
+	struct ddp_error err = { "" };
+	struct ddp_output *o;
+
+	if (ddp_output_create(&config, &o, &err))
+		fail_msg("%s", err.text);
+	return o;
+}
+
+static int write_profile(struct ddp_output *o)
+{
+	static const struct ddp_value_type types[] = { { "samples", "count" } };
+	struct ddp_profile_config config = { .value_types = types, .nr_value_types = 1 };
+	struct ddp_profile *p;
+	int r;
+
+	assert_int_equal(ddp_profile_create(&config, &p), 0);
+	r = ddp_output_profile(o, p, 1, 2);
+	ddp_profile_destroy(p);
+	return r;
+}
+
+static void only_the_owner_reads_it(void **state)
+{
+	struct ddp_output *o;
+	struct stat st;
+	char path[128];
+	mode_t old = umask(0);
+
+	(void)state;
+	path_in("a.pprof", path);
+	o = create(path);
+	assert_int_equal(write_profile(o), 0);
+	umask(old);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_true(st.st_size > 0);
+	assert_int_equal(ddp_output_finish(o), 0);
+	assert_int_equal(empty_folder(), 1);
+}
+
+/* What a killed collector with our number left, or somebody put there on purpose */
+static void foreign_files_are_no_obstacle(void **state)
+{
+	struct ddp_output *o;
+	struct stat st;
+	char path[128], left[160];
+
+	(void)state;
+	path_in("b.pprof", path);
+	snprintf(left, sizeof(left), "%s.%d.part", path, (int)getpid());
+	assert_int_equal(symlink("/dev/full", left), 0);
+	assert_int_equal(symlink("/dev/full", path), 0);
+	o = create(path);
+	assert_int_equal(write_profile(o), 0);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(ddp_output_finish(o), 0);
+	assert_int_equal(empty_folder(), 2);
+}
+
+static void failures_leave_nothing(void **state)
+{
+	struct ddp_output *o;
+	char path[128];
+
+	(void)state;
+	path_in("c.pprof", path);
+	o = create(path);
+	assert_int_equal(mkdir(path, 0700), 0); /* nothing can be renamed onto a folder */
+	assert_int_equal(write_profile(o), -EISDIR);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(empty_folder(), 0);
+	assert_int_equal(write_profile(o), 0); /* the next one gets out */
+	assert_int_equal(ddp_output_finish(o), 1);
+	assert_int_equal(empty_folder(), 1);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_the_owner_reads_it),
+		cmocka_unit_test(foreign_files_are_no_obstacle),
+		cmocka_unit_test(failures_leave_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
