@@ -87,23 +87,35 @@ int ddp_process_file(struct ddp_process *p, const struct ddp_file *f)
 	return r;
 }
 
-/* By path, if that is still the same file. The device number of a subvolume differs from what stat
- * says, so that inode, size and time have to do. */
+/* The device number of a subvolume differs from what stat says, so it is not compared */
+static bool is_same(const struct ddp_object *o, const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_ino == o->inode && (uint64_t)st->st_size == o->size &&
+	       (uint64_t)st->st_mtim.tv_sec * 1000000000 + (uint64_t)st->st_mtim.tv_nsec ==
+		       o->mtime_ns;
+}
+
+/*
+ * By path, if that is still the same file. Its owner may have put anything there meanwhile, and to
+ * open a device or a pipe can do things: first it is looked at without being opened.
+ */
 static int open_by_path(const struct ddp_object *o)
 {
-	CLEANUP(close_fd) int fd = -1;
+	CLEANUP(close_fd) int place = -1;
+	char link[32];
 	struct stat st;
+	int fd;
 
-	if (o->flags & DDPROF_FILE_DELETED)
+	if (o->flags & DDPROF_FILE_DELETED || !(o->flags & DDPROF_FILE_OPENABLE))
 		return -ENOENT;
-	fd = open(o->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
+	place = open(o->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (place < 0 || fstat(place, &st))
 		return -errno;
-	if (fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_ino != o->inode || (uint64_t)st.st_size != o->size)
+	if (!is_same(o, &st))
 		return -ESTALE;
-	return TAKE_FD(fd);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
+	fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
 }
 
 struct ddp_elf *ddp_object_elf(struct ddp_object *o, uint64_t profile_nr)

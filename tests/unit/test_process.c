@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/names.h"
 #include "core/process.h"
@@ -144,6 +146,11 @@ static const char *path_at(struct ddp_process *p, uint64_t aspace, uint64_t addr
 	return r->object ? r->object->path : r->name;
 }
 
+static struct ddp_object *object_at(struct ddp_process *p, uint64_t aspace, uint64_t address)
+{
+	return ddp_process_range(ddp_process_find(p, aspace), address)->object;
+}
+
 static void layouts(void **state)
 {
 	struct ddp_process p;
@@ -215,6 +222,55 @@ static void strange_lists(void **state)
 	ddp_process_trim(&p, 0);
 	assert_null(path_at(&p, 1, 0x1000));
 	ddp_process_free(&p);
+}
+
+/* Without the module's descriptor a file is found by its path, and only when it is the same one */
+static void files_by_path(void **state)
+{
+	enum { OPENABLE = DDPROF_FILE_OPENABLE };
+	static const struct {
+		const char *what;
+		uint8_t flags;
+		int inode, size, mtime;	/* what they differ by from the file's */
+		bool link, found;
+	} rows[] = {
+		{ "the same", OPENABLE, 0, 0, 0, false, true },
+		{ "another inode", OPENABLE, 1, 0, 0, false, false },
+		{ "another size", OPENABLE, 0, 1, 0, false, false },
+		{ "written to since", OPENABLE, 0, 0, 1, false, false },
+		{ "no regular file then", 0, 0, 0, 0, false, false },
+		{ "deleted then", OPENABLE | DDPROF_FILE_DELETED, 0, 0, 0, false, false },
+		{ "a symbolic link to it", OPENABLE, 0, 0, 0, true, false },
+	};
+	char self[512] = "", link[32] = "/tmp/test_process.XXXXXX";
+	struct stat st;
+
+	(void)state;
+	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+	assert_int_equal(stat(self, &st), 0);
+	assert_non_null(mkdtemp(link));
+	assert_int_equal(rmdir(link), 0);
+	assert_int_equal(symlink(self, link), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ddp_file f = {
+			.file_id = 1, .flags = rows[i].flags, .path = rows[i].link ? link : self,
+			.inode = st.st_ino + (uint64_t)rows[i].inode,
+			.size = (uint64_t)st.st_size + (uint64_t)rows[i].size,
+			.mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000 +
+				    (uint64_t)st.st_mtim.tv_nsec + (uint64_t)rows[i].mtime,
+		};
+		struct ddp_process p;
+
+		f.path_len = (u32)strlen(f.path);
+		ddp_process_init(&p, NULL, NULL);
+		assert_int_equal(ddp_process_file(&p, &f), 0);
+		tell_aspace(&p, 5, 1, 0, 1);
+		tell_map(&p, 5, 0x1000, 0x1000, 1, 0);
+		if (!ddp_object_elf(object_at(&p, 5, 0x1000), 1) == rows[i].found)
+			fail_msg("%s: found although it should not be, or not", rows[i].what);
+		ddp_process_free(&p);
+	}
+	assert_int_equal(unlink(link), 0);
 }
 
 static void tell_task(struct ddp_process *p, uint8_t kind, uint32_t tgid, uint32_t tid,
@@ -363,7 +419,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_is_a_map), cmocka_unit_test(names_in_use_stay),
 		cmocka_unit_test(layouts), cmocka_unit_test(strange_lists),
-		cmocka_unit_test(names_of_processes), cmocka_unit_test(equal_stacks_are_one),
+		cmocka_unit_test(files_by_path), cmocka_unit_test(names_of_processes),
+		cmocka_unit_test(equal_stacks_are_one),
 		cmocka_unit_test(pending_hits_outlive_their_ids), cmocka_unit_test(random_samples),
 	};
 
