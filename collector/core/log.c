@@ -6,8 +6,11 @@
 #include "core/log.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *const level_names[DDP_NR_LOG_LEVELS] = {
@@ -42,6 +45,37 @@ static size_t head(char *line, size_t size, enum ddp_log_level level)
 	return n > 0 ? (size_t)n : 0;
 }
 
+/* When stderr does not take it there is nowhere left to complain */
+static void put(const char *line, size_t len)
+{
+	while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR)
+		;
+}
+
+/*
+ * A pipe that nobody reads any more must not end the program by SIGPIPE: the signal, which is for
+ * this thread, is taken back. Its disposition stays, for the command inherits it.
+ */
+static void put_without_signal(const char *line, size_t len)
+{
+	sigset_t pipe, old, pending;
+	bool was_pending;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	sigpending(&pending);
+	was_pending = sigismember(&pending, SIGPIPE);
+	if (pthread_sigmask(SIG_BLOCK, &pipe, &old)) {
+		put(line, len);
+		return;
+	}
+	put(line, len);
+	if (!was_pending)
+		while (sigtimedwait(&pipe, NULL, &(struct timespec){ 0 }) < 0 && errno == EINTR)
+			;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
 void ddp_log(enum ddp_log_level level, const char *format, ...)
 {
 	int saved = errno;
@@ -59,8 +93,6 @@ void ddp_log(enum ddp_log_level level, const char *format, ...)
 	if (n > 0)
 		len += (size_t)n < sizeof(line) - len - 1 ? (size_t)n : sizeof(line) - len - 2;
 	line[len++] = '\n';
-	/* when stderr does not take it there is nowhere left to complain */
-	while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR)
-		;
+	put_without_signal(line, len);
 	errno = saved;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the commands say on stderr: one line a message, "ddprof: warning: text". Only collector/core
+ * What the commands say on stderr: one line a message, "ddprof: warn: text". Only collector/core
  * and the commands log; libddprof returns errors instead.
  */
 #ifndef DDP_CORE_LOG_H
@@ -21,7 +21,7 @@ const char *ddp_log_level_name(unsigned int level);
 /** Before the first message and before threads. @program is kept, not copied. */
 void ddp_log_setup(const char *program, enum ddp_log_level most);
 
-/** One line, without a newline of its own. errno stays as it was. */
+/** One line, without a newline of its own. errno stays as it was; a reader that has gone is no harm. */
 void ddp_log(enum ddp_log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -117,6 +117,13 @@ static int pidfd_open_pid(uint32_t pid)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Sockets and files whose reader has gone are errors like others. Never before the command's fork:
+ * it would inherit that */
+static void ignore_broken_pipes(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+}
+
 /* SIGINT and SIGTERM become readable instead of deadly */
 static int open_signals(sigset_t *ret_old)
 {
@@ -197,6 +204,7 @@ int ddprof_run_attached(const struct ddprof_config *c)
 	struct ddp_error err = { "" };
 	sigset_t old;
 
+	ignore_broken_pipes();
 	signals = open_signals(&old);
 	if (signals < 0) {
 		ddp_log_error("signals: %s", strerror(-signals));
@@ -220,16 +228,10 @@ static int execute(char *const *argv)
 	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 }
 
-/* The command may begin. It matters only that the pipe is readable or closed */
-static void release(int ready)
-{
-	while (write(ready, "", 1) < 0 && errno == EINTR)
-		;
-	close_fd(ready);
-}
-
 /*
- * Profiles the command with PID @pid until it ends; tells @ready when the session runs, or will not
+ * Profiles the command with PID @pid until it ends; closes @ready, which lets the command begin,
+ * when the session runs, or will not. Closing does it because a command that did not want to wait
+ * any longer does not read any more.
  */
 static int profile_command(const struct ddprof_config *c, pid_t pid, int ready,
 			   int (*run)(struct ddp_pipeline *p, int pidfd, void *ctx), void *ctx)
@@ -245,7 +247,7 @@ static int profile_command(const struct ddprof_config *c, pid_t pid, int ready,
 	if (r)
 		ddp_log_warn("running without a profile: %s",
 			     err.text[0] ? err.text : strerror(-r));
-	release(ready);
+	close_fd(ready);
 	if (r)
 		return r;
 	r = run(p, pidfd, ctx);
@@ -284,6 +286,7 @@ static void profiler(const struct ddprof_config *c, pid_t command, pid_t middle,
 
 	leave_family(middle);
 	detach();
+	ignore_broken_pipes();
 	signals = open_signals(&old);
 	profile_command(c, command, ready, run_until_exit, &signals);
 }
@@ -403,6 +406,7 @@ int ddprof_run_wait(const struct ddprof_config *c)
 	if (!w.command)
 		be_command(c, gate, &old);
 	close_fd(gate[0]);
+	ignore_broken_pipes();
 	profile_command(c, w.command, gate[1], run_passing_signals, &w);
 	return wait_command(&w);
 }
