@@ -26,6 +26,8 @@ enum {
 	SOCKET_BUFFER_BYTES = 8 << 20,	/* seconds of records of a large machine */
 	/* the kernel answers in microseconds; longer means it never will */
 	ANSWER_TIMEOUT_MS = 5000,
+	/* then the caller looks at its signals and clocks again, however fast records come */
+	DATAGRAMS_A_CALL = 256,
 };
 
 /* A batch that came before START's answer, without which it cannot be understood */
@@ -308,12 +310,11 @@ static int receive_one(struct ddp_link *l, int fd, struct exchange *x)
 
 int ddp_link_receive(struct ddp_link *l, struct ddp_error *err)
 {
-	int r;
+	int r = 0;
 
-	do {
+	for (int i = 0; !r && i < DATAGRAMS_A_CALL; i++)
 		r = receive_one(l, nl_socket_get_fd(l->records), NULL);
-	} while (!r);
-	if (r == -EAGAIN)
+	if (!r || r == -EAGAIN)
 		return 0;
 	if (r == -EBADMSG && err && !err->text[0])
 		failed(err, r, "a RECORDS message lacks something or is malformed");
@@ -711,6 +712,9 @@ static int resolve(struct ddp_link *l, struct ddp_error *err)
 		return 0;
 	}
 	r = errno_of(r);
+	if (r == -ENOENT && !access("/sys/module/ddprof_kmod", F_OK))
+		return failed(err, r, "the kernel module is loaded, but cannot be reached from here: "
+			      "run ddprof in the host's network namespace");
 	if (r == -ENOENT)
 		return failed(err, r, "the kernel module is not loaded: modprobe ddprof_kmod");
 	return failed(err, r, "cannot look up the netlink family " DDPROF_GENL_NAME ": %s",

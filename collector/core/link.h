@@ -33,7 +33,8 @@ typedef int (*ddp_link_batch_fn)(void *ctx, const struct ddp_batch *b);
 
 /**
  * @return 0
- *	-ENOENT  no such family: the module is not loaded
+ *	-ENOENT  no such family: the module is not loaded, or not to be seen from this network
+ *	         namespace
  *	another negative errno of the sockets, see @err
  */
 int ddp_link_open(struct ddp_link **ret, struct ddp_error *err);
@@ -125,8 +126,8 @@ void ddp_link_stats_add(struct ddp_link_stats *sum, const struct ddp_link_stats 
 int ddp_link_fd(const struct ddp_link *l);
 
 /**
- * Takes all that has arrived, without waiting. @return 0; -EBADMSG; an errno of the socket or of
- * on_batch
+ * Takes what has arrived, without waiting, and a few MiB of it at most: ddp_link_fd() stays readable
+ * when there is more. @return 0; -EBADMSG; an errno of the socket or of on_batch
  */
 int ddp_link_receive(struct ddp_link *l, struct ddp_error *err);
 
