@@ -6,16 +6,32 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "core/array.h"
 #include "core/log.h"
 
+static size_t descriptor_share(void)
+{
+	enum { WANTED = 2 * DDP_MAX_HELD_FDS };
+	struct rlimit now, more;
+
+	if (getrlimit(RLIMIT_NOFILE, &now))
+		return 0;
+	more = now;
+	more.rlim_cur = now.rlim_max < WANTED ? now.rlim_max : WANTED;
+	if (now.rlim_cur < more.rlim_cur && !setrlimit(RLIMIT_NOFILE, &more))
+		now = more;
+	return now.rlim_cur < WANTED ? now.rlim_cur / 2 : DDP_MAX_HELD_FDS;
+}
+
 void ddp_process_init(struct ddp_process *p,
 		      int (*open_file)(void *ctx, uint64_t file_id, int *ret), void *ctx)
 {
-	*p = (struct ddp_process){ .open_file = open_file, .ctx = ctx };
+	*p = (struct ddp_process){ .open_file = open_file, .ctx = ctx,
+				   .max_fds = descriptor_share() };
 }
 
 /* Files */
@@ -42,20 +58,62 @@ static struct ddp_object *object_find(const struct ddp_process *p, uint64_t file
 	return o ? ddp_table_pointer(*o) : NULL;
 }
 
+/* How much a descriptor would be missed; most where symbols were not read yet */
+static int need(const struct ddp_object *o)
+{
+	if (!o->refs && !o->fresh)
+		return 0;
+	if (!o->elf_tried)
+		return 3;
+	return o->flags & DDPROF_FILE_DELETED ? 2 : 1; /* for symbols that the limit drops */
+}
+
+static void make_room(struct ddp_process *p)
+{
+	size_t aim = p->max_fds / 2;
+
+	for (int n = 0; n < 3; n++) {
+		ddp_table_for_each(&p->objects, slot) {
+			struct ddp_object *o = ddp_table_pointer(slot->value);
+
+			if (p->nr_fds > aim && need(o) <= n)
+				object_close(p, o);
+		}
+	}
+	/* a look at every file pays only if many descriptors come of it */
+	p->crowded = p->nr_fds > aim + aim / 2;
+}
+
+static int fetch(struct ddp_process *p, struct ddp_object *o)
+{
+	int r = p->open_file(p->ctx, o->file_id, &o->fd);
+
+	if ((r == -EMFILE || r == -ENFILE) && p->nr_fds) {
+		p->max_fds = p->nr_fds; /* others need more than their half */
+		make_room(p);
+		r = p->open_file(p->ctx, o->file_id, &o->fd);
+	}
+	if (r)
+		o->fd = -1;
+	return r;
+}
+
 /* The module holds the file for a limited time only, so it is fetched at once */
 static void hold(struct ddp_process *p, struct ddp_object *o)
 {
 	int r;
 
-	if (!(o->flags & DDPROF_FILE_OPENABLE) || !p->open_file || p->nr_fds >= DDP_MAX_HELD_FDS)
+	if (!(o->flags & DDPROF_FILE_OPENABLE) || !p->open_file)
 		return;
-	r = p->open_file(p->ctx, o->file_id, &o->fd);
-	if (r) {
-		o->fd = -1;
+	if (p->nr_fds >= p->max_fds && !p->crowded)
+		make_room(p);
+	if (p->nr_fds >= p->max_fds)
+		return; /* its path may do */
+	r = fetch(p, o);
+	if (r)
 		ddp_log_debug("%s: the module does not hand it over: %s", o->path, strerror(-r));
-		return;
-	}
-	p->nr_fds++;
+	else
+		p->nr_fds++;
 }
 
 int ddp_process_file(struct ddp_process *p, const struct ddp_file *f)
@@ -78,6 +136,7 @@ int ddp_process_file(struct ddp_process *p, const struct ddp_file *f)
 	o->dev_minor = f->dev_minor;
 	o->flags = f->flags;
 	o->fd = -1;
+	o->fresh = true;
 	memcpy(o->path, f->path, f->path_len);
 	r = ddp_table_set(&p->objects, o->file_id, ddp_table_value(o));
 	if (r)
@@ -401,15 +460,20 @@ static bool name_gone(void *value)
 	return true;
 }
 
-/* A file is told once a session and may be mapped again, so only its descriptor can go */
+/*
+ * A file is told once a session and may be mapped again, so only its descriptor can go; but that has
+ * to, for its file system to be unmounted and for its space to be freed.
+ */
 static void close_unmapped(struct ddp_process *p)
 {
 	ddp_table_for_each(&p->objects, slot) {
 		struct ddp_object *o = ddp_table_pointer(slot->value);
 
-		if (!o->refs)
+		if (!need(o))
 			object_close(p, o);
+		o->fresh = false;
 	}
+	p->crowded = false;
 }
 
 static bool aspace_gone(void *value)
@@ -454,8 +518,7 @@ void ddp_process_trim(struct ddp_process *p, size_t max_symbol_bytes)
 
 	table_prune(&p->aspaces, aspace_gone);
 	table_prune(&p->names, name_gone);
-	if (p->nr_fds > DDP_MAX_HELD_FDS / 2)
-		close_unmapped(p);
+	close_unmapped(p);
 	while (symbol_bytes(p, &oldest) > max_symbol_bytes) {
 		ddp_elf_close(TAKE(oldest->elf));
 		oldest->elf_tried = false; /* read again from its descriptor when it is asked for */

@@ -18,7 +18,7 @@
 #include "core/table.h"
 
 enum {
-	DDP_MAX_HELD_FDS = 4096,	/* files kept open before their symbols are wanted */
+	DDP_MAX_HELD_FDS = 1024,	/* files kept open for their symbols; see ddp_process_init() */
 	DDP_MAX_OBJECTS = 1 << 18,	/* files of one session */
 	DDP_MAX_PROCESSES = 1 << 16,	/* names of processes */
 };
@@ -32,6 +32,7 @@ struct ddp_object {
 	int fd;			/* owned; the exact file, or -1 */
 	struct ddp_elf *elf;	/* owned; NULL: not read, or not an ELF file (see elf_tried) */
 	bool elf_tried;
+	bool fresh;		/* told since the last profile: its mappings may be on their way */
 	uint32_t refs;		/* mappings that mean it */
 	uint64_t used;		/* the profile that last asked for a name in it, for eviction */
 	char path[];		/* NUL-terminated, as the module gave it */
@@ -61,12 +62,17 @@ struct ddp_process {			/* all zero: empty, see ddp_process_init() */
 	struct ddp_table aspaces;	/* id -> struct ddp_aspace_state *, owned */
 	struct ddp_table objects;	/* file id -> struct ddp_object *, owned */
 	struct ddp_table names;		/* tgid + 1 -> struct process_name *, owned */
-	size_t nr_fds;			/* held by objects */
+	size_t nr_fds, max_fds;		/* held by objects, and how many may be */
+	bool crowded;			/* nobody can do without one before the next profile */
 	int (*open_file)(void *ctx, uint64_t file_id, int *ret);
 	void *ctx;
 };
 
-/** @param open_file  FILE_OPEN, or NULL: files are opened by their path; called with @ctx */
+/**
+ * Raises RLIMIT_NOFILE for the process, as far as it may, to twice DDP_MAX_HELD_FDS; files never
+ * take more than half of what there is, so that the rest of the program can go on opening things.
+ * @param open_file  FILE_OPEN, or NULL: files are opened by their path; called with @ctx
+ */
 void ddp_process_init(struct ddp_process *p,
 		      int (*open_file)(void *ctx, uint64_t file_id, int *ret), void *ctx);
 void ddp_process_free(struct ddp_process *p);

@@ -15,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/names.h"
@@ -192,6 +194,59 @@ static void layouts(void **state)
 	ddp_process_trim(&p, 0);
 	assert_null(path_at(&p, 5, 0x1000));
 	ddp_process_free(&p);
+}
+
+/* A process of its own: a hard limit cannot be raised again. @return what is wrong, or 0 */
+static int hold_many(void)
+{
+	enum { LIMIT = 256, FILES = 1000 };
+	struct rlimit limit = { LIMIT, LIMIT };
+	struct ddp_process p;
+	size_t held;
+	int fd;
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return 1;
+	ddp_process_init(&p, open_null, NULL);
+	for (uint64_t id = 1; id <= FILES; id++) {
+		tell_file(&p, id, "/bin/x");
+		tell_aspace(&p, id, 1, 0, 1);
+		tell_map(&p, id, 0x1000, 0x1000, id, 0);
+	}
+	held = p.nr_fds;
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 2;
+	if (held < LIMIT / 4 || held > LIMIT / 2)
+		return 3;
+	/* what is mapped stays through a profile ... */
+	ddp_process_trim(&p, 0);
+	if (p.nr_fds != held)
+		return 4;
+	/* ... unless others need it more; what is not mapped any more goes */
+	for (uint64_t id = 1; id <= FILES; id++)
+		tell_aspace(&p, id, 2, DDPROF_ASPACE_GONE, 0);
+	tell_file(&p, FILES + 1, "/bin/on-its-way");
+	held = p.nr_fds;
+	ddp_process_trim(&p, 0);
+	if (p.nr_fds > 1 || held == p.nr_fds)
+		return 5;
+	ddp_process_free(&p);
+	close_fd(fd);
+	return 0;
+}
+
+static void descriptors_are_left_for_others(void **state)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(hold_many());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 static void strange_lists(void **state)
@@ -419,6 +474,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_is_a_map), cmocka_unit_test(names_in_use_stay),
 		cmocka_unit_test(layouts), cmocka_unit_test(strange_lists),
+		cmocka_unit_test(descriptors_are_left_for_others),
 		cmocka_unit_test(files_by_path), cmocka_unit_test(names_of_processes),
 		cmocka_unit_test(equal_stacks_are_one),
 		cmocka_unit_test(pending_hits_outlive_their_ids), cmocka_unit_test(random_samples),
