@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -124,19 +125,40 @@ static void ignore_broken_pipes(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* SIGINT and SIGTERM become readable instead of deadly */
-static int open_signals(sigset_t *ret_old)
+static bool is_ignored(int signal)
+{
+	struct sigaction a;
+
+	return !sigaction(signal, NULL, &a) && a.sa_handler == SIG_IGN;
+}
+
+/* SIGQUIT, which ends a profiler at once, is the command's affair when there is one in front */
+static void fill_signals(bool have_command, sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGINT);
+	sigaddset(ret, SIGTERM);
+	if (!is_ignored(SIGHUP)) /* nohup */
+		sigaddset(ret, SIGHUP);
+	if (have_command)
+		sigaddset(ret, SIGQUIT);
+}
+
+/* Signals that end it become readable instead of deadly. On failure all is as before */
+static int open_signals(bool have_command, sigset_t *ret_old)
 {
 	sigset_t set;
-	int fd;
+	int fd, r;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
+	fill_signals(have_command, &set);
 	if (sigprocmask(SIG_BLOCK, &set, ret_old))
 		return -errno;
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	if (fd >= 0)
+		return fd;
+	r = -errno;
+	sigprocmask(SIG_SETMASK, ret_old, NULL);
+	return r;
 }
 
 static int finish(struct ddp_pipeline *p, struct ddp_output **output)
@@ -205,7 +227,7 @@ int ddprof_run_attached(const struct ddprof_config *c)
 	sigset_t old;
 
 	ignore_broken_pipes();
-	signals = open_signals(&old);
+	signals = open_signals(false, &old);
 	if (signals < 0) {
 		ddp_log_error("signals: %s", strerror(-signals));
 		return EXIT_FAILED;
@@ -226,6 +248,15 @@ static int execute(char *const *argv)
 	execvp(argv[0], argv);
 	ddp_log_error("cannot run %s: %s", argv[0], strerror(errno));
 	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+}
+
+/* Until the profiler closes the other end, which is when it samples or never will, but not long.
+ * Closes @ready */
+static void wait_ready(int ready)
+{
+	if (!poll(&(struct pollfd){ .fd = ready, .events = POLLIN }, 1, START_TIMEOUT_MS))
+		ddp_log_warn("the profiler takes long to start: the command begins before it");
+	close_fd(ready);
 }
 
 /*
@@ -287,7 +318,7 @@ static void profiler(const struct ddprof_config *c, pid_t command, pid_t middle,
 	leave_family(middle);
 	detach();
 	ignore_broken_pipes();
-	signals = open_signals(&old);
+	signals = open_signals(false, &old);
 	profile_command(c, command, ready, run_until_exit, &signals);
 }
 
@@ -320,10 +351,7 @@ int ddprof_run_command(const struct ddprof_config *c)
 		return execute(c->command);
 	}
 	close_fd(ready[1]);
-	r = poll(&(struct pollfd){ .fd = ready[0], .events = POLLIN }, 1, START_TIMEOUT_MS);
-	if (!r)
-		ddp_log_warn("the profiler takes long to start: the command begins before it");
-	close_fd(ready[0]);
+	wait_ready(ready[0]);
 	return execute(c->command);
 }
 
@@ -334,14 +362,15 @@ struct waiting {
 	int signals;
 };
 
-/* The terminal sends SIGINT to the command as well; SIGTERM came to us alone and is handed on */
+/* The terminal, which is the kernel, tells the command as well; what others send came to us alone
+ * and is handed on */
 static void pass_signals(const struct waiting *w)
 {
 	struct signalfd_siginfo info;
 
 	while (read(w->signals, &info, sizeof(info)) == sizeof(info))
-		if (info.ssi_signo == SIGTERM)
-			kill(w->command, SIGTERM);
+		if (info.ssi_code != SI_KERNEL)
+			kill(w->command, (int)info.ssi_signo);
 }
 
 static int run_passing_signals(struct ddp_pipeline *p, int pidfd, void *ctx)
@@ -376,13 +405,9 @@ static int wait_command(const struct waiting *w)
 
 static void be_command(const struct ddprof_config *c, int gate[2], const sigset_t *mask)
 {
-	char byte;
-
-	close_fd(gate[1]);
-	while (read(gate[0], &byte, 1) < 0 && errno == EINTR)
-		;
-	close_fd(gate[0]);
 	sigprocmask(SIG_SETMASK, mask, NULL);
+	close_fd(gate[1]);
+	wait_ready(gate[0]);
 	_exit(execute(c->command));
 }
 
@@ -393,9 +418,14 @@ int ddprof_run_wait(const struct ddprof_config *c)
 	sigset_t old;
 	int gate[2];
 
-	signals = open_signals(&old);
-	if (signals < 0 || pipe2(gate, O_CLOEXEC)) {
+	signals = open_signals(true, &old);
+	if (signals < 0) {
+		ddp_log_warn("running without a profile: %s", strerror(-signals));
+		return execute(c->command);
+	}
+	if (pipe2(gate, O_CLOEXEC)) {
 		ddp_log_warn("running without a profile: %s", strerror(errno));
+		sigprocmask(SIG_SETMASK, &old, NULL);
 		return execute(c->command);
 	}
 	w = (struct waiting){ .command = fork(), .signals = signals };
