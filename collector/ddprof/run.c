@@ -293,21 +293,49 @@ static void leave_family(pid_t middle)
 		usleep(200);
 }
 
-static void detach(void)
+/* Locks, pipes and listening sockets that the caller left open are meant for the command: held
+ * here, they would seem to be in use after its end */
+static void close_inherited(int except)
+{
+	unsigned int first = STDERR_FILENO + 1, ready = (unsigned int)except;
+
+	if ((ready > first && syscall(SYS_close_range, first, ready - 1, 0)) ||
+	    syscall(SYS_close_range, ready < first ? first : ready + 1, ~0U, 0))
+		ddp_log_debug("close_range: %s", strerror(errno));
+}
+
+static void detach(int ready)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	setsid(); /* the terminal's signals are the command's */
-	if (null < 0)
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+	}
+	close_inherited(ready); /* null as well */
+}
+
+/* Whoever reads the command's stderr from a pipe or socket waits for all to close it: when the
+ * command has ended, what the profiler still has to say is kept from there */
+static void leave_stderr(void)
+{
+	CLEANUP(close_fd) int null = -1;
+	struct stat st;
+
+	if (!fstat(STDERR_FILENO, &st) && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))
 		return;
-	dup2(null, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
-	close_fd(null);
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null >= 0)
+		dup2(null, STDERR_FILENO);
 }
 
 static int run_until_exit(struct ddp_pipeline *p, int pidfd, void *ctx)
 {
-	return ddp_pipeline_run(p, *(int *)ctx, &pidfd, 1);
+	int r = ddp_pipeline_run(p, *(int *)ctx, &pidfd, 1);
+
+	leave_stderr();
+	return r;
 }
 
 static void profiler(const struct ddprof_config *c, pid_t command, pid_t middle, int ready)
@@ -316,7 +344,7 @@ static void profiler(const struct ddprof_config *c, pid_t command, pid_t middle,
 	sigset_t old;
 
 	leave_family(middle);
-	detach();
+	detach(ready);
 	ignore_broken_pipes();
 	signals = open_signals(false, &old);
 	profile_command(c, command, ready, run_until_exit, &signals);
@@ -325,7 +353,7 @@ static void profiler(const struct ddprof_config *c, pid_t command, pid_t middle,
 /* Forks the profiler by way of a middle process, which is gone when this returns */
 static int fork_profiler(const struct ddprof_config *c, int ready[2])
 {
-	pid_t command = getpid(), middle = fork();
+	pid_t command = getpid(), middle = fork(), profiler_pid;
 
 	if (middle < 0)
 		return -errno;
@@ -336,7 +364,10 @@ static int fork_profiler(const struct ddprof_config *c, int ready[2])
 	}
 	close_fd(ready[0]);
 	middle = getpid();
-	if (fork() == 0)
+	profiler_pid = fork();
+	if (profiler_pid < 0)
+		ddp_log_warn("running without a profile: cannot fork: %s", strerror(errno));
+	if (!profiler_pid)
 		profiler(c, command, middle, ready[1]);
 	_exit(0);
 }
