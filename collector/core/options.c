@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/log.h"
+
 enum { HELP_COLUMN = 30 };
 
 /* What is being set, and where it came from, for error texts */
@@ -81,6 +83,9 @@ static int set_text(const struct setting *s)
 {
 	if (!s->value[0])
 		return refuse(s->err, "%s: expected %s, not nothing", s->from, s->option->argument);
+	if (s->option->max && strlen(s->value) > s->option->max)
+		return refuse(s->err, "%s %.60s...: expected %" PRIu32 " characters at most",
+			      s->from, s->value, s->option->max);
 	*(const char **)s->to = s->value;
 	return 0;
 }
@@ -133,23 +138,20 @@ static int set(const struct ddp_option *o, const char *from, const char *value, 
 		[DDP_OPTION_PIDS] = set_pids,
 	};
 	struct setting s = { o, from, value, (char *)values + o->offset, err };
-	int r = setters[o->kind](&s);
 
-	if (!r && o->given)
-		*(bool *)((char *)values + o->given) = true;
-	return r;
+	return setters[o->kind](&s);
 }
 
-static int from_environment(const struct ddp_option *options, void *values, struct ddp_error *err)
+/* The environment is often somebody else's, and meant for many programs: no reason to stop */
+static void from_environment(const struct ddp_option *options, void *values)
 {
 	for (const struct ddp_option *o = options; o->name; o++) {
 		const char *value = o->env ? getenv(o->env) : NULL;
-		int r = value && value[0] ? set(o, o->env, value, values, err) : 0;
+		struct ddp_error err;
 
-		if (r)
-			return r;
+		if (value && value[0] && set(o, o->env, value, values, &err))
+			ddp_log_warn("%s; ignoring it", err.text);
 	}
-	return 0;
 }
 
 static bool same_name(const char *name, const char *text, size_t len)
@@ -200,6 +202,15 @@ static int find_letter(const struct ddp_option *options, const char *text, struc
 	return refuse(err, "-%c: no such option, see --help", text[1]);
 }
 
+static int set_argument(const struct argument *a, void *values, struct ddp_error *err)
+{
+	int r = set(a->option, a->from, a->value, values, err);
+
+	if (!r && a->option->given)
+		*(bool *)((char *)values + a->option->given) = true;
+	return r;
+}
+
 static int take_argument(const struct ddp_option *options, int argc, char *const *argv, int *i,
 			 void *values, struct ddp_error *err)
 {
@@ -213,21 +224,22 @@ static int take_argument(const struct ddp_option *options, int argc, char *const
 	if (a.option->kind == DDP_OPTION_FLAG) {
 		if (a.value)
 			return refuse(err, "%s: takes no value, but got %.60s", a.from, a.value);
-		return set(a.option, a.from, NULL, values, err);
+		return set_argument(&a, values, err);
 	}
 	if (!a.value) {
 		if (*i + 1 >= argc)
 			return refuse(err, "%s: expected %s behind it", a.from, a.option->argument);
 		a.value = argv[++*i];
 	}
-	return set(a.option, a.from, a.value, values, err);
+	return set_argument(&a, values, err);
 }
 
 int ddp_options_parse(const struct ddp_option *options, int argc, char *const *argv, void *values,
 		      int *ret_rest, struct ddp_error *err)
 {
-	int i, r = from_environment(options, values, err);
+	int i, r = 0;
 
+	from_environment(options, values);
 	for (i = 1; !r && i < argc; i++) {
 		if (argv[i][0] != '-' || !argv[i][1])
 			break;

@@ -2,7 +2,8 @@
 /*
  * Command lines from one table: a row is an option's names, where its value goes, what is accepted,
  * its environment variable and its line in --help. The command line wins over the environment, the
- * environment over what the caller put into the struct before. Used by the commands.
+ * environment over what the caller put into the struct before. A value on the command line that is
+ * not accepted is an error, one in the environment a warning. Used by the commands.
  */
 #ifndef DDP_CORE_OPTIONS_H
 #define DDP_CORE_OPTIONS_H
@@ -35,11 +36,11 @@ struct ddp_option {
 	bool negate;			/* FLAG: sets false */
 	size_t offset;			/* of the value in the caller's struct */
 	const char *env;		/* NULL: none */
-	uint32_t min, max;		/* NUMBER */
+	uint32_t min, max;		/* NUMBER; max of TEXT in characters, 0: any */
 	const char *const *choices;	/* CHOICE; NULL at the end */
 	const char *argument;		/* "HZ"; NULL for FLAG */
 	const char *help;		/* lines separated by \n */
-	/* offset of a bool that tells that it was given; 0: not told */
+	/* offset of a bool that tells that the command line has it; 0: not told */
 	size_t given;
 };
 

@@ -4,7 +4,9 @@
 
 #include <ddprof/compress.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "core/log.h"
 
@@ -15,6 +17,7 @@ static const char *const samplers[] = {
 static const char *const log_levels[] = { "error", "warn", "notice", "info", "debug", NULL };
 
 #define AT(member) .offset = offsetof(struct ddprof_config, member)
+#define GIVEN(member) offsetof(struct ddprof_config, member)
 
 const struct ddp_option ddprof_options[] = {
 	{ "pid", NULL, 'p', DDP_OPTION_PIDS, AT(pids), .argument = "PID",
@@ -32,17 +35,25 @@ const struct ddp_option ddprof_options[] = {
 	{ "tags", NULL, 'T', DDP_OPTION_TEXT, AT(tags), "DD_TAGS", .argument = "K:V,...",
 	  .help = "further tags" },
 	{ "url", NULL, 'U', DDP_OPTION_TEXT, AT(url), "DD_TRACE_AGENT_URL", .argument = "URL",
-	  .help = "upload to the agent there; without --output the default is\n"
-		  "http://localhost:8126" },
+	  .given = GIVEN(url_given),
+	  .help = "upload to the agent there, default http://localhost:8126" },
+	{ "host", NULL, 'H', DDP_OPTION_TEXT, AT(host), "DD_AGENT_HOST", .argument = "NAME",
+	  .max = DDPROF_MAX_HOST, .given = GIVEN(address_given),
+	  .help = "instead of -U: the agent's host, default localhost" },
+	{ "port", NULL, 'P', DDP_OPTION_NUMBER, AT(port), "DD_TRACE_AGENT_PORT",
+	  .min = 1, .max = 65535, .argument = "PORT", .given = GIVEN(address_given),
+	  .help = "instead of -U: the agent's port, default 8126" },
 	{ "output", NULL, 0, DDP_OPTION_TEXT, AT(output), .argument = "FILE",
 	  .help = "write FILE; .pprof and .gz are gzip, .lz4, .zst, .pb plain.\n"
-		  "Without -u one profile over the whole run; with -u\n"
-		  "FILE.1.pprof, FILE.2.pprof, ..." },
+		  "Uploads as well only when -U, -H or -P is there, too.\n"
+		  "One profile over the whole run; with -u FILE.1.pprof,\n"
+		  "FILE.2.pprof, ...; with an upload and no -u, and where one\n"
+		  "grows too large, FILE.pprof, FILE.2.pprof, ..." },
 	{ "frequency", NULL, 'F', DDP_OPTION_NUMBER, AT(frequency_hz), .min = 1, .max = 10000,
 	  .argument = "HZ", .help = "samples a second and CPU, default 99" },
 	{ "upload_period", NULL, 'u', DDP_OPTION_NUMBER, AT(period_s), "DD_PROFILING_UPLOAD_PERIOD",
 	  .min = 1, .max = 86400, .argument = "SECONDS",
-	  .given = offsetof(struct ddprof_config, period_given),
+	  .given = GIVEN(period_given),
 	  .help = "length of one profile, default 59" },
 	{ "timestamps", "timeline", 0, DDP_OPTION_FLAG, AT(timestamps),
 	  "DD_PROFILING_TIMELINE_ENABLE", .help = "keep the time of every sample" },
@@ -55,6 +66,9 @@ const struct ddp_option ddprof_options[] = {
 	{ "wait", NULL, 0, DDP_OPTION_FLAG, AT(wait),
 	  .help = "stay the command's parent and return its exit status when\n"
 		  "the profile is out; the command has a PID of its own then" },
+	{ "enable", NULL, 0, DDP_OPTION_FLAG, AT(enabled), "DD_PROFILING_ENABLED",
+	  .help = "profile, which is the default; 0 in the environment: only\n"
+		  "run the command" },
 	{ "log_level", NULL, 'l', DDP_OPTION_CHOICE, AT(log_level), .choices = log_levels,
 	  .argument = "LEVEL", .help = "error, warn, notice (default), info, debug" },
 	{ "version", NULL, 'v', DDP_OPTION_FLAG, AT(show_version), .help = "show the version" },
@@ -74,14 +88,16 @@ void ddprof_config_help(FILE *to)
 	      "the profiler: profiling ends with the command, and the last profile is written\n"
 	      "and uploaded just after it. --output appears under its name when it is complete;\n"
 	      "--wait waits for it. A profiler that cannot start is one warning, and the command\n"
-	      "runs without.\n"
-	      "SIGINT and SIGTERM end -p and -g; what was sampled until then goes out.\n"
+	      "runs without. Where stderr is a pipe, the profiler is silent after the command's\n"
+	      "end, so that nobody waits for it. As PID 1 of a container, whose end is the end of\n"
+	      "all, --wait is needed: without it the last profile is lost.\n"
+	      "SIGINT, SIGTERM and SIGHUP end -p and -g; what was sampled until then goes out.\n"
 	      "\n",
 	      to);
 	ddp_options_help(ddprof_options, to);
-	fputs("\nOptions win over environment variables (in brackets). Exit status: the\n"
-	      "command's; else 0, 1 when profiling failed or a profile did not get out,\n"
-	      "2 for wrong usage.\n",
+	fputs("\nOptions win over environment variables (in brackets); one of those that cannot be\n"
+	      "understood is a warning. Exit status: the command's; else 0, 1 when profiling failed\n"
+	      "or a profile did not get out, 2 for wrong usage.\n",
 	      to);
 }
 
@@ -112,11 +128,37 @@ static int check(const struct ddprof_config *c, struct ddp_error *err)
 	return 0;
 }
 
+/* An IPv6 address has colons of its own */
+static void make_url(struct ddprof_config *c)
+{
+	const char *host = c->host ? c->host : "localhost";
+	bool bare = strchr(host, ':') && host[0] != '[';
+
+	snprintf(c->made_url, sizeof(c->made_url), "http://%s%s%s:%" PRIu32, bare ? "[" : "", host,
+		 bare ? "]" : "", c->port);
+	c->url = c->made_url;
+}
+
+/* The environment tells where uploads go; beside --output the command line tells whether */
+static void choose_ways_out(struct ddprof_config *c)
+{
+	bool upload = !c->output || c->url_given || c->address_given;
+
+	if (!upload)
+		c->url = NULL;
+	else if (!c->url || (c->address_given && !c->url_given))
+		make_url(c);
+	if (!upload && !c->period_given)
+		c->period_s = 0; /* one file, one profile */
+}
+
 int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 		       struct ddp_error *err)
 {
 	struct ddprof_config c = {
 		.service = "myservice",
+		.port = 8126,
+		.enabled = true,
 		.frequency_hz = 99,
 		.period_s = 59,
 		.depth = 256,
@@ -133,10 +175,7 @@ int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 		r = check(&c, err);
 	if (r)
 		return r;
-	if (!c.output && !c.url)
-		c.url = "http://localhost:8126";
-	if (c.output && !c.period_given && !c.url)
-		c.period_s = 0; /* one file, one profile */
 	*ret = c;
+	choose_ways_out(ret);
 	return 0;
 }

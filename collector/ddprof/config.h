@@ -9,15 +9,24 @@
 #include "core/link.h"
 #include "core/options.h"
 
+enum { DDPROF_MAX_HOST = 253 }; /* characters of a DNS name */
+
+/** Not to be copied: url may point into it. */
 struct ddprof_config {
 	struct ddp_pids pids;
 	bool global, descendants, wait;
-	const char *service, *environment, *version, *url, *tags, *output;
+	const char *service, *environment, *version, *tags, *output;
+	const char *url;	/* where uploads go; NULL: nowhere */
+	const char *host;	/* part of url when there is none; NULL: localhost */
+	uint32_t port;
 	uint32_t frequency_hz, period_s, depth, budget_permille, sampler, log_level;
-	bool period_given;	/* --upload_period, not its default */
+	/* on the command line, not in the environment */
+	bool period_given, url_given, address_given;
+	bool enabled;		/* false: only run the command */
 	bool timestamps;
 	bool show_help, show_version;
 	char *const *command;	/* argv of the command; NULL: none */
+	char made_url[DDPROF_MAX_HOST + 32]; /* url points here when it is from host and port */
 };
 
 /** The positions in --sampler's choices. */

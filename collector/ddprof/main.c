@@ -40,6 +40,10 @@ int main(int argc, char **argv)
 		puts("ddprof " DDPROF_VERSION);
 		return 0;
 	}
+	if (!config.enabled) {
+		ddp_log_info("DD_PROFILING_ENABLED: not profiling");
+		return config.command ? ddprof_run_unprofiled(&config) : 0;
+	}
 	if (!config.command)
 		return ddprof_run_attached(&config);
 	return config.wait ? ddprof_run_wait(&config) : ddprof_run_command(&config);

@@ -250,6 +250,11 @@ static int execute(char *const *argv)
 	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 }
 
+int ddprof_run_unprofiled(const struct ddprof_config *c)
+{
+	return execute(c->command);
+}
+
 /* Until the profiler closes the other end, which is when it samples or never will, but not long.
  * Closes @ready */
 static void wait_ready(int ready)
@@ -344,6 +349,10 @@ static void profiler(const struct ddprof_config *c, pid_t command, pid_t middle,
 	sigset_t old;
 
 	leave_family(middle);
+	if (getppid() == command)
+		ddp_log_warn("the command is %s and becomes the profiler's parent%s: use --wait",
+			     command == 1 ? "PID 1" : "a subreaper",
+			     command == 1 ? ", whose end loses the last profile" : "");
 	detach(ready);
 	ignore_broken_pipes();
 	signals = open_signals(false, &old);

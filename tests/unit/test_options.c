@@ -66,6 +66,7 @@ static void refused(void **state)
 		{ { "--descendants", "-g" }, "--descendants goes with -p" },
 		{ { "--output", "x.txt", "-g" }, "--output: the file's name has to end in" },
 		{ { "--wait", "-g" }, "--wait goes with a command" },
+		{ { "-P", "65536", "-g" }, "-P 65536: expected a number from 1 to 65535" },
 		{ { "--sampler", "x", "-g" }, "--sampler x: expected one of hrtimer, perf" },
 		{ { "-l", "loud", "-g" },
 		  "-l loud: expected one of error, warn, notice, info, debug" },
@@ -166,11 +167,77 @@ static void output_decides_periods_and_uploads(void **state)
 	accept((const char *[MAX_ARGS]){ "--output", "x.pprof", "-U", "http://a", "-g" }, &c);
 	assert_string_equal(c.url, "http://a");
 	assert_int_equal(c.period_s, 59);
+	/* the environment tells where and how long, not whether */
+	setenv("DD_TRACE_AGENT_URL", "http://b", 1);
+	setenv("DD_AGENT_HOST", "c", 1);
+	setenv("DD_PROFILING_UPLOAD_PERIOD", "7", 1);
+	accept((const char *[MAX_ARGS]){ "--output", "x.pprof", "-g" }, &c);
+	assert_null(c.url);
+	assert_int_equal(c.period_s, 0);
+	assert_false(c.period_given);
+	accept((const char *[MAX_ARGS]){ "--output", "x.pprof", "-P", "1", "-g" }, &c);
+	assert_string_equal(c.url, "http://c:1");
+	assert_int_equal(c.period_s, 7);
+	assert_false(c.period_given);
+	unsetenv("DD_TRACE_AGENT_URL");
+	unsetenv("DD_AGENT_HOST");
+	unsetenv("DD_PROFILING_UPLOAD_PERIOD");
+}
+
+/* Command line before environment, a URL before host and port */
+static void where_the_agent_is(void **state)
+{
+	static const struct {
+		const char *args[MAX_ARGS], *env_url, *env_host, *env_port, *url;
+	} rows[] = {
+		{ { "-g" }, "", "", "", "http://localhost:8126" },
+		{ { "-g" }, "", "node", "", "http://node:8126" },
+		{ { "-g" }, "", "", "99", "http://localhost:99" },
+		{ { "-g" }, "", "node", "99", "http://node:99" },
+		{ { "-g" }, "http://u", "node", "99", "http://u" },
+		{ { "-g", "-H", "h" }, "http://u", "node", "99", "http://h:99" },
+		{ { "-g", "-U", "http://v", "-H", "h" }, "http://u", "", "", "http://v" },
+		{ { "-g", "-H::1" }, "", "", "", "http://[::1]:8126" },
+		{ { "-g", "-H[::1]", "-P1" }, "", "", "", "http://[::1]:1" },
+		{ { "-g" }, "", "node", "0", "http://node:8126" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ddprof_config c;
+
+		setenv("DD_TRACE_AGENT_URL", rows[i].env_url, 1);
+		setenv("DD_AGENT_HOST", rows[i].env_host, 1);
+		setenv("DD_TRACE_AGENT_PORT", rows[i].env_port, 1);
+		accept(rows[i].args, &c);
+		assert_string_equal(c.url, rows[i].url);
+	}
+	unsetenv("DD_TRACE_AGENT_URL");
+	unsetenv("DD_AGENT_HOST");
+	unsetenv("DD_TRACE_AGENT_PORT");
+}
+
+static void switched_off(void **state)
+{
+	struct ddprof_config c;
+
+	(void)state;
+	accept((const char *[MAX_ARGS]){ "-g" }, &c);
+	assert_true(c.enabled);
+	setenv("DD_PROFILING_ENABLED", "false", 1);
+	accept((const char *[MAX_ARGS]){ "ls" }, &c);
+	assert_false(c.enabled);
+	accept((const char *[MAX_ARGS]){ "--enable", "ls" }, &c);
+	assert_true(c.enabled);
+	setenv("DD_PROFILING_ENABLED", "auto", 1);
+	accept((const char *[MAX_ARGS]){ "ls" }, &c);
+	assert_true(c.enabled);
+	unsetenv("DD_PROFILING_ENABLED");
 }
 
 static void the_environment_fills_in(void **state)
 {
-	struct ddp_error err = { "" };
+	static char long_name[300];
 	struct ddprof_config c;
 
 	(void)state;
@@ -183,9 +250,19 @@ static void the_environment_fills_in(void **state)
 	assert_int_equal(c.period_s, 9);
 	assert_true(c.timestamps);
 	assert_null(c.environment);
-	setenv("DD_PROFILING_UPLOAD_PERIOD", "soon", 1);
-	assert_int_equal(read_args((const char *[MAX_ARGS]){ "-g" }, &c, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "DD_PROFILING_UPLOAD_PERIOD soon: expected a number"));
+	/* what cannot be understood stops nothing */
+	memset(long_name, 'x', sizeof(long_name) - 1);
+	setenv("DD_PROFILING_UPLOAD_PERIOD", "0", 1);
+	setenv("DD_PROFILING_TIMELINE_ENABLE", "enabled", 1);
+	setenv("DD_AGENT_HOST", long_name, 1);
+	accept((const char *[MAX_ARGS]){ "ls" }, &c);
+	assert_int_equal(c.period_s, 59);
+	assert_false(c.timestamps);
+	assert_string_equal(c.url, "http://localhost:8126");
+	accept((const char *[MAX_ARGS]){ "-u", "3", "--timestamps", "ls" }, &c);
+	assert_int_equal(c.period_s, 3);
+	assert_true(c.timestamps);
+	unsetenv("DD_AGENT_HOST");
 	unsetenv("DD_SERVICE");
 	unsetenv("DD_PROFILING_UPLOAD_PERIOD");
 	unsetenv("DD_PROFILING_TIMELINE_ENABLE");
@@ -243,6 +320,7 @@ int main(void)
 		cmocka_unit_test(the_command_begins_at_the_first_word), cmocka_unit_test(spellings),
 		cmocka_unit_test(too_many_processes),
 		cmocka_unit_test(output_decides_periods_and_uploads),
+		cmocka_unit_test(where_the_agent_is), cmocka_unit_test(switched_off),
 		cmocka_unit_test(the_environment_fills_in),
 		cmocka_unit_test(every_option_is_in_the_help), cmocka_unit_test(names_of_files),
 	};
