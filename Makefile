@@ -207,4 +207,4 @@ uninstall:	## remove what install and dkms-install put there
 clean:	## remove everything that was built
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' -not -path '*/tree/*' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' -not -path '*/tree/*' 2>/dev/null)
