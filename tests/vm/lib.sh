@@ -74,7 +74,7 @@ dmesg_clean()
 no_complaint()
 {
 	local kernel='WARNING|BUG|Oops|Call Trace|[Ll]ockup|general protection|scheduling while atomic|refcount_t'
-	local checkers='UBSAN|KASAN|kmemleak|possible (recursive|circular) locking|(inconsistent|suspicious) (lock|RCU)'
+	local checkers='UBSAN|KASAN|kmemleak: [0-9]|possible (recursive|circular) locking|(inconsistent|suspicious) (lock|RCU)'
 	local state='rcu.*(stall|detected)|list_(add|del) corruption|unregister_netdevice'
 	local ours='ddprof.*([Ee]rror|[Ff]ail|leak)'
 
