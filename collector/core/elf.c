@@ -14,6 +14,18 @@
 
 #include "core/array.h"
 
+/*
+ * A file may name any size that its length allows, and that can be a hole that costs its owner
+ * nothing; and tables may be named any number of times. So there are limits, beyond what real
+ * programs have.
+ */
+enum {
+	MAX_TABLE_BYTES = 256 << 20,	/* of a symbol or string table */
+	MAX_NAMES_BYTES = 256 << 20,	/* symbols may share a name, here each has its copy */
+	MAX_PROGRAM_HEADERS = 256,
+	MAX_NOTE_BYTES = 1 << 16,
+};
+
 struct symbol {
 	uint64_t address;	/* virtual, as linked */
 	uint32_t size;		/* bytes; 0: up to the next symbol */
@@ -90,7 +102,7 @@ static void read_note_segment(struct ddp_elf *e, Elf *elf, const GElf_Phdr *ph)
 {
 	Elf_Data *d;
 
-	if (e->build_id[0] || ph->p_filesz > 1 << 20)
+	if (e->build_id[0] || ph->p_filesz > MAX_NOTE_BYTES)
 		return;
 	d = elf_getdata_rawchunk(elf, (int64_t)ph->p_offset, ph->p_filesz, ELF_T_BYTE);
 	if (d && d->d_buf)
@@ -106,6 +118,8 @@ static int read_segments(struct ddp_elf *e, Elf *elf, uint64_t file_bytes)
 
 	if (elf_getphdrnum(elf, &n) || !n)
 		return 0;
+	if (n > MAX_PROGRAM_HEADERS)
+		return -ENOEXEC;
 	e->segments = calloc(n, sizeof(*e->segments));
 	if (!e->segments)
 		return -ENOMEM;
@@ -145,13 +159,13 @@ static bool executable_address(const struct ddp_elf *e, uint64_t address)
 
 /* Symbols */
 
-static int add_symbol(struct ddp_elf *e, uint64_t address, uint64_t size, const char *name)
+/* A name of @len bytes, without a NUL */
+static int add_symbol(struct ddp_elf *e, const GElf_Sym *s, const char *name, size_t len)
 {
-	size_t len = strnlen(name, DDP_MAX_SYMBOL_NAME);
 	struct symbol *symbols;
 	char *names;
 
-	if (e->nr_symbols == DDP_MAX_SYMBOLS || e->names_bytes + len + 1 > UINT32_MAX)
+	if (e->nr_symbols == DDP_MAX_SYMBOLS || e->names_bytes + len + 1 > MAX_NAMES_BYTES)
 		return -EFBIG;
 	names = array_reserve(e->names, &e->names_cap, e->names_bytes + len + 1, 1);
 	if (!names)
@@ -164,18 +178,19 @@ static int add_symbol(struct ddp_elf *e, uint64_t address, uint64_t size, const 
 	memcpy(names + e->names_bytes, name, len);
 	names[e->names_bytes + len] = '\0';
 	symbols[e->nr_symbols++] = (struct symbol){
-		address, size > UINT32_MAX ? UINT32_MAX : (uint32_t)size, (uint32_t)e->names_bytes,
+		s->st_value, s->st_size > UINT32_MAX ? UINT32_MAX : (uint32_t)s->st_size,
+		(uint32_t)e->names_bytes,
 	};
 	e->names_bytes += len + 1;
 	return 0;
 }
 
-/* Functions, and the labels of assembly code that has no types */
+/* Functions, and the labels of assembly code that has no types; @name has a byte at least */
 static bool wanted(const struct ddp_elf *e, const GElf_Sym *s, const char *name)
 {
 	int type = GELF_ST_TYPE(s->st_info);
 
-	if (s->st_shndx == SHN_UNDEF || !name || !name[0] || !executable_address(e, s->st_value))
+	if (s->st_shndx == SHN_UNDEF || !executable_address(e, s->st_value))
 		return false;
 	if (type == STT_FUNC || type == STT_GNU_IFUNC)
 		return true;
@@ -183,49 +198,70 @@ static bool wanted(const struct ddp_elf *e, const GElf_Sym *s, const char *name)
 	return type == STT_NOTYPE && name[0] != '$' && name[0] != '.';
 }
 
-static int read_table(struct ddp_elf *e, Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh)
+/* Its bytes; NULL when it is damaged, of another type, or nothing that a linker makes */
+static Elf_Data *section_data(Elf_Scn *scn, GElf_Word type, uint64_t file_bytes)
 {
-	Elf_Data *d = elf_getdata(scn, NULL);
-	size_t n = d && sh->sh_entsize ? d->d_size / sh->sh_entsize : 0;
+	GElf_Shdr sh;
+	Elf_Data *d;
+
+	if (!scn || !gelf_getshdr(scn, &sh) || sh.sh_type != type || sh.sh_flags & SHF_COMPRESSED ||
+	    sh.sh_size > MAX_TABLE_BYTES || !inside(sh.sh_offset, sh.sh_size, file_bytes))
+		return NULL;
+	d = elf_getdata(scn, NULL);
+	return d && d->d_buf ? d : NULL;
+}
+
+/* @return its length, 0 when there is none; the table need not end in a NUL */
+static size_t name_at(const Elf_Data *strings, size_t offset, const char **ret)
+{
+	size_t left = offset < strings->d_size ? strings->d_size - offset : 0;
+
+	if (!left)
+		return 0;
+	*ret = (const char *)strings->d_buf + offset;
+	return strnlen(*ret, left < DDP_MAX_SYMBOL_NAME ? left : DDP_MAX_SYMBOL_NAME);
+}
+
+static int read_symbols(struct ddp_elf *e, Elf_Data *table, const Elf_Data *strings)
+{
 	GElf_Sym s;
-	int r;
 
-	for (size_t i = 0; i < n && i < INT32_MAX; i++) {
+	for (int i = 0; i < INT32_MAX && gelf_getsym(table, i, &s); i++) {
 		const char *name;
+		size_t len = name_at(strings, s.st_name, &name);
+		int r;
 
-		if (!gelf_getsym(d, (int)i, &s))
-			break;
-		name = elf_strptr(elf, sh->sh_link, s.st_name);
-		if (!wanted(e, &s, name))
+		if (!len || !wanted(e, &s, name))
 			continue;
-		r = add_symbol(e, s.st_value, s.st_size, name);
+		r = add_symbol(e, &s, name, len);
 		if (r)
 			return r;
 	}
 	return 0;
 }
 
-static int read_tables(struct ddp_elf *e, Elf *elf, uint64_t file_bytes, GElf_Word type)
+/* A file has one table of a type at most: the first one is it */
+static int read_table(struct ddp_elf *e, Elf *elf, uint64_t file_bytes, GElf_Word type)
 {
+	Elf_Data *table, *strings;
 	Elf_Scn *scn = NULL;
 	GElf_Shdr sh;
 
-	while ((scn = elf_nextscn(elf, scn))) {
-		int r;
-
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type != type ||
-		    !inside(sh.sh_offset, sh.sh_size, file_bytes))
-			continue;
-		r = read_table(e, elf, scn, &sh);
-		if (r)
-			return r;
-	}
-	return 0;
+	while ((scn = elf_nextscn(elf, scn)))
+		if (gelf_getshdr(scn, &sh) && sh.sh_type == type)
+			break;
+	table = section_data(scn, type, file_bytes);
+	strings = table ? section_data(elf_getscn(elf, sh.sh_link), SHT_STRTAB, file_bytes) : NULL;
+	return strings ? read_symbols(e, table, strings) : 0;
 }
 
 static unsigned int underscores(const char *name)
 {
-	return (unsigned int)strspn(name, "_");
+	unsigned int n = 0;
+
+	while (n < 8 && name[n] == '_') /* more make no name plainer */
+		n++;
+	return n;
 }
 
 /* By address; of several the one to keep first: with a size, the plainer name, the earlier one */
@@ -317,9 +353,9 @@ static int read_all(struct ddp_elf *e, Elf *elf, uint64_t file_bytes)
 	    (h.e_type != ET_EXEC && h.e_type != ET_DYN))
 		return -ENOEXEC;
 	r = read_segments(e, elf, file_bytes);
-	r = r ?: read_tables(e, elf, file_bytes, SHT_SYMTAB);
+	r = r ?: read_table(e, elf, file_bytes, SHT_SYMTAB);
 	if (!r && !e->nr_symbols)
-		r = read_tables(e, elf, file_bytes, SHT_DYNSYM);
+		r = read_table(e, elf, file_bytes, SHT_DYNSYM);
 	if (r)
 		return r;
 	sort(e);
@@ -341,6 +377,24 @@ static int load(Elf *elf, uint64_t file_bytes, struct ddp_elf **ret)
 	return 0;
 }
 
+/*
+ * libelf makes room for as many sections as a file says it has, before anybody can look. More than
+ * the header can count, which section 0 would then do, no program has.
+ */
+static bool counts_sections_itself(int fd)
+{
+	union {
+		Elf32_Ehdr h32;
+		Elf64_Ehdr h64;
+	} h;
+	ssize_t n = pread(fd, &h, sizeof(h), 0);
+
+	if (n >= (ssize_t)sizeof(h.h64) && h.h64.e_ident[EI_CLASS] == ELFCLASS64)
+		return h.h64.e_shnum || !h.h64.e_shoff;
+	return n >= (ssize_t)sizeof(h.h32) && h.h32.e_ident[EI_CLASS] == ELFCLASS32 &&
+	       (h.h32.e_shnum || !h.h32.e_shoff);
+}
+
 int ddp_elf_open(int fd, struct ddp_elf **ret)
 {
 	CLEANUP(end_elf) Elf *elf = NULL;
@@ -348,7 +402,7 @@ int ddp_elf_open(int fd, struct ddp_elf **ret)
 
 	if (fstat(fd, &st))
 		return -errno;
-	if (elf_version(EV_CURRENT) == EV_NONE)
+	if (elf_version(EV_CURRENT) == EV_NONE || !counts_sections_itself(fd))
 		return -ENOEXEC;
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (!elf)

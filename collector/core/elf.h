@@ -25,7 +25,7 @@ struct ddp_elf;
  * @param fd  borrowed for the call
  * @return 0
  *	-ENOEXEC  not an ELF file, or one of another kind than programs and libraries
- *	-EFBIG	  more symbols than DDP_MAX_SYMBOLS
+ *	-EFBIG	  more symbols than DDP_MAX_SYMBOLS, or names that are too long together
  *	-ENOMEM, or what reading it answered
  */
 int ddp_elf_open(int fd, struct ddp_elf **ret);

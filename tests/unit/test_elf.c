@@ -213,6 +213,113 @@ static void damaged_files(void **state)
 	free(bad);
 }
 
+/* What a file may say to make its reader take memory, and what becomes of it */
+struct claim {
+	const char *what;
+	size_t nr_symbols, name_bytes;	/* all symbols share one name */
+	uint64_t symtab_bytes, strtab_bytes; /* as the section headers have it; 0: the truth */
+	uint16_t nr_tables;		/* section headers over one table */
+	uint16_t shnum;			/* 0: the truth; NO_COUNT: section 0 has it */
+	uint16_t phnum;			/* 0: the truth */
+	uint64_t file_bytes;		/* with a hole at its end; 0: without */
+	int result;
+	size_t want_symbols;
+};
+
+#define NO_COUNT 0xffff
+
+static void put(int fd, const void *bytes, size_t n, uint64_t at)
+{
+	assert_int_equal(pwrite(fd, bytes, n, (off_t)at), n);
+}
+
+static void write_symbols(int fd, size_t nr, uint64_t at)
+{
+	ElfW(Sym) *symbols = calloc(nr, sizeof(*symbols));
+
+	assert_non_null(symbols);
+	for (size_t i = 0; i < nr; i++)
+		symbols[i] = (ElfW(Sym)){ .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+					  .st_shndx = 1, .st_value = 0x1000 + i, .st_size = 1 };
+	put(fd, symbols, nr * sizeof(*symbols), at);
+	free(symbols);
+}
+
+static int write_claim(const struct claim *c)
+{
+	enum { PH = sizeof(ElfW(Ehdr)), SH = PH + sizeof(ElfW(Phdr)) };
+	uint64_t names = SH + sizeof(ElfW(Shdr)) * (c->nr_tables + 2u),
+		 symbols = (names + c->name_bytes + 1 + 7) & ~7ull,
+		 bytes = c->nr_symbols * sizeof(ElfW(Sym));
+	ElfW(Ehdr) h = {
+		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
+		.e_ehsize = sizeof(h), .e_phoff = PH, .e_phentsize = sizeof(ElfW(Phdr)),
+		.e_phnum = c->phnum ? c->phnum : 1, .e_shoff = SH,
+		.e_shentsize = sizeof(ElfW(Shdr)),
+		.e_shnum = c->shnum == NO_COUNT ? 0 : c->shnum ? c->shnum :
+			   (uint16_t)(c->nr_tables + 2u),
+	};
+	ElfW(Phdr) load = { .p_type = PT_LOAD, .p_flags = PF_X, .p_vaddr = 0x1000,
+			    .p_filesz = symbols + bytes, .p_memsz = symbols + bytes };
+	ElfW(Shdr) none = { .sh_size = c->shnum == NO_COUNT ? c->file_bytes / 128 : 0,
+			    .sh_info = c->phnum == PN_XNUM ? (uint32_t)(c->file_bytes / 128) : 0 };
+	ElfW(Shdr) strtab = { .sh_type = SHT_STRTAB, .sh_offset = names, .sh_addralign = 1,
+			      .sh_size = c->strtab_bytes ? c->strtab_bytes : c->name_bytes + 1 };
+	ElfW(Shdr) symtab = { .sh_type = SHT_SYMTAB, .sh_offset = symbols, .sh_addralign = 8,
+			      .sh_size = c->symtab_bytes ? c->symtab_bytes : bytes,
+			      .sh_entsize = sizeof(ElfW(Sym)), .sh_link = 1 };
+	char *name = malloc(c->name_bytes + 1);
+	int fd = memfd_create("test", MFD_CLOEXEC);
+
+	assert_true(fd >= 0 && name);
+	memset(name, '_', c->name_bytes);
+	name[c->name_bytes] = '\0';
+	put(fd, &h, sizeof(h), 0);
+	put(fd, &load, sizeof(load), PH);
+	put(fd, &none, sizeof(none), SH);
+	put(fd, &strtab, sizeof(strtab), SH + sizeof(none));
+	for (unsigned int i = 0; i < c->nr_tables; i++)
+		put(fd, &symtab, sizeof(symtab), SH + sizeof(none) * (2 + i));
+	put(fd, name, c->name_bytes + 1, names);
+	write_symbols(fd, c->nr_symbols, symbols);
+	if (c->file_bytes)
+		assert_int_equal(ftruncate(fd, (off_t)c->file_bytes), 0);
+	free(name);
+	return fd;
+}
+
+static void files_that_claim_much(void **state)
+{
+	static const struct claim rows[] = {
+		{ "a good one", 100, 20, 0, 0, 1, 0, 0, 0, 0, 100 },
+		{ "the longest name", 2, DDP_MAX_SYMBOL_NAME + 50, 0, 0, 1, 0, 0, 0, 0, 2 },
+		{ "a table named often", 1000, 20, 0, 0, 60000, 0, 0, 0, 0, 1000 },
+		{ "a long name for all", 80000, 4095, 0, 0, 1, 0, 0, 0, -EFBIG, 0 },
+		{ "symbols in a hole", 100, 20, 1ull << 38, 0, 1, 0, 0, 1ull << 40, 0, 0 },
+		{ "names in a hole", 100, 20, 0, 1ull << 38, 1, 0, 0, 1ull << 40, 0, 0 },
+		{ "a symbol table behind the end", 100, 20, 1 << 20, 0, 1, 0, 0, 0, 0, 0 },
+		{ "names behind the end", 100, 20, 0, 1 << 20, 1, 0, 0, 0, 0, 0 },
+		{ "sections without number", 100, 20, 0, 0, 1, NO_COUNT, 0, 1ull << 40, -ENOEXEC,
+		  0 },
+		{ "segments without number", 100, 20, 0, 0, 1, 0, PN_XNUM, 1ull << 36, -ENOEXEC,
+		  0 },
+		{ "many segments", 100, 20, 0, 0, 1, 0, 60000, 1ull << 40, -ENOEXEC, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		CLEANUP(close_fd) int fd = write_claim(&rows[i]);
+		struct ddp_elf *e = NULL;
+		int r = ddp_elf_open(fd, &e);
+
+		if (r != rows[i].result || (e && ddp_elf_nr_symbols(e) != rows[i].want_symbols))
+			fail_msg("%s: %d, %zu symbols", rows[i].what, r,
+				 e ? ddp_elf_nr_symbols(e) : 0);
+		ddp_elf_close(e);
+	}
+}
+
 static void build_ids(void **state)
 {
 	static const struct {
@@ -276,7 +383,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_functions), cmocka_unit_test(library_functions),
 		cmocka_unit_test(vdso_functions), cmocka_unit_test(files_that_are_not_elf),
-		cmocka_unit_test(damaged_files), cmocka_unit_test(build_ids),
+		cmocka_unit_test(damaged_files), cmocka_unit_test(files_that_claim_much),
+		cmocka_unit_test(build_ids),
 		cmocka_unit_test(symbols_of_kernel_and_vdso),
 	};
 
