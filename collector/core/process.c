@@ -44,10 +44,19 @@ static void object_close(struct ddp_process *p, struct ddp_object *o)
 	p->nr_fds--;
 }
 
+static void symbols_drop(struct ddp_process *p, struct ddp_object *o)
+{
+	if (!o->elf)
+		return;
+	p->symbol_bytes -= ddp_elf_bytes(o->elf);
+	ddp_elf_close(TAKE(o->elf));
+	o->elf_tried = false; /* read again from its descriptor when it is asked for */
+}
+
 static void object_destroy(struct ddp_process *p, struct ddp_object *o)
 {
 	object_close(p, o);
-	ddp_elf_close(o->elf);
+	symbols_drop(p, o);
 	free(o);
 }
 
@@ -177,7 +186,44 @@ static int open_by_path(const struct ddp_object *o)
 	return fd < 0 ? -errno : fd;
 }
 
-struct ddp_elf *ddp_object_elf(struct ddp_object *o, uint64_t profile_nr)
+/* The longest unused goes first, and of those that one profile uses the largest */
+static bool goes_before(const struct ddp_object *a, const struct ddp_object *b)
+{
+	if (a->used != b->used)
+		return a->used < b->used;
+	return ddp_elf_bytes(a->elf) > ddp_elf_bytes(b->elf);
+}
+
+/* @keep may be NULL */
+static void symbols_trim(struct ddp_process *p, const struct ddp_object *keep, size_t max_bytes)
+{
+	while (p->symbol_bytes > max_bytes) {
+		struct ddp_object *first = NULL;
+
+		ddp_table_for_each(&p->objects, slot) {
+			struct ddp_object *o = ddp_table_pointer(slot->value);
+
+			if (o->elf && o != keep && (!first || goes_before(o, first)))
+				first = o;
+		}
+		if (!first)
+			return;
+		symbols_drop(p, first);
+	}
+}
+
+static int symbols_read(struct ddp_process *p, struct ddp_object *o, int fd)
+{
+	int r = ddp_elf_open(fd, &o->elf);
+
+	if (r)
+		return r;
+	p->symbol_bytes += ddp_elf_bytes(o->elf);
+	symbols_trim(p, o, DDP_MAX_SYMBOL_BYTES);
+	return 0;
+}
+
+struct ddp_elf *ddp_object_elf(struct ddp_process *p, struct ddp_object *o, uint64_t profile_nr)
 {
 	CLEANUP(close_fd) int by_path = -1;
 	int r;
@@ -192,7 +238,7 @@ struct ddp_elf *ddp_object_elf(struct ddp_object *o, uint64_t profile_nr)
 		ddp_log_debug("%s: no symbols: %s", o->path, strerror(-by_path));
 		return NULL;
 	}
-	r = ddp_elf_open(o->fd >= 0 ? o->fd : by_path, &o->elf);
+	r = symbols_read(p, o, o->fd >= 0 ? o->fd : by_path);
 	if (r)
 		ddp_log_debug("%s: no symbols: %s", o->path, strerror(-r));
 	return o->elf;
@@ -495,34 +541,12 @@ static bool aspace_gone(void *value)
 	return false;
 }
 
-static size_t symbol_bytes(const struct ddp_process *p, struct ddp_object **ret_oldest)
-{
-	size_t sum = 0;
-
-	*ret_oldest = NULL;
-	ddp_table_for_each(&p->objects, slot) {
-		struct ddp_object *o = ddp_table_pointer(slot->value);
-
-		if (!o->elf)
-			continue;
-		sum += ddp_elf_bytes(o->elf);
-		if (!*ret_oldest || o->used < (*ret_oldest)->used)
-			*ret_oldest = o;
-	}
-	return sum;
-}
-
 void ddp_process_trim(struct ddp_process *p, size_t max_symbol_bytes)
 {
-	struct ddp_object *oldest;
-
 	table_prune(&p->aspaces, aspace_gone);
 	table_prune(&p->names, name_gone);
 	close_unmapped(p);
-	while (symbol_bytes(p, &oldest) > max_symbol_bytes) {
-		ddp_elf_close(TAKE(oldest->elf));
-		oldest->elf_tried = false; /* read again from its descriptor when it is asked for */
-	}
+	symbols_trim(p, NULL, max_symbol_bytes);
 }
 
 void ddp_process_free(struct ddp_process *p)

@@ -19,6 +19,7 @@
 
 enum {
 	DDP_MAX_HELD_FDS = 1024,	/* files kept open for their symbols; see ddp_process_init() */
+	DDP_MAX_SYMBOL_BYTES = 256 << 20, /* read for one profile; then others go for the next */
 	DDP_MAX_OBJECTS = 1 << 18,	/* files of one session */
 	DDP_MAX_PROCESSES = 1 << 16,	/* names of processes */
 };
@@ -63,6 +64,7 @@ struct ddp_process {			/* all zero: empty, see ddp_process_init() */
 	struct ddp_table objects;	/* file id -> struct ddp_object *, owned */
 	struct ddp_table names;		/* tgid + 1 -> struct process_name *, owned */
 	size_t nr_fds, max_fds;		/* held by objects, and how many may be */
+	size_t symbol_bytes;		/* of objects' ELF contents */
 	bool crowded;			/* nobody can do without one before the next profile */
 	int (*open_file)(void *ctx, uint64_t file_id, int *ret);
 	void *ctx;
@@ -92,9 +94,9 @@ struct ddp_range *ddp_process_range(const struct ddp_aspace_state *a, uint64_t a
 /** "" when it is not known. */
 const char *ddp_process_name(const struct ddp_process *p, uint32_t tgid);
 
-/** The file's ELF contents, read at the first call; NULL when there are none. Borrowed until
- *  ddp_process_trim(). */
-struct ddp_elf *ddp_object_elf(struct ddp_object *o, uint64_t profile_nr);
+/** The file's ELF contents, read at the first call; NULL when there are none. Borrowed until the
+ *  next call or ddp_process_trim(). */
+struct ddp_elf *ddp_object_elf(struct ddp_process *p, struct ddp_object *o, uint64_t profile_nr);
 
 /**
  * A profile is done: forgets what only it could need, and symbols over the memory limit, the

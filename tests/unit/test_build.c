@@ -98,7 +98,7 @@ static int teardown(void **state)
 static uint64_t address_of(struct world *w, const char *function)
 {
 	const uint64_t *o = ddp_table_find(&w->process.objects, 1);
-	struct ddp_elf *e = ddp_object_elf(ddp_table_pointer(*o), 1);
+	struct ddp_elf *e = ddp_object_elf(&w->process, ddp_table_pointer(*o), 1);
 
 	assert_non_null(e);
 	for (uint64_t offset = 0; offset < EXE_BYTES; offset += 4) {

@@ -321,7 +321,7 @@ static void files_by_path(void **state)
 		assert_int_equal(ddp_process_file(&p, &f), 0);
 		tell_aspace(&p, 5, 1, 0, 1);
 		tell_map(&p, 5, 0x1000, 0x1000, 1, 0);
-		if (!ddp_object_elf(object_at(&p, 5, 0x1000), 1) == rows[i].found)
+		if (!ddp_object_elf(&p, object_at(&p, 5, 0x1000), 1) == rows[i].found)
 			fail_msg("%s: found although it should not be, or not", rows[i].what);
 		ddp_process_free(&p);
 	}
