@@ -316,6 +316,16 @@ static int check_cancelled(void *ctx, curl_off_t dltotal, curl_off_t dlnow, curl
 	return atomic_load(&e->cancelled);
 }
 
+/* The same option, as a text only since 7.85 and deprecated as bits since then */
+static CURLcode only_http(CURL *c)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+	return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	return curl_easy_setopt(c, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+}
+
 static int set_options(struct ddp_exporter *e, curl_mime *mime, struct answer *answer,
 		       char *curl_error)
 {
@@ -323,7 +333,7 @@ static int set_options(struct ddp_exporter *e, curl_mime *mime, struct answer *a
 	CURLcode r = CURLE_OK;
 
 	r |= curl_easy_setopt(c, CURLOPT_URL, e->url);
-	r |= curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	r |= only_http(c);
 	r |= curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, e->socket_path);
 	if (!e->through_proxy)
 		r |= curl_easy_setopt(c, CURLOPT_PROXY, "");
