@@ -116,7 +116,7 @@ static enum verdict check_perfmon(struct finding *f)
 		return find(f, OK, "", "CAP_PERFMON or CAP_SYS_ADMIN: may profile");
 	return find(f, MISSING,
 		    "run as root, or: setcap cap_perfmon,cap_syslog,cap_dac_read_search+ep "
-		    "on the ddprof program",
+		    "on the programs ddprof and ddprofctl, whose own rights these are",
 		    "neither CAP_PERFMON nor CAP_SYS_ADMIN: may not profile");
 }
 
@@ -124,7 +124,7 @@ static enum verdict check_syslog(struct finding *f)
 {
 	if (have(CAP_SYSLOG))
 		return find(f, OK, "", "CAP_SYSLOG: may see kernel addresses");
-	return find(f, MISSING, "run as root, or give the program CAP_SYSLOG",
+	return find(f, MISSING, "run as root, or setcap as above",
 		    "no CAP_SYSLOG: kernel frames are refused");
 }
 
@@ -134,7 +134,7 @@ static enum verdict check_files(struct finding *f)
 		return find(f, OK, "",
 			    "CAP_DAC_READ_SEARCH: may read the programs that are profiled");
 	return find(
-		f, WORSE, "run as root, or give the program CAP_DAC_READ_SEARCH",
+		f, WORSE, "run as root, or setcap as above",
 		"no CAP_DAC_READ_SEARCH: deleted programs stay without names");
 }
 
