@@ -36,6 +36,11 @@ void ddp_process_init(struct ddp_process *p,
 
 /* Files */
 
+static size_t object_bytes(const struct ddp_object *o)
+{
+	return sizeof(*o) + strlen(o->path) + 1;
+}
+
 static void object_close(struct ddp_process *p, struct ddp_object *o)
 {
 	if (o->fd < 0)
@@ -148,11 +153,13 @@ int ddp_process_file(struct ddp_process *p, const struct ddp_file *f)
 	o->fresh = true;
 	memcpy(o->path, f->path, f->path_len);
 	r = ddp_table_set(&p->objects, o->file_id, ddp_table_value(o));
-	if (r)
+	if (r) {
 		free(o);
-	else
-		hold(p, o);
-	return r;
+		return r;
+	}
+	p->bytes += object_bytes(o);
+	hold(p, o);
+	return 0;
 }
 
 /* The device number of a subvolume differs from what stat says, so it is not compared */
@@ -289,6 +296,7 @@ static int aspace_get(struct ddp_process *p, const struct ddp_aspace *said,
 			free(a);
 			return -ENOMEM;
 		}
+		p->bytes += sizeof(*a);
 	}
 	a->tgid = said->tgid;
 	*ret = a;
@@ -330,8 +338,13 @@ static uint32_t tidy(struct ddp_range *ranges, uint32_t nr)
 {
 	uint32_t kept = 0;
 
-	if (nr)
+	/* the kernel lists them in order */
+	for (uint32_t i = 1; i < nr; i++) {
+		if (ranges[i].start >= ranges[i - 1].start)
+			continue;
 		qsort(ranges, nr, sizeof(*ranges), by_start);
+		break;
+	}
 	for (uint32_t i = 0; i < nr; i++) {
 		if (!ranges[i].length || (kept && covered(ranges, kept, &ranges[i]))) {
 			if (ranges[i].object)
@@ -343,30 +356,62 @@ static uint32_t tidy(struct ddp_range *ranges, uint32_t nr)
 	return kept;
 }
 
-/* The list is complete: it becomes the layout, beside what it does not cover of the old one */
-static int commit(struct ddp_aspace_state *a)
+/*
+ * A program can map and unmap as fast as it likes: over the limit the ranges go that were stale
+ * already before this layout.
+ */
+static bool keep_stale(struct ddp_process *p, const struct ddp_aspace_state *a)
 {
-	uint32_t nr = a->nr_coming = tidy(a->coming, a->nr_coming), total = nr;
-	struct ddp_range *merged = calloc((size_t)nr + a->nr_ranges + 1, sizeof(*merged));
+	uint32_t nr = 0;
 
-	if (!merged)
-		return -ENOMEM;
-	if (nr)
-		memcpy(merged, a->coming, nr * sizeof(*merged));
-	for (uint32_t i = 0; i < a->nr_ranges; i++) {
-		if (covered(a->coming, nr, &a->ranges[i])) {
-			if (a->ranges[i].object)
-				a->ranges[i].object->refs--;
+	for (uint32_t i = 0; i < a->nr_ranges; i++)
+		nr += a->ranges[i].stale;
+	if (nr <= DDP_MAX_STALE_RANGES)
+		return true;
+	p->forgotten_ranges += nr;
+	return false;
+}
+
+/* What comes and what it does not cover of the old, both in order. @return how many */
+static uint32_t merge(struct ddp_aspace_state *a, bool stale, struct ddp_range *ret)
+{
+	uint32_t i = 0, n = 0;
+
+	for (uint32_t k = 0; k < a->nr_ranges; k++) {
+		const struct ddp_range *old = &a->ranges[k];
+
+		if ((old->stale && !stale) || covered(a->coming, a->nr_coming, old)) {
+			if (old->object)
+				old->object->refs--;
 			continue;
 		}
-		merged[total] = a->ranges[i];
-		merged[total++].stale = true;
+		while (i < a->nr_coming && a->coming[i].start < old->start)
+			ret[n++] = a->coming[i++];
+		ret[n] = *old;
+		ret[n++].stale = true;
 	}
-	qsort(merged, total, sizeof(*merged), by_start);
+	while (i < a->nr_coming)
+		ret[n++] = a->coming[i++];
+	return n;
+}
+
+/* The list is complete: it becomes the layout, beside what it does not cover of the old one */
+static int commit(struct ddp_process *p, struct ddp_aspace_state *a)
+{
+	struct ddp_range *merged;
+	uint32_t nr;
+
+	a->nr_coming = tidy(a->coming, a->nr_coming);
+	merged = calloc((size_t)a->nr_coming + a->nr_ranges + 1, sizeof(*merged));
+	if (!merged)
+		return -ENOMEM;
+	nr = merge(a, keep_stale(p, a), merged);
+	p->bytes += nr * sizeof(*merged);
+	p->bytes -= a->nr_ranges * sizeof(*merged);
 	free(a->ranges);
 	free(a->coming);
 	a->ranges = merged;
-	a->nr_ranges = total;
+	a->nr_ranges = nr;
 	a->coming = NULL;
 	a->nr_coming = a->cap_coming = 0;
 	return 0;
@@ -389,7 +434,7 @@ int ddp_process_aspace(struct ddp_process *p, const struct ddp_aspace *said)
 	coming_free(a);
 	a->layout = said->layout;
 	a->partial = said->flags & DDPROF_ASPACE_PARTIAL;
-	return said->nr_maps ? 0 : commit(a);
+	return said->nr_maps ? 0 : commit(p, a);
 }
 
 int ddp_process_map(struct ddp_process *p, const struct ddp_map *m, uint32_t left)
@@ -412,7 +457,7 @@ int ddp_process_map(struct ddp_process *p, const struct ddp_map *m, uint32_t lef
 		range->object->refs++;
 	else
 		snprintf(range->name, sizeof(range->name), "%.*s", (int)m->name_len, m->name);
-	return left ? 0 : commit(a);
+	return left ? 0 : commit(p, a);
 }
 
 struct ddp_range *ddp_process_range(const struct ddp_aspace_state *a, uint64_t address)
@@ -450,6 +495,7 @@ static int set_name(struct ddp_process *p, uint32_t tgid, const char *name)
 			free(n);
 			return -ENOMEM;
 		}
+		p->bytes += sizeof(*n);
 	}
 	snprintf(n->name, sizeof(n->name), "%s", name);
 	n->exited = false;
@@ -541,12 +587,27 @@ static bool aspace_gone(void *value)
 	return false;
 }
 
+static size_t count_bytes(const struct ddp_process *p)
+{
+	size_t bytes = p->names.nr * sizeof(struct process_name);
+
+	ddp_table_for_each(&p->aspaces, slot) {
+		const struct ddp_aspace_state *a = ddp_table_pointer(slot->value);
+
+		bytes += sizeof(*a) + a->nr_ranges * sizeof(*a->ranges);
+	}
+	ddp_table_for_each(&p->objects, slot)
+		bytes += object_bytes(ddp_table_pointer(slot->value));
+	return bytes;
+}
+
 void ddp_process_trim(struct ddp_process *p, size_t max_symbol_bytes)
 {
 	table_prune(&p->aspaces, aspace_gone);
 	table_prune(&p->names, name_gone);
 	close_unmapped(p);
 	symbols_trim(p, NULL, max_symbol_bytes);
+	p->bytes = count_bytes(p);
 }
 
 void ddp_process_free(struct ddp_process *p)

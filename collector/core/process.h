@@ -21,6 +21,8 @@ enum {
 	DDP_MAX_HELD_FDS = 1024,	/* files kept open for their symbols; see ddp_process_init() */
 	DDP_MAX_SYMBOL_BYTES = 256 << 20, /* read for one profile; then others go for the next */
 	DDP_MAX_OBJECTS = 1 << 18,	/* files of one session */
+	/* kept of one address space's layouts before its last; a module lists half as many */
+	DDP_MAX_STALE_RANGES = 8192,
 	DDP_MAX_PROCESSES = 1 << 16,	/* names of processes */
 };
 
@@ -63,6 +65,8 @@ struct ddp_process {			/* all zero: empty, see ddp_process_init() */
 	struct ddp_table aspaces;	/* id -> struct ddp_aspace_state *, owned */
 	struct ddp_table objects;	/* file id -> struct ddp_object *, owned */
 	struct ddp_table names;		/* tgid + 1 -> struct process_name *, owned */
+	size_t bytes;			/* of all this without symbols, roughly */
+	uint64_t forgotten_ranges;	/* for DDP_MAX_STALE_RANGES, ever */
 	size_t nr_fds, max_fds;		/* held by objects, and how many may be */
 	size_t symbol_bytes;		/* of objects' ELF contents */
 	bool crowded;			/* nobody can do without one before the next profile */

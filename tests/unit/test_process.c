@@ -196,6 +196,37 @@ static void layouts(void **state)
 	ddp_process_free(&p);
 }
 
+/* A program that maps at fresh places all the time: its newest layouts stay known, memory bounded */
+static void layouts_without_end(void **state)
+{
+	enum { LAYOUTS = 50, MAPS = 4096, STEP = 0x1000 };
+	struct ddp_process p;
+	uint64_t at = 0;
+	size_t grown;
+
+	(void)state;
+	ddp_process_init(&p, NULL, NULL);
+	tell_file(&p, 1, "/tmp/jit");
+	for (uint64_t layout = 1; layout <= LAYOUTS; layout++) {
+		tell_aspace(&p, 5, layout, 0, MAPS);
+		for (uint32_t left = MAPS; left--; at += STEP)
+			tell_map(&p, 5, at, STEP, 1, left);
+		assert_true(ddp_process_find(&p, 5)->nr_ranges <=
+			    DDP_MAX_STALE_RANGES + 2 * MAPS);
+	}
+	assert_string_equal(path_at(&p, 5, at - 1), "/tmp/jit");
+	assert_string_equal(path_at(&p, 5, at - 1 - MAPS * STEP), "/tmp/jit");
+	assert_null(path_at(&p, 5, 0));
+	assert_int_equal(p.forgotten_ranges,
+			 (uint64_t)LAYOUTS * MAPS - ddp_process_find(&p, 5)->nr_ranges);
+	assert_int_equal(object_at(&p, 5, at - 1)->refs, ddp_process_find(&p, 5)->nr_ranges);
+	grown = p.bytes;
+	ddp_process_trim(&p, 0);
+	assert_int_equal(ddp_process_find(&p, 5)->nr_ranges, MAPS);
+	assert_true(p.bytes < grown && p.bytes > MAPS * sizeof(struct ddp_range));
+	ddp_process_free(&p);
+}
+
 /* A process of its own: a hard limit cannot be raised again. @return what is wrong, or 0 */
 static int hold_many(void)
 {
@@ -474,6 +505,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_is_a_map), cmocka_unit_test(names_in_use_stay),
 		cmocka_unit_test(layouts), cmocka_unit_test(strange_lists),
+		cmocka_unit_test(layouts_without_end),
 		cmocka_unit_test(descriptors_are_left_for_others),
 		cmocka_unit_test(files_by_path), cmocka_unit_test(names_of_processes),
 		cmocka_unit_test(equal_stacks_are_one),
