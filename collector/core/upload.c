@@ -16,7 +16,7 @@ struct ddp_uploader {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;		/* on CLOCK_MONOTONIC */
 	struct ddp_upload queue[DDP_UPLOAD_QUEUE]; /* oldest first */
-	unsigned int nr, unsent;
+	unsigned int nr, unsent, dropped, said_dropped;
 	bool sending, finishing, ended;
 	bool down;			/* said already; the thread's own */
 };
@@ -73,6 +73,19 @@ static struct timespec after_s(unsigned int s)
 	return t;
 }
 
+/* The lock is held. Newer ones took its place. Says so whenever the number has doubled: a receiver
+ * may be down for weeks */
+static void drop(struct ddp_uploader *up, struct ddp_upload *u)
+{
+	upload_free(u);
+	up->unsent++;
+	up->dropped++;
+	if (up->dropped < 2 * up->said_dropped)
+		return;
+	up->said_dropped = up->dropped;
+	ddp_log_warn("too many profiles wait for their upload: %u dropped so far", up->dropped);
+}
+
 /* The lock is held. Puts back what may arrive later, unless newer ones took its place */
 static void settle(struct ddp_uploader *up, struct ddp_upload *u, int outcome)
 {
@@ -82,7 +95,11 @@ static void settle(struct ddp_uploader *up, struct ddp_upload *u, int outcome)
 		up->nr++;
 		return;
 	}
-	up->unsent += outcome != DDP_EXPORT_OK;
+	if (outcome == DDP_EXPORT_RETRY) {
+		drop(up, u);
+		return;
+	}
+	up->unsent += outcome != DDP_EXPORT_OK; /* said by send_one() */
 	upload_free(u);
 }
 
@@ -146,8 +163,7 @@ void ddp_uploader_add(struct ddp_uploader *up, struct ddp_upload *u)
 	pthread_mutex_lock(&up->lock);
 	if (up->nr == DDP_UPLOAD_QUEUE) {
 		pop(up, &oldest);
-		upload_free(&oldest);
-		up->unsent++;
+		drop(up, &oldest);
 	}
 	up->queue[up->nr++] = *u;
 	*u = (struct ddp_upload){ 0 };

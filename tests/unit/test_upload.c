@@ -155,18 +155,48 @@ static void answers_decide(void **state)
 	assert_string_equal(r.bodies, "aab");
 }
 
+/* stderr into a file without a name. @return what end_telling() needs */
+static int begin_telling(FILE **ret)
+{
+	int real = dup(STDERR_FILENO);
+
+	*ret = tmpfile();
+	assert_non_null(*ret);
+	assert_true(dup2(fileno(*ret), STDERR_FILENO) >= 0);
+	ddp_log_setup("test_upload", DDP_LOG_NOTICE);
+	return real;
+}
+
+static void end_telling(int real, FILE *f, char *ret, size_t size)
+{
+	ddp_log_setup("test_upload", DDP_LOG_ERROR);
+	dup2(real, STDERR_FILENO);
+	close(real);
+	rewind(f);
+	ret[fread(ret, 1, size - 1, f)] = '\0';
+	fclose(f);
+}
+
 static void a_receiver_that_is_down_costs_the_oldest(void **state)
 {
-	struct ddp_uploader *up;
 	struct timespec pause = { .tv_nsec = 300000000 };
+	struct ddp_uploader *up;
+	char told[2048];
+	int real;
+	FILE *f;
 
 	(void)state;
+	real = begin_telling(&f);
 	up = create("http://127.0.0.1:1");
 	add(up, 'a');
 	nanosleep(&pause, NULL);
 	for (char c = 'b'; c <= 'h'; c++)
 		add(up, c);
+	end_telling(real, f, told, sizeof(told));
 	assert_int_equal(ddp_uploader_finish(up, 10000), 8);
+	assert_non_null(strstr(told, " 1 dropped so far"));
+	assert_non_null(strstr(told, " 2 dropped so far"));
+	assert_null(strstr(told, " 3 dropped so far"));
 }
 
 static void the_end_does_not_wait_for_a_receiver(void **state)
