@@ -69,14 +69,14 @@ static void end_id(struct ddp_decoder *d, struct stream *s, uint64_t id)
 		d->ops->stack_end(d->ctx, token);
 }
 
-static int retire(struct stream *s, uint64_t id)
+static int retire(struct ddp_decoder *d, struct stream *s, uint64_t id)
 {
 	uint64_t *more;
 
 	if (!ddp_table_find(&s->ids, id))
 		return 0; /* unknown since a gap */
 	if (s->nr_retired >= DDP_MAX_STREAM_IDS)
-		return -EBADMSG; /* no module replaces more than it has between two folds */
+		return malformed(d, "more replaced stacks between two folds than a cache can have");
 	more = array_reserve(s->retired, &s->cap_retired, s->nr_retired + 1, sizeof(*more));
 	if (!more)
 		return -ENOMEM;
@@ -215,7 +215,7 @@ static int on_stack(struct ddp_decoder *d, struct stream *s, struct cursor *c)
 	if (s->ids.nr >= DDP_MAX_STREAM_IDS)
 		return malformed(d, "more stack ids than the module's cache can have");
 	if (stack.replaces) {
-		r = retire(s, stack.replaces);
+		r = retire(d, s, stack.replaces);
 		if (r)
 			return r;
 	}
