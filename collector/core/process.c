@@ -137,8 +137,10 @@ int ddp_process_file(struct ddp_process *p, const struct ddp_file *f)
 
 	if (object_find(p, f->file_id))
 		return 0; /* said again after a resync */
-	if (p->objects.nr >= DDP_MAX_OBJECTS)
+	if (p->objects.nr >= DDP_MAX_OBJECTS) {
+		p->counts.refused_files++;
 		return 0; /* its mappings stay without a name */
+	}
 	o = calloc(1, sizeof(*o) + f->path_len + 1);
 	if (!o)
 		return -ENOMEM;
@@ -368,7 +370,7 @@ static bool keep_stale(struct ddp_process *p, const struct ddp_aspace_state *a)
 		nr += a->ranges[i].stale;
 	if (nr <= DDP_MAX_STALE_RANGES)
 		return true;
-	p->forgotten_ranges += nr;
+	p->counts.forgotten_ranges += nr;
 	return false;
 }
 
@@ -433,7 +435,7 @@ int ddp_process_aspace(struct ddp_process *p, const struct ddp_aspace *said)
 		return r;
 	coming_free(a);
 	a->layout = said->layout;
-	a->partial = said->flags & DDPROF_ASPACE_PARTIAL;
+	p->counts.partial_lists += !!(said->flags & DDPROF_ASPACE_PARTIAL);
 	return said->nr_maps ? 0 : commit(p, a);
 }
 
@@ -528,7 +530,8 @@ const char *ddp_process_name(const struct ddp_process *p, uint32_t tgid)
 /* Forgetting */
 
 /* Removes from @t what @gone answers true for, which it has then freed */
-static void table_prune(struct ddp_table *t, bool (*gone)(void *value))
+static void table_prune(struct ddp_process *p, struct ddp_table *t,
+			bool (*gone)(struct ddp_process *p, void *value))
 {
 	size_t nr = 0;
 	CLEANUP(free) uint64_t *keys = calloc(t->nr + 1, sizeof(*keys));
@@ -536,19 +539,28 @@ static void table_prune(struct ddp_table *t, bool (*gone)(void *value))
 	if (!keys)
 		return; /* the next time, then */
 	ddp_table_for_each(t, slot)
-		if (gone(ddp_table_pointer(slot->value)))
+		if (gone(p, ddp_table_pointer(slot->value)))
 			keys[nr++] = slot->key;
 	while (nr)
 		ddp_table_remove(t, keys[--nr], NULL);
 }
 
-static bool name_gone(void *value)
+static bool name_gone(struct ddp_process *p, void *value)
 {
 	struct process_name *n = value;
 
+	(void)p;
 	if (!n->exited)
 		return false;
 	free(n);
+	return true;
+}
+
+static bool object_gone(struct ddp_process *p, void *value)
+{
+	if (need(value))
+		return false;
+	object_destroy(p, value);
 	return true;
 }
 
@@ -568,11 +580,12 @@ static void close_unmapped(struct ddp_process *p)
 	p->crowded = false;
 }
 
-static bool aspace_gone(void *value)
+static bool aspace_gone(struct ddp_process *p, void *value)
 {
 	struct ddp_aspace_state *a = value;
 	uint32_t kept = 0;
 
+	(void)p;
 	if (a->gone) {
 		aspace_destroy(a);
 		return true;
@@ -601,13 +614,18 @@ static size_t count_bytes(const struct ddp_process *p)
 	return bytes;
 }
 
-void ddp_process_trim(struct ddp_process *p, size_t max_symbol_bytes)
+bool ddp_process_trim(struct ddp_process *p, size_t max_symbol_bytes)
 {
-	table_prune(&p->aspaces, aspace_gone);
-	table_prune(&p->names, name_gone);
+	size_t nr_objects = p->objects.nr;
+
+	table_prune(p, &p->aspaces, aspace_gone);
+	table_prune(p, &p->names, name_gone);
+	if (nr_objects > DDP_MAX_OBJECTS / 2)
+		table_prune(p, &p->objects, object_gone);
 	close_unmapped(p);
 	symbols_trim(p, NULL, max_symbol_bytes);
 	p->bytes = count_bytes(p);
+	return p->objects.nr < nr_objects;
 }
 
 void ddp_process_free(struct ddp_process *p)

@@ -6,7 +6,8 @@
  *
  * A new layout replaces the old one, but ranges of the old that nothing new covers stay until the
  * profile that may need them is built: a library that was just unloaded still has its names. For
- * the same reason an address space that ended is forgotten only then. Files are told once and stay.
+ * the same reason an address space that ended is forgotten only then. Files are told once and stay
+ * as long as there is room.
  */
 #ifndef DDP_CORE_PROCESS_H
 #define DDP_CORE_PROCESS_H
@@ -20,7 +21,7 @@
 enum {
 	DDP_MAX_HELD_FDS = 1024,	/* files kept open for their symbols; see ddp_process_init() */
 	DDP_MAX_SYMBOL_BYTES = 256 << 20, /* read for one profile; then others go for the next */
-	DDP_MAX_OBJECTS = 1 << 18,	/* files of one session */
+	DDP_MAX_OBJECTS = 1 << 18,	/* files; from half of it on unmapped ones are forgotten */
 	/* kept of one address space's layouts before its last; a module lists half as many */
 	DDP_MAX_STALE_RANGES = 8192,
 	DDP_MAX_PROCESSES = 1 << 16,	/* names of processes */
@@ -52,7 +53,7 @@ struct ddp_range {
 struct ddp_aspace_state {
 	uint64_t id, layout;
 	uint32_t tgid;
-	bool gone, partial;
+	bool gone;
 	struct ddp_range *ranges;	/* owned, sorted by start, not overlapping */
 	uint32_t nr_ranges;
 	struct ddp_range *coming;	/* owned; a list that is not complete yet, as it came */
@@ -61,12 +62,19 @@ struct ddp_aspace_state {
 	struct ddp_table locations;	/* the builder's, for one profile: frame -> location id */
 };
 
+/** What frames stay without names for. Totals. */
+struct ddp_process_counts {
+	uint64_t partial_lists;		/* address spaces with more mappings than were told */
+	uint64_t forgotten_ranges;	/* for DDP_MAX_STALE_RANGES */
+	uint64_t refused_files;		/* for DDP_MAX_OBJECTS */
+};
+
 struct ddp_process {			/* all zero: empty, see ddp_process_init() */
 	struct ddp_table aspaces;	/* id -> struct ddp_aspace_state *, owned */
 	struct ddp_table objects;	/* file id -> struct ddp_object *, owned */
 	struct ddp_table names;		/* tgid + 1 -> struct process_name *, owned */
 	size_t bytes;			/* of all this without symbols, roughly */
-	uint64_t forgotten_ranges;	/* for DDP_MAX_STALE_RANGES, ever */
+	struct ddp_process_counts counts;
 	size_t nr_fds, max_fds;		/* held by objects, and how many may be */
 	size_t symbol_bytes;		/* of objects' ELF contents */
 	bool crowded;			/* nobody can do without one before the next profile */
@@ -105,7 +113,9 @@ struct ddp_elf *ddp_object_elf(struct ddp_process *p, struct ddp_object *o, uint
 /**
  * A profile is done: forgets what only it could need, and symbols over the memory limit, the
  * longest unused first.
+ * @return whether it forgot files, too, because there are many, that the module believes to be
+ *	known: after RESYNC it tells them again
  */
-void ddp_process_trim(struct ddp_process *p, size_t max_symbol_bytes);
+bool ddp_process_trim(struct ddp_process *p, size_t max_symbol_bytes);
 
 #endif /* DDP_CORE_PROCESS_H */

@@ -217,13 +217,43 @@ static void layouts_without_end(void **state)
 	assert_string_equal(path_at(&p, 5, at - 1), "/tmp/jit");
 	assert_string_equal(path_at(&p, 5, at - 1 - MAPS * STEP), "/tmp/jit");
 	assert_null(path_at(&p, 5, 0));
-	assert_int_equal(p.forgotten_ranges,
+	assert_int_equal(p.counts.forgotten_ranges,
 			 (uint64_t)LAYOUTS * MAPS - ddp_process_find(&p, 5)->nr_ranges);
 	assert_int_equal(object_at(&p, 5, at - 1)->refs, ddp_process_find(&p, 5)->nr_ranges);
 	grown = p.bytes;
 	ddp_process_trim(&p, 0);
 	assert_int_equal(ddp_process_find(&p, 5)->nr_ranges, MAPS);
 	assert_true(p.bytes < grown && p.bytes > MAPS * sizeof(struct ddp_range));
+	ddp_process_free(&p);
+}
+
+static void files_without_end(void **state)
+{
+	struct ddp_process p;
+	uint64_t id = 1;
+
+	(void)state;
+	ddp_process_init(&p, NULL, NULL);
+	tell_file(&p, id, "/bin/mapped");
+	tell_aspace(&p, 5, 1, 0, 1);
+	tell_map(&p, 5, 0x1000, 0x1000, id, 0);
+	assert_false(ddp_process_trim(&p, 0));
+	for (id = 2; id <= DDP_MAX_OBJECTS + 3; id++)
+		tell_file(&p, id, "/tmp/x");
+	assert_int_equal(p.objects.nr, DDP_MAX_OBJECTS);
+	assert_int_equal(p.counts.refused_files, 3);
+	/* their mappings may be on their way still */
+	assert_false(ddp_process_trim(&p, 0));
+	assert_true(ddp_process_trim(&p, 0));
+	assert_int_equal(p.objects.nr, 1);
+	tell_file(&p, id, "/bin/new");
+	tell_aspace(&p, 5, 2, DDPROF_ASPACE_PARTIAL, 2);
+	tell_map(&p, 5, 0x1000, 0x1000, 1, 1);
+	tell_map(&p, 5, 0x2000, 0x1000, id, 0);
+	assert_string_equal(path_at(&p, 5, 0x1000), "/bin/mapped");
+	assert_string_equal(path_at(&p, 5, 0x2000), "/bin/new");
+	assert_int_equal(p.counts.partial_lists, 1);
+	assert_false(ddp_process_trim(&p, 0));
 	ddp_process_free(&p);
 }
 
@@ -506,6 +536,7 @@ int main(void)
 		cmocka_unit_test(table_is_a_map), cmocka_unit_test(names_in_use_stay),
 		cmocka_unit_test(layouts), cmocka_unit_test(strange_lists),
 		cmocka_unit_test(layouts_without_end),
+		cmocka_unit_test(files_without_end),
 		cmocka_unit_test(descriptors_are_left_for_others),
 		cmocka_unit_test(files_by_path), cmocka_unit_test(names_of_processes),
 		cmocka_unit_test(equal_stacks_are_one),
