@@ -156,7 +156,11 @@ int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p, int64_
 		file = to_file(o, p, end_unix_ns);
 	if (o->uploader)
 		upload = to_uploader(o, p, start_unix_ns, end_unix_ns);
-	o->nr_failed += file || upload;
+	if ((o->path && !file) || (o->uploader && !upload)) {
+		o->nr_failed += file || upload;
+		return 0;
+	}
+	o->nr_profiles -= file || upload; /* the next one takes its place */
 	return file ? file : upload;
 }
 

@@ -32,14 +32,15 @@ int ddp_output_create(const struct ddp_output_config *config, struct ddp_output 
 /**
  * Writes and queues one profile. What goes wrong with one way out is logged and does not keep the
  * profile from the other.
- * @return 0, or the first error of a file or of the memory for an upload
+ * @return 0 when it got out some way, or there is none; else the first error of a file or of the
+ *	memory for an upload: its samples can go into the next one
  */
 int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p, int64_t start_unix_ns,
 		       int64_t end_unix_ns);
 
 /**
- * Waits for uploads for about ten seconds at most. NULL is allowed. @return profiles that did not
- * get out
+ * Waits for uploads for about ten seconds at most. NULL is allowed. @return profiles that one of
+ * the ways out did not take, without those that ddp_output_profile() answered an error for
  */
 unsigned int ddp_output_finish(struct ddp_output *o);
 

@@ -28,6 +28,7 @@ enum {
 struct marks {
 	struct ddp_decode_counts decode;
 	struct ddp_link_stats stats;
+	struct ddp_process_counts process;
 };
 
 struct ddp_pipeline {
@@ -45,8 +46,9 @@ struct ddp_pipeline {
 	int64_t interval_end_ms, next_resync_ms; /* monotonic; interval_end_ms 0: no end */
 	uint32_t period_s;
 	size_t max_sample_bytes;	/* that an interval may add ... */
-	size_t kept_sample_bytes;	/* ... to stacks that are still known from before */
+	size_t kept_bytes;		/* ... to what is still known from before */
 	uint64_t profile_nr;
+	int lost;			/* why an interval's samples are lost, 0: none are */
 	bool want_resync, stopped, ended;
 };
 
@@ -201,6 +203,24 @@ static int comment_loss(struct ddp_profile *p, const struct ddp_decode_counts *n
 			   now->skipped - then->skipped);
 }
 
+/* What was never sampled, and what stays without names */
+static int comment_gaps(struct ddp_profile *p, const struct marks *now, const struct marks *then)
+{
+	const struct ddp_link_stats *s = &now->stats, *t = &then->stats;
+	int r = comment(p, "not understood: messages=%" PRIu64 "; not known: cut_mapping_lists=%"
+			PRIu64 " forgotten_mappings=%" PRIu64 " files=%" PRIu64,
+			now->decode.malformed - then->decode.malformed,
+			now->process.partial_lists - then->process.partial_lists,
+			now->process.forgotten_ranges - then->process.forgotten_ranges,
+			now->process.refused_files - then->process.refused_files);
+
+	if (r || s->elapsed_ns <= t->elapsed_ns)
+		return r; /* the session ended before its figures could be asked for */
+	return comment(p, "not sampled: no_registers=%" PRIu64 " missed_periods=%" PRIu64
+		       "; without address space: %" PRIu64, s->no_regs - t->no_regs,
+		       s->missed - t->missed, s->no_aspace - t->no_aspace);
+}
+
 static int comment_overhead(struct ddp_profile *p, const struct ddp_link_stats *now,
 			    const struct ddp_link_stats *then)
 {
@@ -222,6 +242,7 @@ static int add_comments(struct ddp_pipeline *p, struct ddp_profile *profile,
 
 	r = r ?: comment(profile, "samples: %" PRIu64, p->samples.pending);
 	r = r ?: comment_loss(profile, &now->decode, &p->marks.decode);
+	r = r ?: comment_gaps(profile, now, &p->marks);
 	r = r ?: comment_ends(profile, "user", p->samples.ends[1]);
 	r = r ?: comment_ends(profile, "kernel", p->samples.ends[0]);
 	return r ? r : comment_overhead(profile, &now->stats, &p->marks.stats);
@@ -234,6 +255,7 @@ static void take_marks(struct ddp_pipeline *p, struct marks *ret)
 	struct ddp_error err = { "" };
 
 	ddp_decoder_count(p->decoder, &ret->decode);
+	ret->process = p->process.counts;
 	ret->stats = (struct ddp_link_stats){ 0 };
 	if (ddp_link_get_stats(p->link, add_stats, &ret->stats, &err))
 		ddp_log_warn("%s", err.text);
@@ -257,6 +279,25 @@ static int make_profile(struct ddp_pipeline *p, const struct marks *now, int64_t
 	return ddp_output_profile(p->output, profile, p->interval_start_unix_ns, end_unix_ns);
 }
 
+static size_t bytes(const struct ddp_pipeline *p)
+{
+	return p->samples.bytes + p->process.bytes;
+}
+
+static bool over_memory(const struct ddp_pipeline *p)
+{
+	return bytes(p) > p->kept_bytes + p->max_sample_bytes;
+}
+
+static void forget_interval(struct ddp_pipeline *p, const struct marks *now, int64_t end_unix_ns)
+{
+	ddp_samples_clear(&p->samples);
+	p->want_resync |= ddp_process_trim(&p->process, MAX_SYMBOL_BYTES);
+	p->kept_bytes = bytes(p);
+	p->marks = *now;
+	p->interval_start_unix_ns = end_unix_ns;
+}
+
 static int end_interval(struct ddp_pipeline *p, const struct marks *now)
 {
 	int64_t end_unix_ns = clock_ns(CLOCK_REALTIME);
@@ -264,20 +305,24 @@ static int end_interval(struct ddp_pipeline *p, const struct marks *now)
 
 	p->profile_nr++;
 	r = make_profile(p, now, end_unix_ns);
-	ddp_samples_clear(&p->samples);
-	p->kept_sample_bytes = p->samples.bytes;
-	ddp_process_trim(&p->process, MAX_SYMBOL_BYTES);
-	p->marks = *now;
-	p->interval_start_unix_ns = end_unix_ns;
 	if (p->period_s)
 		p->interval_end_ms = now_ms() + (int64_t)p->period_s * 1000;
+	/* a disk that is full now may have room at the next interval's end */
+	if (r && !p->stopped && !over_memory(p)) {
+		ddp_log_notice("its samples go into the next profile");
+		return r;
+	}
+	if (r) {
+		ddp_log_error("its %" PRIu64 " samples are lost", p->samples.pending);
+		p->lost = r;
+	}
+	forget_interval(p, now, end_unix_ns);
 	return r;
 }
 
 static bool interval_over(const struct ddp_pipeline *p)
 {
-	return (p->interval_end_ms && now_ms() >= p->interval_end_ms) ||
-	       p->samples.bytes > p->kept_sample_bytes + p->max_sample_bytes;
+	return (p->interval_end_ms && now_ms() >= p->interval_end_ms) || over_memory(p);
 }
 
 /* Running */
@@ -394,7 +439,9 @@ int ddp_pipeline_finish(struct ddp_pipeline *p)
 	else
 		ddp_log_warn("%s", err.text);
 	ddp_decoder_count(p->decoder, &last.decode);
-	return end_interval(p, &last);
+	last.process = p->process.counts;
+	r = end_interval(p, &last);
+	return r ? r : p->lost;
 }
 
 /* Setting up */
