@@ -22,6 +22,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+enum { MAX_FILE_BYTES = 256 << 20 };	/* what a file may hold at most, not packed either */
+
 DEFINE_CLEANUP(struct ddp_pprof *, ddp_pprof_destroy)
 
 struct options {
@@ -56,6 +58,7 @@ struct report {
 	struct entry *entries;	/* owned */
 	size_t nr, cap;
 	struct ddp_table by_name; /* hash of the name -> index + 1 */
+	size_t *seen_in;	/* owned; by location, the last sample that had it, from 1 */
 	int64_t total;
 };
 
@@ -64,6 +67,7 @@ static void report_free(struct report *r)
 	for (size_t i = 0; i < r->nr; i++)
 		free(r->entries[i].made);
 	free(r->entries);
+	free(r->seen_in);
 	ddp_table_free(&r->by_name);
 }
 DEFINE_CLEANUP_IN_PLACE(struct report, report_free)
@@ -140,6 +144,22 @@ static int count_unnamed(struct report *r, const struct ddp_pprof_location *l, s
 	return error;
 }
 
+static int count_location(struct report *r, const struct ddp_pprof_location *l, size_t sample_nr,
+			  int64_t value, bool leaf)
+{
+	int error = 0;
+
+	if (!l->nr_lines)
+		return count_unnamed(r, l, sample_nr, value, leaf);
+	for (size_t k = 0; !error && k < l->nr_lines; k++) {
+		const struct ddp_pprof_function *f = l->lines[k].function;
+
+		error = count_name(r, f ? f->name : "[unknown]", sample_nr, value, leaf && k == 0);
+	}
+	return error;
+}
+
+/* Recursion changes nothing, so each location is looked at once */
 static int count_sample(struct report *r, const struct ddp_pprof_sample *s, size_t sample_nr)
 {
 	int64_t value = s->values[r->value];
@@ -149,14 +169,10 @@ static int count_sample(struct report *r, const struct ddp_pprof_sample *s, size
 	for (size_t i = 0; !error && i < s->nr_locations; i++) {
 		const struct ddp_pprof_location *l = s->locations[i];
 
-		if (!l->nr_lines)
-			error = count_unnamed(r, l, sample_nr, value, i == 0);
-		for (size_t k = 0; !error && k < l->nr_lines; k++) {
-			const struct ddp_pprof_function *f = l->lines[k].function;
-
-			error = count_name(r, f ? f->name : "[unknown]", sample_nr, value,
-					   i == 0 && k == 0);
-		}
+		if (r->seen_in[l->index] == sample_nr)
+			continue;
+		r->seen_in[l->index] = sample_nr;
+		error = count_location(r, l, sample_nr, value, i == 0);
 	}
 	return error;
 }
@@ -316,6 +332,9 @@ static int show(const struct ddp_pprof *p, const struct options *o, const char *
 		say_types(p, o->sample_index);
 		return CTL_FAILED;
 	}
+	r.seen_in = calloc(p->nr_locations + 1, sizeof(*r.seen_in));
+	if (!r.seen_in)
+		error = -ENOMEM;
 	for (size_t i = 0; !error && i < p->nr_samples; i++)
 		error = count_sample(&r, &p->samples[i], i + 1);
 	if (error) {
@@ -333,7 +352,7 @@ static int show(const struct ddp_pprof *p, const struct options *o, const char *
 static int load_and_show(const char *path, const struct options *o)
 {
 	CLEANUP(ddp_pprof_destroy) struct ddp_pprof *p = NULL;
-	struct ddp_buffer bytes = { 0 };
+	struct ddp_buffer bytes = { .max_bytes = MAX_FILE_BYTES };
 	struct ddp_error err = { "" };
 	int r = read_file(path, &bytes);
 

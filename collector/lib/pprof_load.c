@@ -376,10 +376,14 @@ static int load_functions(struct loader *ld)
 static int load_lines(const struct loader *ld, const pb_location *in,
 		      struct ddp_pprof_location *ret)
 {
-	struct ddp_pprof_line *lines = VIEW_ARRAY(ld->l, in->n_line, __typeof__(*lines));
+	struct ddp_pprof_line *lines;
 	const struct id_entry *e;
 	size_t i;
 
+	if (in->n_line > DDP_PPROF_MAX_LINES)
+		return ddp__fail(ld->err, -EFBIG, "location %llu has %zu lines, allowed are %d",
+				 (unsigned long long)in->id, in->n_line, DDP_PPROF_MAX_LINES);
+	lines = VIEW_ARRAY(ld->l, in->n_line, __typeof__(*lines));
 	if (!lines)
 		return -ENOMEM;
 	for (i = 0; i < in->n_line; i++) {
@@ -469,11 +473,14 @@ static int load_labels(const struct loader *ld, const pb_sample *in, struct ddp_
 
 static int load_stack(const struct loader *ld, const pb_sample *in, struct ddp_pprof_sample *ret)
 {
-	const struct ddp_pprof_location **stack =
-		VIEW_ARRAY(ld->l, in->n_location_id, const struct ddp_pprof_location *);
+	const struct ddp_pprof_location **stack;
 	const struct id_entry *e;
 	size_t i;
 
+	if (in->n_location_id > DDP_PPROF_MAX_FRAMES)
+		return ddp__fail(ld->err, -EFBIG, "a sample has %zu frames, allowed are %d",
+				 in->n_location_id, DDP_PPROF_MAX_FRAMES);
+	stack = VIEW_ARRAY(ld->l, in->n_location_id, const struct ddp_pprof_location *);
 	if (!stack)
 		return -ENOMEM;
 	for (i = 0; i < in->n_location_id; i++) {

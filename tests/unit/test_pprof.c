@@ -279,6 +279,73 @@ static void files_by_hand(void **state)
 	}
 }
 
+static size_t put_varint(unsigned char *at, size_t v)
+{
+	size_t n = 0;
+
+	for (; v >= 0x80; v >>= 7)
+		at[n++] = (unsigned char)(v | 0x80);
+	at[n++] = (unsigned char)v;
+	return n;
+}
+
+/* A location with so many lines, and a sample that names it so often */
+static int load_multiplied(size_t lines, size_t frames, struct ddp_error *err)
+{
+	static const unsigned char head[] = { 0x32, 0x00, 0x0a, 0x00 };
+	unsigned char *bytes = malloc(2 * lines + frames + 64), *at = bytes;
+	struct ddp_pprof *f;
+	int r;
+
+	assert_non_null(bytes);
+	at = (unsigned char *)memcpy(at, head, sizeof(head)) + sizeof(head);
+	*at++ = 0x22;
+	at += put_varint(at, 2 + 2 * lines);
+	*at++ = 0x08;
+	*at++ = 0x01;
+	for (; lines; lines--) {
+		*at++ = 0x22;
+		*at++ = 0x00;
+	}
+	*at++ = 0x12;
+	at += put_varint(at, 2 + 1 + put_varint(at, frames) + frames);
+	*at++ = 0x10; /* its value */
+	*at++ = 0x01;
+	*at++ = 0x0a;
+	at += put_varint(at, frames);
+	memset(at, 0x01, frames);
+	at += frames;
+	r = ddp_pprof_load(bytes, (size_t)(at - bytes), NULL, &f, err);
+	if (!r) {
+		assert_int_equal(f->samples[0].nr_locations, frames);
+		ddp_pprof_destroy(f);
+	}
+	free(bytes);
+	return r;
+}
+
+static void work_is_bounded(void **state)
+{
+	static const struct {
+		size_t lines, frames;
+		const char *says;	/* NULL: it is read */
+	} rows[] = {
+		{ DDP_PPROF_MAX_LINES, DDP_PPROF_MAX_FRAMES, NULL },
+		{ DDP_PPROF_MAX_LINES + 1, 1, "1025 lines" },
+		{ 1, DDP_PPROF_MAX_FRAMES + 1, "65537 frames" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct ddp_error err = { "" };
+		int r = load_multiplied(rows[i].lines, rows[i].frames, &err);
+
+		assert_int_equal(r, rows[i].says ? -EFBIG : 0);
+		if (rows[i].says && !strstr(err.text, rows[i].says))
+			fail_msg("says: %s", err.text);
+	}
+}
+
 static void limits_hold(void **state)
 {
 	struct ddp_pprof_limits small = { .max_decompressed_bytes = 1 << 20 };
@@ -432,6 +499,7 @@ int main(void)
 		cmocka_unit_test(strings_leave_as_utf8),
 		cmocka_unit_test(files_of_every_kind_load),
 		cmocka_unit_test(files_by_hand),
+		cmocka_unit_test(work_is_bounded),
 		cmocka_unit_test(limits_hold),
 		cmocka_unit_test(damaged_files_are_survived),
 		cmocka_unit_test(a_failed_write_is_reported_and_loses_nothing),

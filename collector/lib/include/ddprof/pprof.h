@@ -43,6 +43,12 @@ extern "C" {
 int ddp_pprof_encode(const struct ddp_profile *p, int64_t end_unix_ns,
 		     ddp_write_fn write, void *ctx);
 
+/* What no profiler writes more of; a small file could keep its reader busy for hours with it */
+enum {
+	DDP_PPROF_MAX_LINES = 1024,	/* of a location, as profile.h has it */
+	DDP_PPROF_MAX_FRAMES = 65536,	/* locations of a sample */
+};
+
 /** What a file may cost. 0 in a member takes the default. */
 struct ddp_pprof_limits {
 	size_t max_decompressed_bytes;	/* default 256 MiB */
