@@ -219,12 +219,52 @@ static double percent(int64_t part, int64_t of)
 	return of ? 100.0 * (double)part / (double)of : 0;
 }
 
-/* Names come from files: nothing in them shall steer a terminal */
+/*
+ * Names come from files: nothing in them shall steer a terminal. @return how many bytes the
+ * character at @p takes; 0: it is a control character, of C1 too, or no UTF-8
+ */
+static size_t printable(const char *p)
+{
+	static const uint32_t least[] = { 0, 0, 0xa0, 0x800, 0x10000 };
+	unsigned char first = (unsigned char)*p;
+	size_t n = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+	uint32_t code = first & (0x7fu >> n);
+
+	if (first < 0x80)
+		return first >= ' ' && first != 0x7f;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (p[i] & 0x3f);
+	}
+	return code >= least[n] ? n : 0;
+}
+
 static void print_text(const char *text)
 {
-	for (; *text; text++)
-		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
+	while (*text) {
+		size_t n = printable(text);
+
+		if (n)
+			fwrite(text, 1, n, stdout);
+		else
+			putchar('?');
+		text += n ? n : 1;
+	}
 	putchar('\n');
+}
+
+static void make_printable(char *text)
+{
+	while (*text) {
+		size_t n = printable(text);
+
+		if (!n)
+			*text = '?';
+		text += n ? n : 1;
+	}
 }
 
 static void print_head(const struct report *r, const char *path)
@@ -317,6 +357,7 @@ static void say_types(const struct ddp_pprof *p, const char *wanted)
 
 		snprintf(list + used, sizeof(list) - used, " %s", p->sample_types[i].type);
 	}
+	make_printable(list);
 	if (wanted)
 		ddp_log_error("--sample_index %s: the profile has%s", wanted, list);
 	else
