@@ -129,8 +129,6 @@ static int add(struct ddp_kallsyms *k, const struct ddp_kallsyms_line *line)
 	m = &k->modules[module];
 	if (line->address < m->start)
 		m->start = line->address;
-	if (line->address >= m->limit)
-		m->limit = line->address + 1;
 	return 0;
 }
 
@@ -163,6 +161,23 @@ static void sort(struct ddp_kallsyms *k)
 	k->nr = kept;
 }
 
+/* Modules end where no address is taken for their last function's any more */
+static void set_limits(struct ddp_kallsyms *k)
+{
+	for (size_t i = 0; i < k->nr; i++) {
+		const struct symbol *s = &k->symbols[i];
+		struct ddp_kallsyms_module *m = &k->modules[s->module];
+		uint64_t limit = s->address + DDP_KALLSYMS_REACH;
+
+		if (limit < s->address)
+			limit = UINT64_MAX;
+		if (i + 1 < k->nr && s[1].address < limit)
+			limit = s[1].address;
+		if (limit > m->limit)
+			m->limit = limit;
+	}
+}
+
 int ddp_kallsyms_read(FILE *text, struct ddp_kallsyms **ret)
 {
 	CLEANUP(ddp_kallsyms_free) struct ddp_kallsyms *k = calloc(1, sizeof(*k));
@@ -183,6 +198,7 @@ int ddp_kallsyms_read(FILE *text, struct ddp_kallsyms **ret)
 	if (ferror(text))
 		return -EIO;
 	sort(k);
+	set_limits(k);
 	*ret = TAKE(k);
 	return 0;
 }

@@ -35,7 +35,7 @@ int ddp_kallsyms_parse_line(const char *line, struct ddp_kallsyms_line *ret);
 /** The kernel itself (number 0) or a module: where its functions lie. */
 struct ddp_kallsyms_module {
 	char name[DDP_KALLSYMS_MODULE];
-	uint64_t start, limit;		/* first function, past the last one's beginning */
+	uint64_t start, limit;		/* first function, past the last one's end */
 };
 
 struct ddp_kallsyms;

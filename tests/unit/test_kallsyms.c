@@ -102,7 +102,9 @@ static void lookups(void **state)
 		{ 0xffffffff81000190, "second", "" },
 		{ 0xffffffff81000200, "weak", "" },
 		{ 0xffffffff81000200 + DDP_KALLSYMS_REACH, NULL, NULL },
+		{ 0xffffffff81000200 + DDP_KALLSYMS_REACH - 1, "weak", "" },
 		{ 0xffffffffc0001000, "probe", "one" },
+		{ 0xffffffffc0001fff, "probe", "one" },
 		{ 0xffffffffc0002001, "later", "two" },
 		{ UINT64_MAX, NULL, NULL },
 	};
@@ -121,6 +123,9 @@ static void lookups(void **state)
 		assert_non_null(name);
 		assert_string_equal(name, rows[i].name);
 		assert_string_equal(m->name, rows[i].module);
+		/* a pprof mapping: what has a name in it lies inside, and nobody else's does */
+		assert_true(rows[i].address >= m->start && rows[i].address < m->limit);
+		assert_true(strcmp(m->name, "one") || m->limit == 0xffffffffc0002000);
 	}
 	ddp_kallsyms_free(k);
 }
