@@ -269,6 +269,17 @@ static int on_answer(struct exchange *x, struct nlattr *attrs, int len)
 	return 0;
 }
 
+/* FILE_OPEN had timed out: the descriptor is ours all the same, and nobody waits for it */
+static void close_late(struct nlattr *attrs, int len)
+{
+	struct nlattr *tb[DDPROF_A_FILE_MAX + 1];
+	uint32_t fd;
+
+	if (!parse(tb, DDPROF_A_FILE_MAX, attrs, len) && !read_u32(tb[DDPROF_A_FILE_FD], &fd) &&
+	    fd <= INT32_MAX)
+		close_fd((int)fd);
+}
+
 static int on_message(struct ddp_link *l, struct nlmsghdr *h, struct exchange *x)
 {
 	struct genlmsghdr *g;
@@ -282,6 +293,8 @@ static int on_message(struct ddp_link *l, struct nlmsghdr *h, struct exchange *x
 		return on_records(l, genlmsg_attrdata(g, 0), genlmsg_attrlen(g, 0));
 	if (x && h->nlmsg_seq == x->seq)
 		return on_answer(x, genlmsg_attrdata(g, 0), genlmsg_attrlen(g, 0));
+	if (g->cmd == DDPROF_CMD_FILE_OPEN)
+		close_late(genlmsg_attrdata(g, 0), genlmsg_attrlen(g, 0));
 	return 0;
 }
 
