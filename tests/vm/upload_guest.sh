@@ -32,8 +32,9 @@ is() {
 	[ "$1" = "$2" ] || { echo "$1 instead of $2"; return 1; }
 }
 
+# long enough for a collector that starts slowly
 attached() {
-	shares 700 /tmp/shares.ns &
+	shares 2000 /tmp/shares.ns &
 	ddprof --budget 1000 -F 499 -p $! "$@"
 }
 
@@ -41,6 +42,16 @@ attached() {
 ddprof -U http://127.0.0.1:9 sh -c 'exit 7' 2>no_module.err
 check "no module: the command runs and its exit status is kept" is $? 7
 check "no module: one warning" says no_module.err ddprof_kmod
+{ sleep 0.5; ddprof --wait sh -c 'exit 7' 2>&1; echo $? >no_reader; } | true
+check "nobody reads stderr: --wait keeps the exit status" is "$(cat no_reader)" 7
+{ sleep 0.5; ddprof sh -c 'exit 7' 2>&1; echo $? >no_reader; } | true
+check "nobody reads stderr: the command runs and its exit status is kept" is "$(cat no_reader)" 7
+DD_PROFILING_UPLOAD_PERIOD=0 ddprof sh -c 'exit 7' 2>bad_env.err
+check "a bad value in the environment: the command runs" is $? 7
+check "a bad value in the environment: says so" says bad_env.err DD_PROFILING_UPLOAD_PERIOD
+DD_PROFILING_ENABLED=0 ddprof sh -c 'exit 7' 2>disabled.err
+check "DD_PROFILING_ENABLED=0: the command runs" is $? 7
+check "DD_PROFILING_ENABLED=0: nothing is said" test ! -s disabled.err
 ddprof -g 2>no_module_g.err
 check "no module: -g fails" is $? 1
 check "no module: -g says what to do" says no_module_g.err modprobe
@@ -56,6 +67,18 @@ sh -c 'exec ddprof --output /tmp/z.pprof sh -c "kill -TERM \$\$"' 2>/dev/null
 check "the command's signal is kept" is $? 143
 ddprof --output /tmp/x.pprof /no/such/command 2>/dev/null
 check "a command that does not exist: 127" is $? 127
+ddprof --output /tmp/held.pprof sh -c 'for p in $(pidof ddprof); do ls -l /proc/$p/fd; done' \
+	>held.fds 2>/dev/null 9>held.lock
+check "descriptors of the caller: the profiler has its own" says held.fds 'signalfd' 'socket:'
+check "descriptors of the caller: the profiler does not hold them" sh -c '! grep held.lock held.fds'
+ddprof --output /tmp/own_fds.pprof sh -c 'readlink /proc/self/fd/9' >own.fds 2>/dev/null 9>held.lock
+check "descriptors of the caller: the command has them" says own.fds held.lock
+ddprof --wait --output /tmp/hup.pprof sh -c 'trap "kill \$!; exit 3" HUP; sleep 20 & wait' 2>/dev/null &
+first=$!
+sleep 1.5
+kill -HUP $first
+wait $first
+check "--wait: SIGHUP is handed on, the exit status is the command's" is $? 3
 
 # -- uploads --
 start_agent 200 good
@@ -85,6 +108,13 @@ check "second collector: a command runs nevertheless" is $? 5
 kill -TERM $first
 wait $first
 check "SIGTERM: exit status 0" is $? 0
+ddprof --budget 1000 -F 499 --output /tmp/hangup.pprof -g &
+first=$!
+sleep 0.5
+kill -HUP $first
+wait $first
+check "SIGHUP: exit status 0" is $? 0
+check "SIGHUP: what was sampled is written" test -s /tmp/hangup.pprof
 ddprof --budget 1000 -F 499 --output /tmp/killed.pprof -g &
 first=$!
 sleep 0.5
