@@ -565,8 +565,8 @@ static bool object_gone(struct ddp_process *p, void *value)
 }
 
 /*
- * A file is told once a session and may be mapped again, so only its descriptor can go; but that has
- * to, for its file system to be unmounted and for its space to be freed.
+ * A file is told once a session and may be mapped again, so only its descriptor can go; but that
+ * has to, for its file system to be unmounted and for its space to be freed.
  */
 static void close_unmapped(struct ddp_process *p)
 {

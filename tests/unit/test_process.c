@@ -196,7 +196,7 @@ static void layouts(void **state)
 	ddp_process_free(&p);
 }
 
-/* A program that maps at fresh places all the time: its newest layouts stay known, memory bounded */
+/* A program that maps at fresh places all the time: newest layouts stay known, memory bounded */
 static void layouts_without_end(void **state)
 {
 	enum { LAYOUTS = 50, MAPS = 4096, STEP = 0x1000 };
