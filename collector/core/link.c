@@ -726,8 +726,8 @@ static int resolve(struct ddp_link *l, struct ddp_error *err)
 	}
 	r = errno_of(r);
 	if (r == -ENOENT && !access("/sys/module/ddprof_kmod", F_OK))
-		return failed(err, r, "the kernel module is loaded, but cannot be reached from here: "
-			      "run ddprof in the host's network namespace");
+		return failed(err, r, "the kernel module is loaded, but not in reach: run ddprof "
+			      "in the host's network namespace");
 	if (r == -ENOENT)
 		return failed(err, r, "the kernel module is not loaded: modprobe ddprof_kmod");
 	return failed(err, r, "cannot look up the netlink family " DDPROF_GENL_NAME ": %s",

@@ -126,8 +126,8 @@ void ddp_link_stats_add(struct ddp_link_stats *sum, const struct ddp_link_stats 
 int ddp_link_fd(const struct ddp_link *l);
 
 /**
- * Takes what has arrived, without waiting, and a few MiB of it at most: ddp_link_fd() stays readable
- * when there is more. @return 0; -EBADMSG; an errno of the socket or of on_batch
+ * Takes what has arrived, without waiting, and a few MiB of it at most: ddp_link_fd() stays
+ * readable when there is more. @return 0; -EBADMSG; an errno of the socket or of on_batch
  */
 int ddp_link_receive(struct ddp_link *l, struct ddp_error *err);
 

@@ -21,7 +21,10 @@ const char *ddp_log_level_name(unsigned int level);
 /** Before the first message and before threads. @program is kept, not copied. */
 void ddp_log_setup(const char *program, enum ddp_log_level most);
 
-/** One line, without a newline of its own. errno stays as it was; a reader that has gone is no harm. */
+/**
+ * One line, without a newline of its own. errno stays as it was, and a stderr that nobody reads any
+ * more is no harm.
+ */
 void ddp_log(enum ddp_log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

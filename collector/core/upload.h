@@ -3,8 +3,8 @@
  * Uploads beside the sampling: a thread sends finished profiles one after the other, so that a slow
  * receiver never holds up records. A receiver that is down costs nothing but the oldest of more
  * than DDP_UPLOAD_QUEUE profiles: the others stay in memory and are tried again. Says so once when
- * it begins and once when it is over, and how many were dropped whenever their number has doubled. Used
- * by output.
+ * it begins and once when it is over, and how many were dropped whenever their number has doubled.
+ * Used by output.
  */
 #ifndef DDP_CORE_UPLOAD_H
 #define DDP_CORE_UPLOAD_H

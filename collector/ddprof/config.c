@@ -95,9 +95,9 @@ void ddprof_config_help(FILE *to)
 	      "\n",
 	      to);
 	ddp_options_help(ddprof_options, to);
-	fputs("\nOptions win over environment variables (in brackets); one of those that cannot be\n"
-	      "understood is a warning. Exit status: the command's; else 0, 1 when profiling failed\n"
-	      "or a profile did not get out, 2 for wrong usage.\n",
+	fputs("\nOptions win over environment variables (in brackets); one of those that cannot\n"
+	      "be understood is a warning. Exit status: the command's; else 0, 1 when profiling\n"
+	      "failed or a profile did not get out, 2 for wrong usage.\n",
 	      to);
 }
 

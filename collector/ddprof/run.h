@@ -17,7 +17,7 @@ int ddprof_run_command(const struct ddprof_config *c);
 /** --wait: the command is a child. @return its exit status, 128 + signal when it was killed */
 int ddprof_run_wait(const struct ddprof_config *c);
 
-/** Becomes the command, with nothing beside it. Returns only when that cannot be: the exit status */
+/** Becomes the command, with nothing beside it. Returns only when that cannot be: exit status */
 int ddprof_run_unprofiled(const struct ddprof_config *c);
 
 #endif /* DDPROF_RUN_H */

@@ -67,6 +67,7 @@ sh -c 'exec ddprof --output /tmp/z.pprof sh -c "kill -TERM \$\$"' 2>/dev/null
 check "the command's signal is kept" is $? 143
 ddprof --output /tmp/x.pprof /no/such/command 2>/dev/null
 check "a command that does not exist: 127" is $? 127
+# shellcheck disable=SC2016	# that shell expands it
 ddprof --output /tmp/held.pprof sh -c 'for p in $(pidof ddprof); do ls -l /proc/$p/fd; done' \
 	>held.fds 2>/dev/null 9>held.lock
 check "descriptors of the caller: the profiler has its own" says held.fds 'signalfd' 'socket:'
