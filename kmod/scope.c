@@ -3,13 +3,14 @@
  * The set of processes in a session's scope; see scope.h. Filled by session.c, kept by
  * task_trace.c.
  */
+#include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/threads.h>
-#include <linux/vmalloc.h>
+#include <linux/slab.h>
 
 #include "scope.h"
 
@@ -23,13 +24,15 @@ int ddp_scope_init(struct ddp_scope *scope, u32 mode)
 	scope->mode = mode;
 	if (mode == DDPROF_SCOPE_MACHINE)
 		return 0;
-	scope->pids = vzalloc(BITS_TO_LONGS(PID_MAX_LIMIT) * sizeof(long));
+	/* whoever asked is told of ENOMEM; the kernel log need not be */
+	scope->pids = kvcalloc(BITS_TO_LONGS(PID_MAX_LIMIT), sizeof(*scope->pids),
+			       GFP_KERNEL | __GFP_NOWARN);
 	return scope->pids ? 0 : -ENOMEM;
 }
 
 void ddp_scope_deinit(struct ddp_scope *scope)
 {
-	vfree(scope->pids);
+	kvfree(scope->pids);
 	scope->pids = NULL;
 }
 

@@ -5,6 +5,7 @@
  * [ARG...], the cases are at the end. Run in the guest by test_life.sh.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <signal.h>
 #include <string.h>
@@ -502,6 +503,60 @@ static int load_module(const char *path)
 	return ret;
 }
 
+/* The nth allocation of this task from now on fails; 0: none. @fd: /proc/self/fail-nth, opened before. */
+static void fail_nth(int fd, int n)
+{
+	char text[12];
+	int len = snprintf(text, sizeof(text), "%d", n);
+
+	if (pwrite(fd, text, len, 0) != len)
+		tap_bail("/proc/self/fail-nth cannot be written");
+}
+
+/* Whether the allocation that fail_nth() chose was reached. */
+static bool nth_failed(int fd)
+{
+	char text[12] = "";
+
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		tap_bail("/proc/self/fail-nth cannot be read");
+	return !atoi(text);
+}
+
+/*
+ * Each allocation of START fails in turn: a clean ENOMEM and no session, or a session all the same. Only a
+ * kernel with fault injection can do it: make check-debug.
+ */
+static void no_memory(char **args)
+{
+	int fd = open("/proc/self/fail-nth", O_RDWR), n, refused = 0, ret = 0;
+	struct nl nl = {};
+	bool reached;
+
+	(void)args;
+	if (fd < 0 || nl_open(&nl))
+		tap_bail("no family, or no fault injection");
+	for (n = 1; n < 1000; n++) {
+		fail_nth(fd, n);
+		ret = nl_start(&nl, &(struct nl_start){ .tgid = getpid() }, NULL);
+		reached = nth_failed(fd);
+		fail_nth(fd, 0);
+		if (!reached)
+			break;
+		if (ret && ret != -ENOMEM && ret != -ENOBUFS)
+			break;
+		refused += !!ret;
+		nl_close(&nl);
+		if (nl_open(&nl))
+			tap_bail("no family after failure %d", n);
+	}
+	tap(!ret && n > 10 && n < 1000 && refused > 5, "each allocation of START fails once",
+	    "%d were reached, %d refused, the last answer %s", n - 1, refused, strerror(-ret));
+	printf("# %d allocations, %d of them are needed\n", n - 1, refused);
+	nl_close(&nl);
+	close(fd);
+}
+
 static int unload_module(void)
 {
 	return syscall(SYS_delete_module, "ddprof_kmod", O_NONBLOCK) ? -errno : 0;
@@ -577,6 +632,7 @@ static const struct {
 	{ "overflow", 0, overflow },
 	{ "resync", 0, resync },
 	{ "fallback", 0, fallback },
+	{ "no_memory", 0, no_memory },
 	{ "stuck", 0, stuck },
 	{ "port_reuse", 0, port_reuse },
 	{ "reload", 2, reload },
