@@ -103,14 +103,15 @@ static void ddp_sample_walk(struct ddp_session *session, struct ddp_scratch *x,
 					depth - k->nr_kernel, &k->user_end);
 }
 
-static void ddp_write_hit(struct ddp_sample *s, struct ddp_hit *hit, u64 id)
+static void ddp_sample_as_hit(const struct ddp_cpu *c, const struct ddp_sample *s, u64 id,
+			      struct ddp_hit *hit)
 {
 	*hit = (struct ddp_hit){
 		.id = id,
 		.count = s->weight,
 		.value = s->value,
 		.has_value = s->has_value,
-		.has_time = true,
+		.has_time = c->session->config.flags & DDPROF_FLAG_TIMESTAMPS,
 		.time_ns = s->now_ns,
 	};
 }
@@ -162,8 +163,7 @@ static bool ddp_write_stack(struct ddp_cpu *c, struct ddp_scratch *x, struct ddp
 	if (hit_too) {
 		struct ddp_hit hit;
 
-		ddp_write_hit(s, &hit, s->stack.id);
-		hit.has_time = c->session->config.flags & DDPROF_FLAG_TIMESTAMPS;
+		ddp_sample_as_hit(c, s, s->stack.id, &hit);
 		n += ddp_record_hit(p + n, x->records_size - n, &hit);
 	}
 	if (ddp_ring_write(&c->ring, p, n))
@@ -203,8 +203,7 @@ static bool ddp_sample_hit(struct ddp_cpu *c, struct ddp_sample *s, const struct
 	struct ddp_hit hit;
 	u32 len;
 
-	ddp_write_hit(s, &hit, ref->id);
-	hit.has_time = c->session->config.flags & DDPROF_FLAG_TIMESTAMPS;
+	ddp_sample_as_hit(c, s, ref->id, &hit);
 	len = ddp_record_hit(record, sizeof(record), &hit);
 	if (ddp_ring_reserve(&c->ring, len, &slot))
 		return false;

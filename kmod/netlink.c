@@ -383,7 +383,9 @@ static int ddp_start(struct sk_buff *request, struct genl_info *info)
 
 /* -- STOP, RESYNC -- */
 
-static int ddp_stop(struct sk_buff *request, struct genl_info *info)
+/* A command without attributes that only the owner may give. */
+static int ddp_by_owner(struct sk_buff *request, struct genl_info *info,
+			void (*act)(struct ddp_session *s))
 {
 	struct ddp_session *s;
 	int ret = ddp_may(request, info->extack);
@@ -393,24 +395,24 @@ static int ddp_stop(struct sk_buff *request, struct genl_info *info)
 	mutex_lock(&ddp_session_lock);
 	ret = ddp_my_session(request, info, &s);
 	if (!ret)
-		ddp_session_stop(s);
+		act(s);
 	mutex_unlock(&ddp_session_lock);
 	return ret;
 }
 
+static int ddp_stop(struct sk_buff *request, struct genl_info *info)
+{
+	return ddp_by_owner(request, info, ddp_session_stop);
+}
+
+static void ddp_session_resync(struct ddp_session *s)
+{
+	ddp_drain_resync(s->drain);
+}
+
 static int ddp_resync(struct sk_buff *request, struct genl_info *info)
 {
-	struct ddp_session *s;
-	int ret = ddp_may(request, info->extack);
-
-	if (ret)
-		return ret;
-	mutex_lock(&ddp_session_lock);
-	ret = ddp_my_session(request, info, &s);
-	if (!ret)
-		ddp_drain_resync(s->drain);
-	mutex_unlock(&ddp_session_lock);
-	return ret;
+	return ddp_by_owner(request, info, ddp_session_resync);
 }
 
 /* -- FILE_OPEN -- */
