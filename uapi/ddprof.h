@@ -16,6 +16,13 @@
  *                                          <-  RECORDS {RECORDS_*} ...   unasked, until the end
  *   FILE_OPEN {FILE_ID}                    ->
  *                                          <-  FILE_OPEN {FILE_ID, FILE_FD}
+ *   TABLE_BEGIN {TABLE_FILE_ID, _BYTES}    ->
+ *                                          <-  TABLE_BEGIN {TABLE_FILE_ID}
+ *   TABLE_DATA {_FILE_ID, _OFFSET, _DATA}  ->  (ack)                     as often as it takes
+ *   TABLE_COMMIT {TABLE_FILE_ID}           ->  (ack)                     walks use it from now on
+ *   TABLE_DROP {TABLE_FILE_ID}             ->  (ack)
+ *   TABLE_LIST {} (dump)                   ->
+ *                                          <-  TABLE_LIST {TABLE_*} ...  one message a file
  *   GET_STATS {} (dump)                    ->
  *                                          <-  GET_STATS {STATS_*} ...   one message a CPU
  *   RESYNC {}                              ->  (ack)                     stack ids start over
@@ -25,23 +32,47 @@
  * One session at a time, owned by the netlink port that sent START. It ends with STOP or when that
  * socket is closed, whichever comes first; then nothing is armed and all its memory is freed. (The
  * end may come a moment after close() has returned: START then answers EBUSY for a few
- * milliseconds.) Only the owner may send STOP and RESYNC. FILE_OPEN may come from another socket of
- * the owner's process, GET_INFO and GET_STATS from anybody with the capability. RECORDS are unicast
+ * milliseconds.) Only the owner may send STOP and RESYNC. FILE_OPEN and TABLE_* but TABLE_LIST may
+ * come from another socket of the owner's process; GET_INFO, GET_STATS and TABLE_LIST from anybody
+ * with the capability. RECORDS are unicast
  * to the owner's port with sequence number 0. The kernel waits for a full receive buffer and loses
  * nothing meanwhile until its rings are full; what does not fit then is counted (RECORDS_LOST_*). A
  * receiver should set NETLINK_NO_ENOBUFS and a large SO_RCVBUFFORCE. STOP is acknowledged as soon
  * as no interrupt is armed; what was sampled before follows, the message with RECORDS_END last.
  *
+ * UNWIND TABLES
+ *
+ * Code without frame pointers is walked by a table made of its file's call frame information:
+ * ddprof_unwind.h. For each FILE (and the vdso: DDPROF_FILE_VDSO) the collector makes one and uploads
+ * it: TABLE_BEGIN with its size makes room, TABLE_DATA fills it in any order, TABLE_COMMIT checks
+ * all of it and, if it is right, has walks use it. A file without call frame information gets an
+ * image without rows: nobody waits for it then. TABLE_BEGIN for a file that is being uploaded starts
+ * over; a committed table stays in use until its successor is. By TABLE_FILE_FD instead of a number
+ * a table can be uploaded before any sample met its file: the answer says the number, and the FILE
+ * record comes with the first mapping as usual.
+ *
+ * Tables take at most START_TABLES_KIB together. For a new one those longest unused are evicted, but
+ * none that a walk used in the last DDPROF_TABLE_KEEP_S seconds: then TABLE_BEGIN answers ENOSPC. A
+ * sample whose walk needs a table or a list of mappings that is not there yet is put aside with a
+ * copy of the top of its stack (DDPROF_DEFER_STACK_BYTES; it never leaves the kernel), for
+ * DDPROF_DEFER_MS at most, DDPROF_MAX_DEFERRED at once, and walked when it has come. Such samples
+ * arrive in the drain thread's stream. What finds no room is walked with what there is and marked
+ * DDPROF_STACK_GUESSED where that meant frame pointers in a file without a table.
+ *
  * ERRORS, each with an extended-ack message naming what was wrong (NETLINK_EXT_ACK):
  *   EPERM       the socket lacks CAP_PERFMON and CAP_SYS_ADMIN (every command), CAP_SYSLOG (START
  *               with DDPROF_FLAG_KERNEL), CAP_DAC_READ_SEARCH (FILE_OPEN), or the sender is not the
- *               owner
+ *               owner or, where that is enough, of its process
  *   EACCES      the kernel is locked down for perf (LOCKDOWN_PERF)
- *   EBUSY       START: another socket owns a session
+ *   EBUSY       START: another socket owns a session; TABLE_BEGIN: too many uploads at once
  *   EALREADY    START: this socket owns a session
- *   ENOENT      STOP, RESYNC: no session; FILE_OPEN: the file id is unknown or no longer held
+ *   ENOENT      STOP, RESYNC, TABLE_*: no session; FILE_OPEN: the file id is unknown or no longer
+ *               held; TABLE_*: the file id is unknown, or nothing was begun for it
+ *   ENOSPC      TABLE_BEGIN: over START_TABLES_KIB
+ *   EBADF       TABLE_BEGIN: TABLE_FILE_FD is not an open regular file
  *   ERANGE      an attribute's value is outside the range given below
- *   EINVAL      malformed: wrong length or type, unknown or missing attribute, contradiction
+ *   EINVAL      malformed: wrong length or type, unknown or missing attribute, contradiction;
+ *               TABLE_COMMIT: the image is not complete or not right, and is dropped
  *   ESRCH       START: a tgid of the scope does not exist
  *   E2BIG       START: more than DDPROF_MAX_EVENTS events or DDPROF_MAX_TGIDS tgids
  *   EOPNOTSUPP  an event that this machine does not have and that has no fallback; an unknown
@@ -80,7 +111,8 @@
  *          user frames; the first is a varint address, each later one a zigzag difference from its
  *          predecessor (mod 2^64). The first kernel frame, and with DDPROF_STACK_USER_EXACT the
  *          first user frame, are addresses of interrupted instructions; all others are return
- *          addresses: look up address - 1.
+ *          addresses: look up address - 1. (An interrupted instruction further up, below a
+ *          signal's frame, is given as its address + 1.)
  *   HIT    flags id [count] [value] [time]
  *          flags: one byte, enum ddprof_hit_flag, says which optional varints follow. count:
  *          samples this stands for, 1 when absent; samples skipped for the CPU budget are already
@@ -102,7 +134,7 @@
  *          nr_maps is 0. Numbers are never used again in a session.
  *   MAP    aspace start length file_offset file_id name
  *          start, length, file_offset: varints, bytes. file_id: varint, 0 when no file is behind
- *          it; then name says what is: "[vdso]", "//anon", "//file" (too many files); else name is
+ *          it; then name says what is: "[vdso]" (its table is DDPROF_FILE_VDSO's), "//anon", "//file" (too many files); else name is
  *          empty.
  *   FILE   file_id dev_major dev_minor inode size mtime_ns flags path
  *          One mapped file, once a session. flags: one byte, enum ddprof_file_flag. path: string,
@@ -128,9 +160,15 @@ enum {
 	DDPROF_MAX_STRING	= 4096,		/* bytes of one string in a record */
 	DDPROF_MAX_FILES_HELD	= 1024,
 	DDPROF_FILE_HOLD_S	= 60,
+	DDPROF_MAX_UPLOADS	= 4,		/* tables begun and not committed */
+	DDPROF_TABLE_KEEP_S	= 10,		/* a table used since is not evicted */
+	DDPROF_MAX_DEFERRED	= 64,		/* samples put aside at once, all CPUs together */
+	DDPROF_DEFER_STACK_BYTES = 16384,	/* of user stack, kept with one */
+	DDPROF_DEFER_MS		= 2000,		/* the longest that one waits */
 };
 
 #define DDPROF_CPU_NONE		0xffffffffU	/* RECORDS_CPU of the drain thread's stream */
+#define DDPROF_FILE_VDSO	0xffffffffU	/* TABLE_FILE_ID of the 64-bit [vdso] */
 
 enum ddprof_cmd {
 	DDPROF_CMD_UNSPEC,
@@ -140,6 +178,11 @@ enum ddprof_cmd {
 	DDPROF_CMD_GET_STATS,	/* dump: -> STATS_*, one message a CPU; none without a session */
 	DDPROF_CMD_FILE_OPEN,	/* do: FILE_ID -> FILE_ID, FILE_FD */
 	DDPROF_CMD_RESYNC,	/* do: -> ack */
+	DDPROF_CMD_TABLE_BEGIN,	/* do: TABLE_FILE_ID or _FILE_FD, _BYTES -> TABLE_FILE_ID */
+	DDPROF_CMD_TABLE_DATA,	/* do: TABLE_FILE_ID, _OFFSET, _DATA -> ack */
+	DDPROF_CMD_TABLE_COMMIT, /* do: TABLE_FILE_ID -> ack */
+	DDPROF_CMD_TABLE_DROP,	/* do: TABLE_FILE_ID -> ack */
+	DDPROF_CMD_TABLE_LIST,	/* dump: -> TABLE_*, one message a file; none without a session */
 	DDPROF_CMD_RECORDS,	/* from the kernel only */
 	__DDPROF_CMD_MAX,
 	DDPROF_CMD_MAX = __DDPROF_CMD_MAX - 1,
@@ -155,6 +198,14 @@ enum ddprof_attr_info {
 	/* u32, the owner's netlink port; absent without a session */
 	DDPROF_A_INFO_OWNER,
 	DDPROF_A_INFO_OWNER_TGID,	/* u32, initial PID namespace; absent without a session */
+	/* u64, unwind tables in use; this and what follows is absent without a session */
+	DDPROF_A_INFO_TABLES,
+	DDPROF_A_INFO_TABLES_BYTES,	/* u64, memory of all tables, those being uploaded too */
+	DDPROF_A_INFO_TABLES_MAX_BYTES,	/* u64, START_TABLES_KIB */
+	DDPROF_A_INFO_TABLES_EVICTED,	/* u64, tables dropped for others */
+	DDPROF_A_INFO_TABLES_REFUSED,	/* u64, TABLE_BEGINs that found no room */
+	DDPROF_A_INFO_CPU_BYTES,	/* u64, memory of one CPU's ring, cache and scratch */
+	DDPROF_A_INFO_DEFER_BYTES,	/* u64, memory for deferred samples, of all CPUs */
 	__DDPROF_A_INFO_MAX,
 	DDPROF_A_INFO_MAX = __DDPROF_A_INFO_MAX - 1,
 };
@@ -217,6 +268,8 @@ enum ddprof_attr_start {
 	DDPROF_A_START_CACHE_STACKS,
 	/* u32, longest delay of a folded count, 10..60000, default 5000 */
 	DDPROF_A_START_FLUSH_MS,
+	/* u32, for unwind tables, 0..1048576, default 65536; 0: none, and no sample is deferred */
+	DDPROF_A_START_TABLES_KIB,
 	__DDPROF_A_START_MAX,
 	DDPROF_A_START_MAX = __DDPROF_A_START_MAX - 1,
 };
@@ -254,6 +307,25 @@ enum ddprof_attr_file {
 	DDPROF_A_FILE_MAX = __DDPROF_A_FILE_MAX - 1,
 };
 
+/* TABLE_* */
+enum ddprof_attr_table {
+	DDPROF_A_TABLE_UNSPEC,
+	/* u64, of a FILE record, or DDPROF_FILE_VDSO; required but for BEGIN with _FILE_FD */
+	DDPROF_A_TABLE_FILE_ID,
+	DDPROF_A_TABLE_FILE_FD,		/* u32, BEGIN: an open descriptor of the sender */
+	/* u32, BEGIN: size of the image; LIST: memory the table takes, 0: there is none */
+	DDPROF_A_TABLE_BYTES,
+	DDPROF_A_TABLE_OFFSET,		/* u32, DATA: where in the image; required */
+	DDPROF_A_TABLE_DATA,		/* binary, DATA: bytes of the image; required */
+	DDPROF_A_TABLE_NAME,		/* string, LIST: the file's name without folders */
+	DDPROF_A_TABLE_ROWS,		/* u32, LIST: absent without a table */
+	DDPROF_A_TABLE_IDLE_S,		/* u32, LIST: seconds since a walk used it */
+	/* u64, LIST: samples whose walk ended in this file without reaching the root */
+	DDPROF_A_TABLE_ENDED,
+	__DDPROF_A_TABLE_MAX,
+	DDPROF_A_TABLE_MAX = __DDPROF_A_TABLE_MAX - 1,
+};
+
 /* RECORDS. Counters are totals of this CPU since START. */
 enum ddprof_attr_records {
 	DDPROF_A_RECORDS_UNSPEC,
@@ -286,6 +358,8 @@ enum ddprof_stack_flag {
 	DDPROF_STACK_ONCE	= 1 << 0,
 	/* the first user frame is an interrupted instruction's own address */
 	DDPROF_STACK_USER_EXACT	= 1 << 1,
+	/* user frames in a file without a table were walked by frame pointers: see UNWIND TABLES */
+	DDPROF_STACK_GUESSED	= 1 << 2,
 };
 
 enum ddprof_hit_flag {
@@ -318,9 +392,12 @@ enum ddprof_walk_end {
 	DDPROF_END_ROOT		= 1,	/* reached the outermost frame */
 	DDPROF_END_TRUNCATED	= 2,	/* the depth limit */
 	DDPROF_END_UNREADABLE	= 3,	/* stack memory not present or not readable */
-	/* a frame that cannot be one: not above its predecessor, misaligned */
+	/* a frame that cannot be one: not above its predecessor, misaligned, not in code */
 	DDPROF_END_BAD_FRAME	= 4,
-	DDPROF_END_NO_TABLE	= 5,	/* code without frame pointers and without unwind rows */
+	/* in a file without a table, where frame pointers led nowhere */
+	DDPROF_END_NO_TABLE	= 5,
+	/* code that its file's table does not describe, where frame pointers led nowhere */
+	DDPROF_END_NO_RULE	= 6,
 	__DDPROF_END_MAX,
 };
 
@@ -353,6 +430,9 @@ enum ddprof_attr_stats {
 	DDPROF_A_STATS_RING_HIGH_BYTES,	/* u64, the most it ever held */
 	DDPROF_A_STATS_MESSAGES,	/* u64, sent for this CPU's stream */
 	DDPROF_A_STATS_BYTES,		/* u64, in these, netlink headers included */
+	DDPROF_A_STATS_DEFERRED,	/* u64, samples put aside until their tables came */
+	DDPROF_A_STATS_DEFER_FULL,	/* u64, samples that wanted to be and found no room */
+	DDPROF_A_STATS_GUESSED,		/* u64, samples with DDPROF_STACK_GUESSED */
 	__DDPROF_A_STATS_MAX,
 	DDPROF_A_STATS_MAX = __DDPROF_A_STATS_MAX - 1,
 };

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /*
- * Walking a user stack from its registers: the frame-pointer walk. Memory is the target's and
- * hostile: it is read through a window (below) that the caller fills, every step must go up the
- * stack, and the walk ends after at most the asked number of frames whatever it reads. Pure but for
- * the window's read callback. Called by kmod/capture.
+ * Walking a user stack from its registers: by unwind rows where the code's file has them, else by
+ * frame pointers. Memory is the target's and hostile: it is read through a window (below) that the
+ * caller fills, every step but a signal's must go up the stack, and the walk ends after at most the
+ * asked number of frames whatever it reads. One step is one look-up and at most three reads of 8
+ * bytes. Pure but for the window's read callback. Called by kmod/capture in interrupts and by
+ * kmod/defer in the drain thread; by benchmarks and fuzzers on the host.
  */
 #ifndef DDP_CORE_UNWIND_USER_H
 #define DDP_CORE_UNWIND_USER_H
 
 #include "port.h"
+#include "unwind_rows.h"
 
 /* bytes fetched at once; measured by tests/bench, see docs */
 enum { DDP_WINDOW_BYTES = 256 };
@@ -26,12 +29,6 @@ struct ddp_window {
 	u8 bytes[DDP_WINDOW_BYTES] __aligned(16);
 };
 
-struct ddp_user_regs {
-	u64 ip, sp, bp;
-	u64 limit;	/* first address past user space (TASK_SIZE of the task) */
-	bool compat;	/* 32-bit task: frames are two 4-byte words */
-};
-
 static inline void ddp_window_reset(struct ddp_window *w)
 {
 	w->len = 0;
@@ -40,13 +37,66 @@ static inline void ddp_window_reset(struct ddp_window *w)
 /* Copy @len (1..16) bytes at @addr out of the window, filling it as needed. 0 or -EFAULT. */
 int ddp_window_get(struct ddp_window *w, u64 addr, void *to, u32 len);
 
+struct ddp_user_regs {
+	u64 ip, sp, bp;
+	u64 limit;	/* first address past user space (TASK_SIZE of the task) */
+	bool compat;	/* 32-bit task: frame pointers only, frames are two 4-byte words */
+	bool exact;	/* ip is an interrupted instruction; else where a system call returns to */
+	/* Any register of the innermost frame by DWARF number, 0..15; NULL: only these are known. */
+	u64 (*get)(const void *ctx, u32 number);
+	const void *ctx;
+};
+
 /*
- * Write at most @max addresses to @frames, leaf (regs->ip) first, and return how many. *@end says
- * why it stopped: ROOT (frame pointer 0 read from the stack, or return address 0), TRUNCATED
- * (@max), UNREADABLE, BAD_FRAME (the next frame is not above the last, misaligned or outside user
- * space; or regs->bp is no frame pointer, 0 included).
+ * What the walk knows of one mapped file. Shared by all CPUs; rows is swapped under the walkers
+ * (ddp_store_release), and what it pointed to before is freed only when no walk can use it any more.
  */
-u32 ddp_unwind_user_fp(struct ddp_window *w, const struct ddp_user_regs *regs,
-		       u64 *frames, u32 max, u8 *end);
+struct ddp_unwind_file {
+	const struct ddp_rows *rows;	/* NULL: none, not yet */
+	u32 used;			/* stamp of the last walk that used the rows */
+};
+
+/* Executable memory of an address space. */
+struct ddp_unwind_range {
+	u64 start, end;			/* addresses */
+	u64 file_offset;		/* of start */
+	struct ddp_unwind_file *file;	/* NULL: no file is behind it: frame pointers */
+};
+
+/* All of an address space, sorted by start, not overlapping. Does not change once published. */
+struct ddp_unwind_ranges {
+	u32 nr;
+	struct ddp_unwind_range range[];
+};
+
+struct ddp_walk {
+	u8 end;			/* enum ddprof_walk_end */
+	/* a frame in a file without rows was walked by frame pointers: what follows may be wrong */
+	bool guessed;
+	/*
+	 * worth doing again when tables and mappings are up to date: a file without rows yet, or an
+	 * address that no range has
+	 */
+	bool retry;
+	bool unmapped;		/* the latter of these */
+	/* where a walk ended that did not end at the root; NULL: in no file */
+	struct ddp_unwind_file *ended_in;
+};
+
+/*
+ * Write at most @max addresses to @frames, leaf (regs->ip) first, and return how many. Below a
+ * signal's frame the interrupted instruction is given as its address + 1, so that address - 1 names
+ * every frame but the first.
+ *   @ranges  NULL: not known yet
+ *   @stamp   stored in `used` of every file whose rows were used; any clock
+ * ROOT: a STOP rule; return address 0; or frame pointer 0 in a caller that is walked by frame
+ * pointers. BAD_FRAME: the next frame is not above the last, misaligned, outside user space or, when
+ * ranges are known, not in executable memory; that address is not written. NO_TABLE: BAD_FRAME in,
+ * or a few frames after, a file without rows. NO_RULE: in code that its file's rows do not describe,
+ * and frame pointers did not help.
+ */
+u32 ddp_unwind_user(struct ddp_window *w, const struct ddp_user_regs *regs,
+		    const struct ddp_unwind_ranges *ranges, u32 stamp,
+		    u64 *frames, u32 max, struct ddp_walk *ret);
 
 #endif /* DDP_CORE_UNWIND_USER_H */
