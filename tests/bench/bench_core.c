@@ -95,11 +95,11 @@ static void run_unwind(void)
 {
 	struct ddp_user_regs regs = { .ip = 0x401000, .sp = 0x7fff0000, .bp = 0x7fff0000,
 				      .limit = 0x7ffffffff000 };
+	struct ddp_walk walk;
 	u64 out[64];
-	u8 end;
 
 	ddp_window_reset(&window);
-	sink = ddp_unwind_user_fp(&window, &regs, out, 64, &end);
+	sink = ddp_unwind_user(&window, &regs, NULL, 0, out, 64, &walk);
 }
 
 static struct ddp_budget budget;

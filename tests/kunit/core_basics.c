@@ -122,8 +122,8 @@ static void walk_reaches_the_root(struct kunit *test)
 	u64 *stack = kunit_kzalloc(test, 4096, GFP_KERNEL);
 	struct ddp_window *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
 	struct ddp_user_regs regs = { .ip = 1, .sp = 0x1000, .bp = 0x1010, .limit = 0x7ffff000 };
+	struct ddp_walk walk;
 	u64 frames[4];
-	u8 end;
 
 	KUNIT_ASSERT_NOT_NULL(test, stack);
 	KUNIT_ASSERT_NOT_NULL(test, w);
@@ -132,8 +132,8 @@ static void walk_reaches_the_root(struct kunit *test)
 	stack[2] = 0x1040;
 	stack[3] = 0x401000;
 	stack[9] = 0x402000;
-	KUNIT_EXPECT_EQ(test, ddp_unwind_user_fp(w, &regs, frames, 4, &end), 3U);
-	KUNIT_EXPECT_EQ(test, end, (u8)DDPROF_END_ROOT);
+	KUNIT_EXPECT_EQ(test, ddp_unwind_user(w, &regs, NULL, 0, frames, 4, &walk), 3U);
+	KUNIT_EXPECT_EQ(test, walk.end, (u8)DDPROF_END_ROOT);
 	KUNIT_EXPECT_EQ(test, frames[2], 0x402000ULL);
 }
 

@@ -145,15 +145,15 @@ static void walks_end_where_they_should(void **state)
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		const struct walk_case *c = &cases[i];
 		u64 frames[MAX];
-		u8 end;
+		struct ddp_walk walk;
 		u32 n;
 
 		setup(state);
 		for (k = 0; k < 4; k++)
 			put_frame(&c->stack[k], c->regs.compat);
-		n = ddp_unwind_user_fp(&window, &c->regs, frames, c->max, &end);
-		if (n != c->n || end != c->end || memcmp(frames, c->frames, n * sizeof(*frames)))
-			fail_msg("%s: %u frames, end %u", c->name, n, end);
+		n = ddp_unwind_user(&window, &c->regs, NULL, 0, frames, c->max, &walk);
+		if (n != c->n || walk.end != c->end || memcmp(frames, c->frames, n * sizeof(*frames)))
+			fail_msg("%s: %u frames, end %u", c->name, n, walk.end);
 	}
 }
 
@@ -162,15 +162,15 @@ static void window_saves_reads(void **state)
 {
 	struct ddp_user_regs regs = REGS(BASE, BASE);
 	u64 frames[64];
+	struct ddp_walk walk;
 	u32 i;
-	u8 end;
 
 	(void)state;
 	for (i = 0; i < 28; i++)
 		put_frame(&(struct frame_at){ BASE + 64 * i, i < 27 ? BASE + 64 * (i + 1) : 0,
 					      0x400000 + i }, false);
-	assert_int_equal(ddp_unwind_user_fp(&window, &regs, frames, 64, &end), 29);
-	assert_int_equal(end, DDPROF_END_ROOT);
+	assert_int_equal(ddp_unwind_user(&window, &regs, NULL, 0, frames, 64, &walk), 29);
+	assert_int_equal(walk.end, DDPROF_END_ROOT);
 	assert_int_equal(reads, 28 * 64 / DDP_WINDOW_BYTES);
 }
 
@@ -227,7 +227,7 @@ static void random_memory_is_harmless(void **state)
 		};
 		u32 max = random_u64() % 40, n;
 		u64 *frames = malloc(max * sizeof(u64) + 1);
-		u8 end = 255;
+		struct ddp_walk walk;
 
 		present_end = BASE + random_u64() % (BYTES + 1) / 4096 * 4096;
 		ddp_window_reset(&window);
@@ -241,9 +241,9 @@ static void random_memory_is_harmless(void **state)
 				memcpy(memory + word_bytes * i, &word, word_bytes);
 			}
 		}
-		n = ddp_unwind_user_fp(&window, &regs, frames, max, &end);
+		n = ddp_unwind_user(&window, &regs, NULL, 0, frames, max, &walk);
 		assert_true(n <= max && reads <= 2 * max);
-		assert_in_range(end, DDPROF_END_ROOT, DDPROF_END_BAD_FRAME);
+		assert_in_range(walk.end, DDPROF_END_ROOT, DDPROF_END_BAD_FRAME);
 		for (i = 1; i < n; i++)
 			assert_true(frames[i] && frames[i] < regs.limit);
 		if (n)
