@@ -12,8 +12,10 @@
 #include <linux/timekeeping.h>
 
 #include "capture.h"
+#include "defer.h"
 #include "mmtrack.h"
 #include "session.h"
+#include "tables.h"
 #include "unwind_kernel.h"
 
 /* A sample on its way from the registers to a record. */
@@ -25,12 +27,8 @@ struct ddp_sample {
 	u64 value;		/* in the event's unit, when has_value */
 	bool has_value;
 	u64 now_ns;
-};
-
-/* The two names of current, copied once so that digest and record agree. */
-struct ddp_names {
-	char comm[DDP_COMM_MAX];
-	char leader[DDP_COMM_MAX];
+	struct ddp_walk walk;	/* of the user half; ended_in is good inside the RCU section */
+	bool deferred;		/* put aside: the drain thread goes on with it */
 };
 
 void ddp_capture_wake(struct ddp_cpu *c)
@@ -38,11 +36,8 @@ void ddp_capture_wake(struct ddp_cpu *c)
 	irq_work_queue(&c->wake);
 }
 
-static u64 ddp_names_get(const struct ddp_hash_key *key, struct ddp_names *names)
+static void ddp_names_get(struct ddp_names *names)
 {
-	u64 words[2 * DDP_COMM_MAX / sizeof(u64)];
-	struct ddp_hash h;
-
 	memcpy(names->comm, current->comm, DDP_COMM_MAX);
 	/*
 	 * A thread that is hashed still has its leader; one that its parent reaped a moment ago
@@ -53,6 +48,13 @@ static u64 ddp_names_get(const struct ddp_hash_key *key, struct ddp_names *names
 		memcpy(names->leader, READ_ONCE(current->group_leader)->comm, DDP_COMM_MAX);
 	else
 		memcpy(names->leader, names->comm, DDP_COMM_MAX);
+}
+
+static u64 ddp_names_digest(const struct ddp_hash_key *key, const struct ddp_names *names)
+{
+	u64 words[2 * DDP_COMM_MAX / sizeof(u64)];
+	struct ddp_hash h;
+
 	memcpy(words, names, sizeof(words));
 	ddp_hash_init(&h, key);
 	ddp_hash_word(&h, key, current->pid);
@@ -80,27 +82,92 @@ static int ddp_window_read_user(void *ctx, void *to, u64 addr, u32 len)
 	return ddp_copy_from_user_nofault(to, addr, len);
 }
 
-static void ddp_sample_walk(struct ddp_session *session, struct ddp_scratch *x,
-			    struct pt_regs *regs, struct ddp_stack *k)
+void ddp_capture_count_walk(struct ddp_stats *stats, const struct ddp_walk *walk)
 {
-	u32 depth = session->config.depth;
-	struct ddp_user_regs uregs;
-	bool exact;
+	stats->user_end[walk->end]++;
+	if (walk->guessed)
+		stats->guessed++;
+	if (walk->ended_in)
+		atomic64_inc(&container_of(walk->ended_in, struct ddp_table_file, unwind)->ended);
+}
 
-	if ((session->config.flags & DDPROF_FLAG_KERNEL) && !user_mode(regs))
-		k->nr_kernel = ddp_unwind_kernel(regs, x->frames, depth, &k->kernel_end);
-	if (!(session->config.flags & DDPROF_FLAG_USER) || !ddp_user_regs(regs, &uregs, &exact))
-		return;
-	if (k->nr_kernel == depth) {
-		k->user_end = DDPROF_END_TRUNCATED;
-		return;
+/* Whether the same walk, done by the drain thread a little later, may say more. */
+static bool ddp_walk_can_wait(struct ddp_cpu *c, const struct ddp_user_regs *uregs,
+			      const struct ddp_mm_ref *mm, const struct ddp_walk *walk)
+{
+	if (!c->session->defer || !walk->retry || uregs->compat || !mm->slot)
+		return false;
+	if (walk->unmapped) {
+		ddp_mmtrack_miss(c, mm);
+		return true;
 	}
-	if (exact)
-		k->flags |= DDPROF_STACK_USER_EXACT;
+	return ddp_tables_awaited(c->session->tables);
+}
+
+static bool ddp_sample_defer(struct ddp_cpu *c, struct ddp_scratch *x, const struct ddp_sample *s,
+			     const struct ddp_user_regs *uregs, const struct ddp_mm_ref *mm,
+			     const struct ddp_names *names)
+{
+	struct ddp_defer_sample sample = {
+		.stack = &s->stack,
+		.names = names,
+		.regs = uregs,
+		.mm = mm,
+		.weight = s->weight,
+		.value = s->value,
+		.has_value = s->has_value,
+		.now_ns = s->now_ns,
+	};
+
+	if (ddp_defer_put(c, &sample, &x->window)) {
+		x->stats.deferred++;
+		return true;
+	}
+	x->stats.defer_full++;
+	return false;
+}
+
+/* The user half: walked here, or put aside for the drain thread to walk. */
+static void ddp_sample_user(struct ddp_cpu *c, struct ddp_scratch *x, struct ddp_sample *s,
+			    const struct ddp_user_regs *uregs, const struct ddp_names *names)
+{
+	u32 depth = c->session->config.depth;
+	struct ddp_stack *k = &s->stack;
+	struct ddp_mm_ref mm;
+
+	ddp_mmtrack_current(c, &mm);
+	k->aspace = mm.aspace;
+	s->layout = mm.layout;
 	ddp_window_reset(&x->window);
 	x->window.read = ddp_window_read_user;
-	k->nr_user = ddp_unwind_user_fp(&x->window, &uregs, x->frames + k->nr_kernel,
-					depth - k->nr_kernel, &k->user_end);
+	k->nr_user = ddp_unwind_user(&x->window, uregs, mm.ranges, ddp_tables_stamp(),
+				     x->frames + k->nr_kernel, depth - k->nr_kernel, &s->walk);
+	s->deferred = ddp_walk_can_wait(c, uregs, &mm, &s->walk) &&
+		      ddp_sample_defer(c, x, s, uregs, &mm, names);
+	if (s->walk.guessed)
+		k->flags |= DDPROF_STACK_GUESSED;
+	if (!k->aspace)
+		x->stats.no_aspace++;
+}
+
+static void ddp_sample_walk(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_regs *regs,
+			    struct ddp_sample *s, const struct ddp_names *names)
+{
+	const struct ddp_config *config = &c->session->config;
+	struct ddp_user_regs uregs;
+	struct ddp_stack *k = &s->stack;
+
+	if ((config->flags & DDPROF_FLAG_KERNEL) && !user_mode(regs))
+		k->nr_kernel = ddp_unwind_kernel(regs, x->frames, config->depth, &k->kernel_end);
+	if (!(config->flags & DDPROF_FLAG_USER) || !ddp_user_regs(regs, &uregs))
+		return;
+	if (uregs.exact)
+		k->flags |= DDPROF_STACK_USER_EXACT;
+	if (k->nr_kernel < config->depth)
+		ddp_sample_user(c, x, s, &uregs, names);
+	else
+		s->walk.end = DDPROF_END_TRUNCATED;
+	k->user_end = s->walk.end;
 }
 
 static void ddp_sample_as_hit(const struct ddp_cpu *c, const struct ddp_sample *s, u64 id,
@@ -250,13 +317,11 @@ static void ddp_sample_take(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_
 	k->tgid = current->tgid;
 	k->tid = current->pid;
 	k->frames = x->frames;
-	ddp_sample_walk(c->session, x, regs, k);
-	if (k->user_end != DDPROF_END_NONE) {
-		k->aspace = ddp_mmtrack_current(c, &s->layout);
-		if (!k->aspace)
-			x->stats.no_aspace++;
-	}
-	s->names = ddp_names_get(&c->session->hash_key, &names);
+	ddp_names_get(&names);
+	ddp_sample_walk(c, x, regs, s, &names);
+	if (s->deferred)
+		return;
+	s->names = ddp_names_digest(&c->session->hash_key, &names);
 	if (!ddp_names_tell(c, s, &names) || !ddp_sample_store(c, x, s)) {
 		x->stats.lost_ring++;
 		ddp_budget_give_back(&c->events[k->event].skipped, s->weight);
@@ -264,7 +329,7 @@ static void ddp_sample_take(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_
 	}
 	x->stats.samples++;
 	x->stats.kernel_end[k->kernel_end]++;
-	x->stats.user_end[k->user_end]++;
+	ddp_capture_count_walk(&x->stats, &s->walk);
 }
 
 /* Whether this interrupt is to become a sample, and of what weight; 0: no (counted). */
@@ -303,7 +368,9 @@ void ddp_capture(struct ddp_cpu *c, struct pt_regs *regs, u32 event, u64 value)
 	s.weight = ddp_admit(c, event, &x->stats, regs, begin_ns);
 	if (s.weight) {
 		s.value *= s.weight;
+		rcu_read_lock(); /* ranges and tables that the walk sees stay */
 		ddp_sample_take(c, x, regs, &s);
+		rcu_read_unlock();
 		if (c->ring.head - READ_ONCE(c->ring.tail) > c->ring.size / 4)
 			ddp_capture_wake(c);
 	}

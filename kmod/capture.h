@@ -9,6 +9,7 @@
 
 #include "cpu.h"
 
+struct ddp_walk;
 struct pt_regs;
 
 /*
@@ -17,6 +18,9 @@ struct pt_regs;
  * waits.
  */
 void ddp_capture(struct ddp_cpu *c, struct pt_regs *regs, u32 event, u64 value);
+
+/* Count how a user walk ended, in @stats and in the file it ended in. */
+void ddp_capture_count_walk(struct ddp_stats *stats, const struct ddp_walk *walk);
 
 /* Tell the drain thread that this CPU has something for it. Any context of this CPU. */
 void ddp_capture_wake(struct ddp_cpu *c);

@@ -11,10 +11,24 @@
 #include "session.h"
 #include "drain.h"
 
-static int ddp_scratch_init(struct ddp_scratch *x, u32 depth, int node)
+static u32 ddp_records_size(u32 depth)
 {
 	/* old HIT, STACK, new HIT: the most that one sample writes */
-	x->records_size = DDP_RECORD_STACK_MAX(depth) + 2 * DDP_RECORD_HIT_MAX;
+	return DDP_RECORD_STACK_MAX(depth) + 2 * DDP_RECORD_HIT_MAX;
+}
+
+u64 ddp_cpu_bytes(const struct ddp_session *s)
+{
+	const struct ddp_config *config = &s->config;
+	u64 scratch = config->depth * sizeof(u64) + ddp_records_size(config->depth);
+
+	return sizeof(struct ddp_cpu) + config->ring_bytes + DDP_NR_LEVELS * scratch +
+	       config->cache_stacks * (sizeof(u64) + sizeof(struct ddp_hash));
+}
+
+static int ddp_scratch_init(struct ddp_scratch *x, u32 depth, int node)
+{
+	x->records_size = ddp_records_size(depth);
 	x->frames = kmalloc_node(array_size(depth, sizeof(*x->frames)), GFP_KERNEL, node);
 	x->records = kmalloc_node(x->records_size, GFP_KERNEL, node);
 	return x->frames && x->records ? 0 : -ENOMEM;
@@ -101,6 +115,7 @@ void ddp_cpu_stats(const struct ddp_cpu *c, struct ddp_stats *ret)
 	memset(ret, 0, sizeof(*ret));
 	for (i = 0; i < DDP_NR_LEVELS; i++)
 		ddp_stats_add(ret, &c->level[i].stats);
+	ddp_stats_add(ret, &c->deferred_stats);
 }
 
 u64 ddp_cpu_missed(const struct ddp_cpu *c)

@@ -39,6 +39,7 @@ struct ddp_stats {
 	u64 samples, folded, new_stacks;
 	u64 idle, out_of_scope, no_regs, no_aspace;
 	u64 lost_ring, lost_nested, lost_tasks;
+	u64 deferred, defer_full, guessed;
 	u64 kernel_end[__DDPROF_END_MAX], user_end[__DDPROF_END_MAX];
 	u64 handler_ns, handler_max_ns;
 };
@@ -80,17 +81,21 @@ struct ddp_cpu {
 	struct irq_work wake;	/* this CPU has something to drain now */
 
 	/* drain thread only */
+	struct ddp_stats deferred_stats; /* of samples that the drain thread walked */
 	bool resync;		/* the next message says so */
 	u64 messages, bytes;
 	u64 lost_told;		/* sum of the loss counters in its last message */
 };
+
+/* Memory of one CPU in this session. */
+u64 ddp_cpu_bytes(const struct ddp_session *session);
 
 /* May sleep. The CPU's memory, or NULL. */
 struct ddp_cpu *ddp_cpu_create(struct ddp_session *session, u32 cpu);
 /* Nothing may run on it any more; waits for its irq_work. */
 void ddp_cpu_destroy(struct ddp_cpu *c);
 
-/* All levels added up. Racy reads of growing counters: each is true at some moment. */
+/* All levels and the deferred samples added up. Racy reads of growing counters: each is true at some moment. */
 void ddp_cpu_stats(const struct ddp_cpu *c, struct ddp_stats *ret);
 /* Timer periods that passed without an interrupt, of all events. */
 u64 ddp_cpu_missed(const struct ddp_cpu *c);

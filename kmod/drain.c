@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "batch.h"
+#include "defer.h"
 #include "drain.h"
 #include "files.h"
 #include "mmtrack.h"
@@ -18,6 +19,7 @@
 
 enum {
 	DDP_RETRY_WALK_MS = 1,
+	DDP_RETRY_DEFER_MS = 100,	/* to notice that a deferred sample's time is up */
 	DDP_BURY_FLUSHES = 8,
 	DDP_FINISH_WALKS = 100,	/* of DDP_RETRY_WALK_MS, for locks that are taken at the end */
 };
@@ -62,7 +64,7 @@ void ddp_drain_destroy(struct ddp_drain *d)
 	kfree(d);
 }
 
-static void ddp_drain_wake(struct ddp_drain *d)
+void ddp_drain_wake(struct ddp_drain *d)
 {
 	struct task_struct *thread = READ_ONCE(d->thread);
 
@@ -239,6 +241,19 @@ static bool ddp_drain_ids_used_up(struct ddp_drain *d)
 	return false;
 }
 
+/*
+ * What else interrupts queued: address spaces to list, then samples that waited for that. True when
+ * some address spaces could not be had yet.
+ */
+static bool ddp_drain_queued(struct ddp_drain *d, bool all)
+{
+	bool again = ddp_mmtrack_walk(d->session->mmtrack, &d->batch);
+
+	if (d->session->defer)
+		ddp_defer_flush(d->session->defer, &d->batch, all);
+	return again;
+}
+
 static void ddp_drain_flush(struct ddp_drain *d)
 {
 	struct ddp_session *s = d->session;
@@ -250,6 +265,9 @@ static void ddp_drain_flush(struct ddp_drain *d)
 		ddp_mmtrack_mark_dead(s->mmtrack);
 	for_each_ddp_cpu(d, cpu, c)
 		ddp_drain_flush_cpu(d, c);
+	/* what was marked dead before it was sampled last is buried with all its samples told */
+	if (s->defer)
+		ddp_defer_flush(s->defer, &d->batch, ddp_mmtrack_any_dead(s->mmtrack));
 	ddp_mmtrack_bury(s->mmtrack, &d->batch);
 	ddp_files_expire(s->files);
 	ddp_batch_send(&d->batch, false);
@@ -264,7 +282,7 @@ static void ddp_drain_rings(struct ddp_drain *d)
 	for_each_ddp_cpu(d, cpu, c)
 		if (ddp_ring_head(&c->ring) - ddp_ring_tail(&c->ring) > c->ring.size / 4)
 			ddp_drain_cpu(d, c, 0);
-	ddp_mmtrack_walk(d->session->mmtrack, &d->batch);
+	ddp_drain_queued(d, false);
 	ddp_batch_send(&d->batch, false);
 }
 
@@ -277,6 +295,7 @@ static void ddp_drain_end(struct ddp_drain *d)
 			break;
 		msleep(DDP_RETRY_WALK_MS);
 	}
+	ddp_drain_queued(d, true);
 	ddp_drain_flush(d);
 	ddp_batch_select(&d->batch, NULL);
 	d->batch.end = true;
@@ -290,6 +309,8 @@ static bool ddp_drain_wait(struct ddp_drain *d, unsigned long due, bool again)
 
 	if (again)
 		left = min_t(long, left, msecs_to_jiffies(DDP_RETRY_WALK_MS));
+	if (d->session->defer && ddp_defer_waiting(d->session->defer))
+		left = min_t(long, left, msecs_to_jiffies(DDP_RETRY_DEFER_MS));
 	set_current_state(TASK_IDLE);
 	if (left > 0 && !READ_ONCE(d->wake) && !kthread_should_stop())
 		schedule_timeout(left);
@@ -314,7 +335,7 @@ static int ddp_drain_thread(void *data)
 		}
 		if (READ_ONCE(d->resync) || ddp_drain_ids_used_up(d))
 			ddp_drain_resync_all(d);
-		again = ddp_mmtrack_walk(d->session->mmtrack, &d->batch);
+		again = ddp_drain_queued(d, false);
 	}
 	if (READ_ONCE(d->finish))
 		ddp_drain_end(d);

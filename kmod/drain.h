@@ -20,6 +20,9 @@ void ddp_drain_mute(struct ddp_drain *d);
 /* Ends the thread wherever it is and frees. */
 void ddp_drain_destroy(struct ddp_drain *d);
 
+/* Process or interrupt context, not NMI: there is something to do before the next flush. */
+void ddp_drain_wake(struct ddp_drain *d);
+
 /* Any context: forget what the collector knows, it has lost messages. */
 void ddp_drain_resync(struct ddp_drain *d);
 

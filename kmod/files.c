@@ -212,6 +212,22 @@ u64 ddp_files_id(struct ddp_files *files, struct file *file)
 	return id;
 }
 
+u64 ddp_files_id_ahead(struct ddp_files *files, struct file *file)
+{
+	struct ddp_file_entry *e;
+	struct ddp_file_key key;
+	u64 id;
+
+	ddp_file_key(file, &key);
+	mutex_lock(&files->lock);
+	e = ddp_file_find(files, &key);
+	if (!e)
+		e = ddp_file_add(files, &key);
+	id = e ? e->id : 0;
+	mutex_unlock(&files->lock);
+	return id;
+}
+
 static void ddp_file_emit(struct ddp_files *files, const struct ddp_file_entry *e,
 			  const struct path *path, struct ddp_batch *batch)
 {
@@ -252,7 +268,7 @@ void ddp_files_announce(struct ddp_files *files, struct ddp_batch *batch)
 		mutex_unlock(&files->lock);
 		if (!e)
 			return;
-		/* only this thread frees entries or changes what is read here */
+		/* it is held, so it is not evicted, and only this thread changes what is read here */
 		ddp_file_emit(files, e, &path, batch);
 		path_put(&path);
 	}

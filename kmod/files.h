@@ -22,6 +22,11 @@ void ddp_files_destroy(struct ddp_files *files);
  * A file seen for the first time waits for ddp_files_announce().
  */
 u64 ddp_files_id(struct ddp_files *files, struct file *file);
+/*
+ * Any thread, no locks held: the number of a file that was not met yet, perhaps; 0 when there are
+ * too many. Neither holds it nor announces it: that is done when it is met.
+ */
+u64 ddp_files_id_ahead(struct ddp_files *files, struct file *file);
 /* Drain thread, no locks held: FILE records of the new ones. */
 void ddp_files_announce(struct ddp_files *files, struct ddp_batch *batch);
 /* Drain thread: let go of what was held for DDPROF_FILE_HOLD_S. */

@@ -4,6 +4,7 @@
  * nothing: no timer, no counter, no tracepoint is on.
  */
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 
 #include "netlink.h"
 #include "session.h"
@@ -28,6 +29,7 @@ static void __exit ddp_exit(void)
 {
 	ddp_netlink_exit();
 	ddp_session_exit();
+	rcu_barrier(); /* tables of the last session may still wait to be freed */
 }
 
 module_init(ddp_init);

@@ -6,7 +6,8 @@
  * References: a slot in use holds mm_count (dropped in bury and destroy); a queued slot also holds
  * mm_users (dropped after its walk, when nobody reads, or in destroy). Raising mm_users in an
  * interrupt is safe because current->mm is not NULL only while the interrupted task holds one
- * itself.
+ * itself. Ranges hold their files' table entries; they retire through a grace period onto a list
+ * that the drain thread empties.
  */
 #include <linux/hash.h>
 #include <linux/llist.h>
@@ -23,6 +24,7 @@
 #include "files.h"
 #include "mmtrack.h"
 #include "session.h"
+#include "tables.h"
 
 enum {
 	DDP_MM_BITS = 12,
@@ -31,6 +33,16 @@ enum {
 	DDP_MAPS_MAX = 4096,			/* executable mappings of one address space */
 	/* about a second of somebody else holding the lock */
 	DDP_WALK_TRIES = 1000,
+	DDP_MISS_MS = 100,			/* between lists that a miss asks for */
+};
+
+/* An address space's executable mappings, for walks. */
+struct ddp_mm_ranges {
+	struct rcu_head rcu;
+	struct llist_node node;		/* mmtrack->retired */
+	struct ddp_mmtrack *track;
+	u64 made_ns;			/* when the mappings were read, session time */
+	struct ddp_unwind_ranges list;
 };
 
 /* A freed slot: look-ups go on past it, a claim may take it. Never a valid address. */
@@ -45,17 +57,22 @@ struct ddp_mm_slot {
 	int queued;		/* 1: on the queue and mm_users held */
 	u32 tries;		/* walks that found the lock taken; drain thread */
 	bool dead;		/* to be buried; drain thread */
+	bool partial;		/* has more mappings than are listed: misses mean nothing */
+	unsigned long listed;	/* jiffies */
+	struct ddp_mm_ranges __rcu *ranges; /* published by the drain thread */
 	struct llist_node node;
 };
 
 struct ddp_mm_map {
 	u64 start, length, file_offset, file_id;
+	struct ddp_table_file *table; /* referenced, or NULL */
 	char name[32];		/* "" with a file */
 };
 
 struct ddp_mmtrack {
-	struct ddp_files *files;
+	struct ddp_session *session;
 	struct llist_head queue;
+	struct llist_head retired;	/* struct ddp_mm_ranges that no walk uses any more */
 	struct llist_head orphans;	/* struct ddp_mm_orphan */
 	struct work_struct reap;
 	bool any_dead;		/* a slot is to be buried; drain thread */
@@ -98,7 +115,7 @@ static void ddp_mm_unpin(struct ddp_mmtrack *t, struct mm_struct *mm)
 	queue_work(ddp_unbound_wq, &t->reap);
 }
 
-struct ddp_mmtrack *ddp_mmtrack_create(struct ddp_files *files)
+struct ddp_mmtrack *ddp_mmtrack_create(struct ddp_session *s)
 {
 	struct ddp_mmtrack *t = kvzalloc(sizeof(*t), GFP_KERNEL);
 	u32 i;
@@ -110,8 +127,9 @@ struct ddp_mmtrack *ddp_mmtrack_create(struct ddp_files *files)
 		kvfree(t);
 		return NULL;
 	}
-	t->files = files;
+	t->session = s;
 	init_llist_head(&t->queue);
+	init_llist_head(&t->retired);
 	init_llist_head(&t->orphans);
 	INIT_WORK(&t->reap, ddp_mm_reap);
 	for (i = 0; i < DDP_MM_SLOTS; i++)
@@ -125,6 +143,44 @@ static bool ddp_mm_in_use(const struct mm_struct *mm)
 	return mm && mm != DDP_MM_FREED;
 }
 
+static void ddp_mm_ranges_free(struct ddp_mm_ranges *r)
+{
+	struct ddp_tables *tables = r->track->session->tables;
+	u32 i;
+
+	for (i = 0; i < r->list.nr; i++)
+		if (r->list.range[i].file)
+			ddp_tables_put(tables, container_of(r->list.range[i].file,
+							    struct ddp_table_file, unwind));
+	kvfree(r);
+}
+
+/* A grace period later, in a softirq: entries are put where one may sleep. */
+static void ddp_mm_ranges_retired(struct rcu_head *rcu)
+{
+	struct ddp_mm_ranges *r = container_of(rcu, struct ddp_mm_ranges, rcu);
+
+	llist_add(&r->node, &r->track->retired);
+}
+
+static void ddp_mm_reclaim(struct ddp_mmtrack *t)
+{
+	struct ddp_mm_ranges *r, *next;
+
+	llist_for_each_entry_safe(r, next, llist_del_all(&t->retired), node)
+		ddp_mm_ranges_free(r);
+}
+
+/* Drain thread, or nobody else any more. @new may be NULL. */
+static void ddp_mm_publish(struct ddp_mm_slot *slot, struct ddp_mm_ranges *new)
+{
+	struct ddp_mm_ranges *old = rcu_dereference_protected(slot->ranges, true);
+
+	rcu_assign_pointer(slot->ranges, new);
+	if (old)
+		call_rcu(&old->rcu, ddp_mm_ranges_retired);
+}
+
 void ddp_mmtrack_destroy(struct ddp_mmtrack *t)
 {
 	struct ddp_mm_slot *slot;
@@ -133,9 +189,13 @@ void ddp_mmtrack_destroy(struct ddp_mmtrack *t)
 	llist_for_each_entry(slot, llist_del_all(&t->queue), node)
 		ddp_mm_unpin(t, slot->mm);
 	flush_work(&t->reap);
-	for (i = 0; i < DDP_MM_SLOTS; i++)
+	for (i = 0; i < DDP_MM_SLOTS; i++) {
+		ddp_mm_publish(&t->slots[i], NULL);
 		if (ddp_mm_in_use(t->slots[i].mm))
 			mmdrop(t->slots[i].mm);
+	}
+	rcu_barrier();
+	ddp_mm_reclaim(t);
 	kvfree(t->maps);
 	kvfree(t);
 }
@@ -166,28 +226,61 @@ static struct ddp_mm_slot *ddp_mm_slot(struct ddp_mmtrack *t, struct mm_struct *
 	return room;
 }
 
-u64 ddp_mmtrack_current(struct ddp_cpu *c, u64 *layout)
+/* Interrupt context of a task of the slot's mm: have the drain thread list its mappings. */
+static void ddp_mm_queue(struct ddp_cpu *c, struct ddp_mm_slot *slot, unsigned long exec_vm)
+{
+	if (cmpxchg(&slot->queued, 0, 1))
+		return;
+	WRITE_ONCE(slot->exec_vm, exec_vm);
+	slot->tgid = current->tgid;
+	mmget(slot->mm);
+	llist_add(&slot->node, &c->session->mmtrack->queue);
+	ddp_capture_wake(c);
+}
+
+void ddp_mmtrack_current(struct ddp_cpu *c, struct ddp_mm_ref *ret)
 {
 	struct mm_struct *mm = current->mm;
 	struct ddp_mmtrack *t = c->session->mmtrack;
 	struct ddp_mm_slot *slot = ddp_mm_slot(t, mm);
-	unsigned long exec_vm;
+	struct ddp_mm_ranges *ranges;
 
 	if (!slot) /* another CPU took the slot this moment, or the table is full */
 		slot = ddp_mm_slot(t, mm);
+	*ret = (struct ddp_mm_ref){ .slot = slot };
 	if (!slot)
-		return 0;
-	exec_vm = READ_ONCE(mm->exec_vm);
-	*layout = exec_vm;
+		return;
+	ret->aspace = slot->aspace;
+	ret->layout = READ_ONCE(mm->exec_vm);
 	/* 0: in the middle of exec, nothing is mapped yet; a later sample sees it change */
-	if (exec_vm && exec_vm != READ_ONCE(slot->exec_vm) && !cmpxchg(&slot->queued, 0, 1)) {
-		WRITE_ONCE(slot->exec_vm, exec_vm);
-		slot->tgid = current->tgid;
-		mmget(mm);
-		llist_add(&slot->node, &t->queue);
-		ddp_capture_wake(c);
-	}
-	return slot->aspace;
+	if (ret->layout && ret->layout != READ_ONCE(slot->exec_vm))
+		ddp_mm_queue(c, slot, ret->layout);
+	ranges = rcu_dereference(slot->ranges);
+	if (ranges)
+		ret->ranges = &ranges->list;
+}
+
+void ddp_mmtrack_miss(struct ddp_cpu *c, const struct ddp_mm_ref *ref)
+{
+	struct ddp_mm_slot *slot = ref->slot;
+
+	if (!slot || READ_ONCE(slot->partial) || !ref->layout ||
+	    time_before(jiffies, READ_ONCE(slot->listed) + msecs_to_jiffies(DDP_MISS_MS)))
+		return;
+	ddp_mm_queue(c, slot, ref->layout);
+}
+
+const struct ddp_unwind_ranges *ddp_mmtrack_ranges(const struct ddp_mm_ref *ref, u64 *made_ns)
+{
+	struct ddp_mm_ranges *ranges;
+
+	if (!ref->slot || ref->slot->aspace != ref->aspace)
+		return NULL;
+	ranges = rcu_dereference_protected(ref->slot->ranges, true);
+	if (!ranges)
+		return NULL;
+	*made_ns = ranges->made_ns;
+	return &ranges->list;
 }
 
 /* "[vdso]" and its like say their names themselves; the rest without a file is generated code. */
@@ -202,6 +295,24 @@ static const char *ddp_vma_name(struct vm_area_struct *vma)
 	return name;
 }
 
+/* mmap lock held */
+static void ddp_mm_note(struct ddp_mmtrack *t, struct vm_area_struct *vma, struct ddp_mm_map *map)
+{
+	struct file *file = vma->vm_file;
+	bool vdso;
+
+	map->start = vma->vm_start;
+	map->length = vma->vm_end - vma->vm_start;
+	map->file_offset = file ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
+	map->file_id = file ? ddp_files_id(t->session->files, file) : 0;
+	strscpy(map->name, map->file_id ? "" : ddp_vma_name(vma), sizeof(map->name));
+	map->table = NULL;
+	vdso = !strcmp(map->name, "[vdso]");
+	if (t->session->tables && (map->file_id || vdso))
+		map->table = ddp_tables_get(t->session->tables,
+					    vdso ? DDPROF_FILE_VDSO : map->file_id, file);
+}
+
 /*
  * mmap lock held: how many executable mappings were noted in t->maps; *partial when there are more.
  */
@@ -209,7 +320,6 @@ static u32 ddp_mm_collect(struct ddp_mmtrack *t, struct mm_struct *mm, bool *par
 {
 	struct vm_area_struct *vma;
 	unsigned long addr = 0;
-	struct ddp_mm_map *map;
 	u32 n = 0;
 
 	/*
@@ -225,14 +335,45 @@ static u32 ddp_mm_collect(struct ddp_mmtrack *t, struct mm_struct *mm, bool *par
 		}
 		if (n % 256 == 255)
 			cond_resched();
-		map = &t->maps[n++];
-		map->start = vma->vm_start;
-		map->length = vma->vm_end - vma->vm_start;
-		map->file_offset = vma->vm_file ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
-		map->file_id = vma->vm_file ? ddp_files_id(t->files, vma->vm_file) : 0;
-		strscpy(map->name, map->file_id ? "" : ddp_vma_name(vma), sizeof(map->name));
+		ddp_mm_note(t, vma, &t->maps[n++]);
 	}
 	return n;
+}
+
+/* The list for walks, from t->maps, whose references to table entries it takes; NULL: no memory */
+static struct ddp_mm_ranges *ddp_mm_ranges_make(struct ddp_mmtrack *t, u32 nr, u64 made_ns)
+{
+	struct ddp_mm_ranges *r = kvmalloc(struct_size(r, list.range, nr), GFP_KERNEL);
+	u32 i;
+
+	if (!r)
+		return NULL;
+	r->track = t;
+	r->made_ns = made_ns;
+	r->list.nr = nr;
+	for (i = 0; i < nr; i++)
+		r->list.range[i] = (struct ddp_unwind_range){
+			.start = t->maps[i].start,
+			.end = t->maps[i].start + t->maps[i].length,
+			.file_offset = t->maps[i].file_offset,
+			.file = t->maps[i].table ? &t->maps[i].table->unwind : NULL,
+		};
+	return r;
+}
+
+static void ddp_mm_list(struct ddp_mmtrack *t, struct ddp_mm_slot *slot, u32 nr, u64 made_ns)
+{
+	struct ddp_mm_ranges *ranges;
+	u32 i;
+
+	if (!t->session->tables)
+		return;
+	ranges = ddp_mm_ranges_make(t, nr, made_ns);
+	for (i = 0; !ranges && i < nr; i++)
+		if (t->maps[i].table)
+			ddp_tables_put(t->session->tables, t->maps[i].table);
+	ddp_mm_publish(slot, ranges);
+	WRITE_ONCE(slot->listed, jiffies);
 }
 
 static void ddp_mm_emit(struct ddp_batch *batch, const struct ddp_aspace *aspace,
@@ -263,6 +404,7 @@ static bool ddp_mm_walk(struct ddp_mmtrack *t, struct ddp_mm_slot *slot, struct 
 {
 	struct mm_struct *mm = slot->mm;
 	struct ddp_aspace aspace = { .aspace = slot->aspace, .tgid = slot->tgid };
+	u64 now_ns = ddp_session_time_ns(t->session);
 	bool partial = false;
 
 	if (!mmap_read_trylock(mm)) {
@@ -273,6 +415,8 @@ static bool ddp_mm_walk(struct ddp_mmtrack *t, struct ddp_mm_slot *slot, struct 
 	} else {
 		aspace.nr_maps = ddp_mm_collect(t, mm, &partial);
 		mmap_read_unlock(mm);
+		ddp_mm_list(t, slot, aspace.nr_maps, now_ns);
+		WRITE_ONCE(slot->partial, partial);
 		aspace.layout = ++slot->layout;
 		aspace.flags = partial ? DDPROF_ASPACE_PARTIAL : 0;
 	}
@@ -282,7 +426,7 @@ static bool ddp_mm_walk(struct ddp_mmtrack *t, struct ddp_mm_slot *slot, struct 
 	ddp_mm_unpin(t, mm);
 	if (aspace.layout) {
 		ddp_batch_select(batch, NULL);
-		ddp_files_announce(t->files, batch);
+		ddp_files_announce(t->session->files, batch);
 		ddp_mm_emit(batch, &aspace, t->maps);
 	}
 	return true;
@@ -293,6 +437,7 @@ bool ddp_mmtrack_walk(struct ddp_mmtrack *t, struct ddp_batch *batch)
 	struct llist_node *node, *retry = NULL;
 	bool again;
 
+	ddp_mm_reclaim(t);
 	/* one at a time: sending may wait, and what is still queued then can be let go of */
 	while ((node = llist_del_first(&t->queue))) {
 		if (ddp_mm_walk(t, llist_entry(node, struct ddp_mm_slot, node), batch))
@@ -338,6 +483,11 @@ void ddp_mmtrack_mark_dead(struct ddp_mmtrack *t)
 	}
 }
 
+bool ddp_mmtrack_any_dead(const struct ddp_mmtrack *t)
+{
+	return t->any_dead;
+}
+
 void ddp_mmtrack_bury(struct ddp_mmtrack *t, struct ddp_batch *batch)
 {
 	struct ddp_aspace gone = { .flags = DDPROF_ASPACE_GONE };
@@ -357,6 +507,7 @@ void ddp_mmtrack_bury(struct ddp_mmtrack *t, struct ddp_batch *batch)
 		gone.tgid = slot->tgid;
 		ddp_mm_emit(batch, &gone, NULL);
 		mm = slot->mm;
+		ddp_mm_publish(slot, NULL);
 		slot->dead = false;
 		slot->exec_vm = 0;
 		slot->layout = 0;

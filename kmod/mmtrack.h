@@ -3,7 +3,8 @@
  * Address spaces. At the first sample in an unknown one the interrupt gives it a number, pins it
  * and queues it; the drain thread lists its executable mappings once (ASPACE, MAP, FILE records)
  * and lets go of the pin within milliseconds. So a process that is gone a moment later still has
- * names.
+ * names. The same list, sorted and with each file's unwind table, is kept for walks: an immutable
+ * array, published under RCU, replaced when the mappings change.
  *
  * Identity: a tracked mm_struct is kept from being freed (mm_count), so its address cannot be
  * reused while we know it, and a number is never used twice in a session. When its last user is
@@ -18,18 +19,42 @@
 
 struct ddp_batch;
 struct ddp_cpu;
-struct ddp_files;
+struct ddp_mm_slot;
 struct ddp_mmtrack;
+struct ddp_session;
+struct ddp_unwind_ranges;
 
-struct ddp_mmtrack *ddp_mmtrack_create(struct ddp_files *files);
+/* The session's files and, if it has them, tables are there. */
+struct ddp_mmtrack *ddp_mmtrack_create(struct ddp_session *s);
 /* No sampler runs any more. Lets go of every pin. */
 void ddp_mmtrack_destroy(struct ddp_mmtrack *t);
 
+/* What a sample knows of its address space. */
+struct ddp_mm_ref {
+	struct ddp_mm_slot *slot;	/* NULL: the table is full */
+	u64 aspace;			/* its number; 0: the table is full */
+	u64 layout;			/* changes when its executable mappings do */
+	/* for walks; NULL: not listed yet, or the session has no tables */
+	const struct ddp_unwind_ranges *ranges;
+};
+
 /*
- * The number of current->mm, which is not NULL; 0 when the table is full. @layout: a value that
- * changes when its executable mappings do. Interrupt or NMI context.
+ * Of current->mm, which is not NULL. Interrupt or NMI context, in an RCU read-side section, which is
+ * how long ret->ranges lasts.
  */
-u64 ddp_mmtrack_current(struct ddp_cpu *c, u64 *layout);
+void ddp_mmtrack_current(struct ddp_cpu *c, struct ddp_mm_ref *ret);
+/*
+ * The same context: an address that should be code is in no range. List the mappings again, unless
+ * that was done a moment ago.
+ */
+void ddp_mmtrack_miss(struct ddp_cpu *c, const struct ddp_mm_ref *ref);
+
+/*
+ * Drain thread: the ranges of an address space that a sample referred to, NULL when there are none
+ * (any more), valid until the thread's next call here; *@made_ns is when they were read, session
+ * time.
+ */
+const struct ddp_unwind_ranges *ddp_mmtrack_ranges(const struct ddp_mm_ref *ref, u64 *made_ns);
 
 /*
  * Drain thread. List what is queued; true when some could not be had yet (try again in a
@@ -41,6 +66,7 @@ bool ddp_mmtrack_walk(struct ddp_mmtrack *t, struct ddp_batch *batch);
  * was sent, say they are gone.
  */
 void ddp_mmtrack_mark_dead(struct ddp_mmtrack *t);
+bool ddp_mmtrack_any_dead(const struct ddp_mmtrack *t);
 void ddp_mmtrack_bury(struct ddp_mmtrack *t, struct ddp_batch *batch);
 /*
  * Drain thread: let go of what is queued without listing it, because nobody reads. The next sample

@@ -12,10 +12,12 @@
 #include <linux/security.h>
 #include <linux/slab.h>
 
+#include "defer.h"
 #include "drain.h"
 #include "files.h"
 #include "netlink.h"
 #include "session.h"
+#include "tables.h"
 #include "unwind_kernel.h"
 
 enum {
@@ -24,6 +26,7 @@ enum {
 	DDP_DEFAULT_RING_KIB = 256,
 	DDP_DEFAULT_CACHE_STACKS = 4096,
 	DDP_DEFAULT_FLUSH_MS = 5000,
+	DDP_DEFAULT_TABLES_KIB = 65536,
 	DDP_CPU_CLOCK_PERIOD_MIN_NS = 100000, /* the same rate as FREQUENCY_HZ allows */
 };
 
@@ -31,6 +34,7 @@ enum {
 static struct netlink_range_validation ddp_range_period = { 1, 1ULL << 62 };
 static struct netlink_range_validation ddp_range_kib = { 64, 65536 };
 static struct netlink_range_validation ddp_range_flush = { 10, 60000 };
+static struct netlink_range_validation ddp_range_tables = { 0, 1 << 20 };
 static struct netlink_range_validation ddp_range_pid = { 1, PID_MAX_LIMIT };
 
 static const struct nla_policy ddp_event_policy[DDPROF_A_EVENT_MAX + 1] = {
@@ -53,6 +57,7 @@ static const struct nla_policy ddp_start_policy[DDPROF_A_START_MAX + 1] = {
 	[DDPROF_A_START_RING_KIB] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_kib),
 	[DDPROF_A_START_CACHE_STACKS] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_kib),
 	[DDPROF_A_START_FLUSH_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_flush),
+	[DDPROF_A_START_TABLES_KIB] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_tables),
 };
 
 static const struct nla_policy ddp_file_policy[DDPROF_A_FILE_MAX + 1] = {
@@ -68,7 +73,7 @@ static const struct nla_policy ddp_no_policy[DDP_NO_ATTR_MAX + 1] = {};
 
 /* -- permissions -- */
 
-static int ddp_may(struct sk_buff *skb, struct netlink_ext_ack *extack)
+int ddp_may(struct sk_buff *skb, struct netlink_ext_ack *extack)
 {
 	if (netlink_capable(skb, CAP_PERFMON) || netlink_capable(skb, CAP_SYS_ADMIN))
 		return 0;
@@ -109,7 +114,7 @@ static int ddp_my_session(struct sk_buff *request, const struct genl_info *info,
 
 /* -- replies -- */
 
-static struct sk_buff *ddp_reply_new(struct genl_info *info, u8 cmd, void **head)
+struct sk_buff *ddp_reply_new(struct genl_info *info, u8 cmd, void **head)
 {
 	struct sk_buff *skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
 
@@ -124,7 +129,23 @@ static struct sk_buff *ddp_reply_new(struct genl_info *info, u8 cmd, void **head
 
 /* -- GET_INFO -- */
 
-static int ddp_put_owner(struct sk_buff *skb)
+static int ddp_put_memory(struct sk_buff *skb, struct ddp_session *s)
+{
+	struct ddp_tables_info t = {};
+
+	if (s->tables)
+		ddp_tables_info(s->tables, &t);
+	return ddp_put_u64(skb, DDPROF_A_INFO_TABLES, t.tables) ||
+	       ddp_put_u64(skb, DDPROF_A_INFO_TABLES_BYTES, t.bytes) ||
+	       ddp_put_u64(skb, DDPROF_A_INFO_TABLES_MAX_BYTES, t.max_bytes) ||
+	       ddp_put_u64(skb, DDPROF_A_INFO_TABLES_EVICTED, t.evicted) ||
+	       ddp_put_u64(skb, DDPROF_A_INFO_TABLES_REFUSED, t.refused) ||
+	       ddp_put_u64(skb, DDPROF_A_INFO_CPU_BYTES, ddp_cpu_bytes(s)) ||
+	       ddp_put_u64(skb, DDPROF_A_INFO_DEFER_BYTES,
+			   s->defer ? ddp_defer_bytes(s->defer) : 0);
+}
+
+static int ddp_put_session(struct sk_buff *skb)
 {
 	struct ddp_session *s;
 	int ret = 0;
@@ -133,7 +154,8 @@ static int ddp_put_owner(struct sk_buff *skb)
 	s = ddp_session_current();
 	if (s)
 		ret = nla_put_u32(skb, DDPROF_A_INFO_OWNER, s->owner_port) ||
-		      nla_put_u32(skb, DDPROF_A_INFO_OWNER_TGID, pid_nr(s->owner));
+		      nla_put_u32(skb, DDPROF_A_INFO_OWNER_TGID, pid_nr(s->owner)) ||
+		      ddp_put_memory(skb, s);
 	mutex_unlock(&ddp_session_lock);
 	return ret;
 }
@@ -153,7 +175,7 @@ static int ddp_get_info(struct sk_buff *request, struct genl_info *info)
 	    nla_put_u32(skb, DDPROF_A_INFO_MAX_EVENTS, DDPROF_MAX_EVENTS) ||
 	    nla_put_u32(skb, DDPROF_A_INFO_MAX_DEPTH, DDPROF_MAX_DEPTH) ||
 	    nla_put_string(skb, DDPROF_A_INFO_KERNEL_UNWINDER, ddp_unwind_kernel_name()) ||
-	    ddp_put_owner(skb)) {
+	    ddp_put_session(skb)) {
 		nlmsg_free(skb);
 		return -EMSGSIZE;
 	}
@@ -255,6 +277,8 @@ static void ddp_parse_numbers(struct nlattr **tb, struct ddp_config *config)
 	config->cache_stacks = roundup_pow_of_two(ddp_u32_or(tb[DDPROF_A_START_CACHE_STACKS],
 							     DDP_DEFAULT_CACHE_STACKS));
 	config->flush_ms = ddp_u32_or(tb[DDPROF_A_START_FLUSH_MS], DDP_DEFAULT_FLUSH_MS);
+	config->tables_bytes = 1024ULL * ddp_u32_or(tb[DDPROF_A_START_TABLES_KIB],
+						    DDP_DEFAULT_TABLES_KIB);
 }
 
 /*
@@ -530,6 +554,9 @@ static int ddp_put_numbers(struct sk_buff *skb, const struct ddp_cpu *c, const s
 		{ DDPROF_A_STATS_RING_HIGH_BYTES, c->ring.high },
 		{ DDPROF_A_STATS_MESSAGES, c->messages },
 		{ DDPROF_A_STATS_BYTES, c->bytes },
+		{ DDPROF_A_STATS_DEFERRED, t->deferred },
+		{ DDPROF_A_STATS_DEFER_FULL, t->defer_full },
+		{ DDPROF_A_STATS_GUESSED, t->guessed },
 	};
 	size_t i;
 
@@ -614,6 +641,31 @@ static const struct genl_ops ddp_ops[] = {
 	}, {
 		.cmd = DDPROF_CMD_RESYNC,
 		.doit = ddp_resync,
+		.policy = ddp_no_policy,
+		.maxattr = DDP_NO_ATTR_MAX,
+	}, {
+		.cmd = DDPROF_CMD_TABLE_BEGIN,
+		.doit = ddp_table_begin,
+		.policy = ddp_table_policy,
+		.maxattr = DDPROF_A_TABLE_MAX,
+	}, {
+		.cmd = DDPROF_CMD_TABLE_DATA,
+		.doit = ddp_table_data,
+		.policy = ddp_table_policy,
+		.maxattr = DDPROF_A_TABLE_MAX,
+	}, {
+		.cmd = DDPROF_CMD_TABLE_COMMIT,
+		.doit = ddp_table_commit,
+		.policy = ddp_table_policy,
+		.maxattr = DDPROF_A_TABLE_MAX,
+	}, {
+		.cmd = DDPROF_CMD_TABLE_DROP,
+		.doit = ddp_table_drop,
+		.policy = ddp_table_policy,
+		.maxattr = DDPROF_A_TABLE_MAX,
+	}, {
+		.cmd = DDPROF_CMD_TABLE_LIST,
+		.dumpit = ddp_table_list,
 		.policy = ddp_no_policy,
 		.maxattr = DDP_NO_ATTR_MAX,
 	},

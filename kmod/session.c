@@ -9,7 +9,8 @@
  *              tracepoints off and waited for, each CPU's irq_work waited for. Now nothing
  *              produces.
  *   2 drain:   thread ended (after a last flush, when it was STOP that ended the session)
- *   3 free:    CPUs, address spaces (pins and holds dropped), files (holds dropped), scope, owner
+ *   3 free:    CPUs, deferred samples, address spaces (pins and holds dropped, ranges through a
+ *              grace period), unwind tables, files (holds dropped), scope, owner
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -20,11 +21,13 @@
 #include <linux/timekeeping.h>
 #include <net/sock.h>
 
+#include "defer.h"
 #include "drain.h"
 #include "files.h"
 #include "mmtrack.h"
 #include "sampler.h"
 #include "session.h"
+#include "tables.h"
 #include "task_trace.h"
 
 /* Guards ddp_session and its state; see session.h for who takes it. */
@@ -129,8 +132,12 @@ static void ddp_session_free(struct ddp_session *s)
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
 		if (s->cpus[cpu])
 			ddp_cpu_destroy(s->cpus[cpu]);
+	if (s->defer)
+		ddp_defer_destroy(s->defer);
 	if (s->mmtrack)
 		ddp_mmtrack_destroy(s->mmtrack);
+	if (s->tables)
+		ddp_tables_destroy(s->tables);
 	if (s->files)
 		ddp_files_destroy(s->files);
 	ddp_scope_deinit(&s->scope);
@@ -196,7 +203,13 @@ static int ddp_session_make_parts(struct ddp_session *s)
 	s->files = ddp_files_create();
 	if (!s->files)
 		return -ENOMEM;
-	s->mmtrack = ddp_mmtrack_create(s->files);
+	if (s->config.tables_bytes) {
+		s->tables = ddp_tables_create(s, s->config.tables_bytes);
+		s->defer = ddp_defer_create(s);
+		if (!s->tables || !s->defer)
+			return -ENOMEM;
+	}
+	s->mmtrack = ddp_mmtrack_create(s);
 	if (!s->mmtrack)
 		return -ENOMEM;
 	s->drain = ddp_drain_create(s);

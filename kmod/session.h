@@ -24,6 +24,8 @@
 struct ddp_sampler_ops;
 struct ddp_mmtrack;
 struct ddp_files;
+struct ddp_tables;
+struct ddp_defer;
 struct ddp_drain;
 struct ddp_tasks;
 
@@ -52,6 +54,7 @@ struct ddp_config {
 	u32 ring_bytes;		/* power of two */
 	u32 cache_stacks;	/* power of two */
 	u32 flush_ms;
+	u64 tables_bytes;	/* for unwind tables; 0: none */
 };
 
 enum ddp_state {
@@ -76,6 +79,9 @@ struct ddp_session {
 	struct ddp_scope scope;
 	struct ddp_mmtrack *mmtrack;
 	struct ddp_files *files;
+	/* both NULL: frame pointers only */
+	struct ddp_tables *tables;
+	struct ddp_defer *defer;
 	struct ddp_drain *drain;
 	bool tracing;			/* tracepoints are registered */
 };

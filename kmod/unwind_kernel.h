@@ -23,8 +23,8 @@ u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end);
 
 /*
  * The user registers of current; false when it has none (a kernel thread, in the middle of exec).
- * @exact: ip is an interrupted instruction, not one that a system call returns to.
+ * What ret->get reads are the registers where the kernel saved them.
  */
-bool ddp_user_regs(struct pt_regs *regs, struct ddp_user_regs *ret, bool *exact);
+bool ddp_user_regs(struct pt_regs *regs, struct ddp_user_regs *ret);
 
 #endif /* DDP_UNWIND_KERNEL_H */

@@ -53,7 +53,24 @@ u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end)
 	return n;
 }
 
-bool ddp_user_regs(struct pt_regs *regs, struct ddp_user_regs *ret, bool *exact)
+/* By DWARF number: System V ABI, AMD64 supplement, figure 3.36 */
+static u64 ddp_user_reg(const void *ctx, u32 number)
+{
+	static const u8 at[16] = {
+		offsetof(struct pt_regs, ax), offsetof(struct pt_regs, dx),
+		offsetof(struct pt_regs, cx), offsetof(struct pt_regs, bx),
+		offsetof(struct pt_regs, si), offsetof(struct pt_regs, di),
+		offsetof(struct pt_regs, bp), offsetof(struct pt_regs, sp),
+		offsetof(struct pt_regs, r8), offsetof(struct pt_regs, r9),
+		offsetof(struct pt_regs, r10), offsetof(struct pt_regs, r11),
+		offsetof(struct pt_regs, r12), offsetof(struct pt_regs, r13),
+		offsetof(struct pt_regs, r14), offsetof(struct pt_regs, r15),
+	};
+
+	return *(const unsigned long *)(ctx + at[number % ARRAY_SIZE(at)]);
+}
+
+bool ddp_user_regs(struct pt_regs *regs, struct ddp_user_regs *ret)
 {
 	if (!user_mode(regs)) {
 		if (!current->mm || (current->flags & PF_KTHREAD) || ddp_in_exec(current))
@@ -66,11 +83,13 @@ bool ddp_user_regs(struct pt_regs *regs, struct ddp_user_regs *ret, bool *exact)
 			return false;
 	}
 	/* orig_ax tells a system call, whose ip is where it returns to, from all else */
-	*exact = (long)regs->orig_ax == -1;
+	ret->exact = (long)regs->orig_ax == -1;
 	ret->ip = regs->ip;
 	ret->sp = regs->sp;
 	ret->bp = regs->bp;
 	ret->limit = TASK_SIZE_MAX;
 	ret->compat = !any_64bit_mode(regs);
+	ret->get = ddp_user_reg;
+	ret->ctx = regs;
 	return true;
 }
