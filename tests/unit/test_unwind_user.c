@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The frame-pointer walk over hand-made stacks, one row a case, and over random memory: whatever
- * lies there, it ends, goes up, reads only what it may and writes no more than it was asked.
+ * The user walk over hand-made stacks, one row a case, by frame pointers and by unwind rows; and
+ * over random memory, registers and tables: whatever lies there, it ends, reads only what it may
+ * and writes no more than it was asked.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,9 @@
 
 #include "kmod/core/unwind_user.h"
 #include "uapi/ddprof.h"
+#include "unwind_image.h"
+
+#define NR(array) (sizeof(array) / sizeof(*(array)))
 
 enum {
 	BASE = 0x10000,		/* the stack memory's first address */
@@ -24,12 +28,17 @@ enum {
 
 static u8 memory[BYTES];
 static u32 reads;
+static u64 user_limit;
+static void (*before_read)(void);	/* NULL: nothing happens */
 
 static int read_memory(void *ctx, void *to, u64 addr, u32 len)
 {
 	u64 *present_end = ctx;
 
 	reads++;
+	if (before_read)
+		before_read();
+	assert_true(addr < user_limit && len <= user_limit - addr);
 	assert_in_range(len, 1, DDP_WINDOW_BYTES);
 	assert_int_equal(addr / 4096, (addr + len - 1) / 4096);
 	if (addr < BASE || addr + len > *present_end)
@@ -46,16 +55,19 @@ static int setup(void **state)
 	(void)state;
 	memset(memory, 0, sizeof(memory));
 	present_end = BASE + BYTES;
+	user_limit = LIMIT;
+	before_read = NULL;
 	ddp_window_reset(&window);
 	reads = 0;
 	return 0;
 }
 
+/* Frame pointers only: no mappings are known. */
 struct frame_at {
 	u64 at, fp, ret;
 };
 
-struct walk_case {
+struct chain_case {
 	const char *name;
 	struct ddp_user_regs regs;
 	struct frame_at stack[4];
@@ -68,7 +80,7 @@ struct walk_case {
 #define COMPAT(sp_, bp_) \
 	{ .ip = 0x401000, .sp = (sp_), .bp = (bp_), .limit = LIMIT, .compat = true }
 
-static const struct walk_case cases[] = {
+static const struct chain_case chain_cases[] = {
 	{ "to a zero frame pointer", REGS(0x10000, 0x10010),
 	  { { 0x10010, 0x10040, 0x402000 }, { 0x10040, 0, 0x403000 } },
 	  MAX, 3, { 0x401000, 0x402000, 0x403000 }, DDPROF_END_ROOT },
@@ -138,12 +150,12 @@ static void put_frame(const struct frame_at *f, bool compat)
 	memcpy(memory + f->at - BASE, compat ? (void *)half : (void *)full, compat ? 8 : 16);
 }
 
-static void walks_end_where_they_should(void **state)
+static void chains_end_where_they_should(void **state)
 {
 	size_t i, k;
 
-	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		const struct walk_case *c = &cases[i];
+	for (i = 0; i < NR(chain_cases); i++) {
+		const struct chain_case *c = &chain_cases[i];
 		u64 frames[MAX];
 		struct ddp_walk walk;
 		u32 n;
@@ -152,8 +164,431 @@ static void walks_end_where_they_should(void **state)
 		for (k = 0; k < 4; k++)
 			put_frame(&c->stack[k], c->regs.compat);
 		n = ddp_unwind_user(&window, &c->regs, NULL, 0, frames, c->max, &walk);
-		if (n != c->n || walk.end != c->end || memcmp(frames, c->frames, n * sizeof(*frames)))
+		if (n != c->n || walk.end != c->end ||
+		    memcmp(frames, c->frames, n * sizeof(*frames)))
 			fail_msg("%s: %u frames, end %u", c->name, n, walk.end);
+		/* a list of mappings might help, if it helps 32-bit tasks */
+		if (walk.guessed || walk.ended_in || walk.unmapped != (c->max && !c->regs.compat) ||
+		    walk.retry != walk.unmapped)
+			fail_msg("%s: flags", c->name);
+	}
+}
+
+/*
+ * The world of the walks by rows. A file with a table: function k, 256 bytes of code, has rule k. A
+ * file whose table has not come, one without unwind information, and memory without a file.
+ */
+enum {
+	F_NONE, F_STOP, F_UNKNOWN, F_SIGNAL,
+	F_SP8,		/* nothing on the stack but the return address */
+	F_PUSHED,	/* cfa = sp + 24, bp at cfa - 16 */
+	F_FRAME,	/* cfa = bp + 16, bp at cfa - 16 */
+	F_FRAME_BP,	/* the same, bp found from bp */
+	F_LOST,		/* cfa = sp + 8, bp lost */
+	F_FAR_BP,	/* cfa = sp + 8, bp at cfa + 32752 */
+	F_R10,		/* cfa = r10 + 8 */
+	F_ALIGNED,	/* cfa = [bp - 8], bp at [bp] */
+	F_ALIGNED_R10,	/* cfa = [r10 + 16] + 8 */
+	F_PLT,		/* cfa = sp + 8, + 8 from the 11th byte of each entry */
+	F_STAYS,	/* cfa = sp */
+	F_DOWN,		/* cfa = sp - 8 */
+	F_CROOKED,	/* cfa = sp + 12 */
+	F_FAR,		/* cfa = sp + 2^31 - 8 */
+	F_NR,
+};
+
+static const struct ddprof_unwind_rule rules[F_NR] = {
+	[F_NONE] = { .kind = DDPROF_UNWIND_NONE },
+	[F_STOP] = { .kind = DDPROF_UNWIND_STOP },
+	[F_UNKNOWN] = { .kind = DDPROF_UNWIND_UNKNOWN },
+	[F_SIGNAL] = { .kind = DDPROF_UNWIND_SIGNAL },
+	[F_SP8] = { .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 8 },
+	[F_PUSHED] = { .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 24,
+		       .bp = DDPROF_UNWIND_BP_CFA, .bp_offset = -16 },
+	[F_FRAME] = { .kind = DDPROF_UNWIND_REG, .base = 6, .offset = 16,
+		      .bp = DDPROF_UNWIND_BP_CFA, .bp_offset = -16 },
+	[F_FRAME_BP] = { .kind = DDPROF_UNWIND_REG, .base = 6, .offset = 16,
+			 .bp = DDPROF_UNWIND_BP_BP },
+	[F_LOST] = { .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 8,
+		     .bp = DDPROF_UNWIND_BP_LOST },
+	[F_FAR_BP] = { .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 8,
+		       .bp = DDPROF_UNWIND_BP_CFA, .bp_offset = 32752 },
+	[F_R10] = { .kind = DDPROF_UNWIND_REG, .base = 10, .offset = 8 },
+	[F_ALIGNED] = { .kind = DDPROF_UNWIND_DEREF, .base = 6, .offset = -8,
+			.bp = DDPROF_UNWIND_BP_BP },
+	[F_ALIGNED_R10] = { .kind = DDPROF_UNWIND_DEREF, .base = 10, .offset = 16, .add = 8 },
+	[F_PLT] = { .kind = DDPROF_UNWIND_PLT, .base = 7, .offset = 8, .add = 11 },
+	[F_STAYS] = { .kind = DDPROF_UNWIND_REG, .base = 7 },
+	[F_DOWN] = { .kind = DDPROF_UNWIND_REG, .base = 7, .offset = -8 },
+	[F_CROOKED] = { .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 12 },
+	[F_FAR] = { .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 0x7ffffff8 },
+};
+
+enum {
+	CODE = 0x400000, CODE_OFFSET = 0x1000, CODE_END = CODE + 256 * F_NR,
+	LATE = 0x500000, BARE = 0x510000, ANON = 0x520000,	/* 0x8000 bytes each */
+};
+
+#define FN(k) (CODE + 256 * (k))	/* its first instruction, and where the one before ends */
+#define IN(k) (FN(k) + 32)
+
+static struct ddp_unwind_file with_rows, late, bare;
+static struct {
+	struct ddp_unwind_ranges head;
+	struct ddp_unwind_range range[4];
+} world = {
+	{ .nr = 4 }, {
+		{ CODE, CODE_END, CODE_OFFSET, &with_rows },
+		{ LATE, LATE + 0x8000, 0, &late },
+		{ BARE, BARE + 0x8000, 0, &bare },
+		{ ANON, ANON + 0x8000, 0, NULL },
+	},
+};
+
+static struct ddp_rows code_rows, no_rows;
+static void *code_image, *no_image;
+
+static int make_world(void **state)
+{
+	struct image_row row[F_NR + 1];
+	u32 i;
+
+	(void)state;
+	for (i = 0; i <= F_NR; i++)
+		row[i] = (struct image_row){ CODE_OFFSET + 256 * i, i < F_NR ? i : 0 };
+	code_rows = image_open(9, rules, F_NR, row, F_NR + 1, &code_image);
+	no_rows = image_open(8, NULL, 0, NULL, 0, &no_image);
+	return 0;
+}
+
+static int end_world(void **state)
+{
+	(void)state;
+	free(code_image);
+	free(no_image);
+	return 0;
+}
+
+static void reset_world(void)
+{
+	with_rows = (struct ddp_unwind_file){ .rows = &code_rows };
+	late = (struct ddp_unwind_file){ .rows = NULL };
+	bare = (struct ddp_unwind_file){ .rows = &no_rows };
+}
+
+enum { R10 = BASE + 0x80 };
+
+static u64 get_register(const void *ctx, u32 number)
+{
+	assert_null(ctx);
+	assert_true(number < 16);
+	return number == 10 ? R10 : 0;
+}
+
+enum { GUESSED = 1, RETRY = 2, UNMAPPED = 4 };
+
+struct row_case {
+	const char *name;
+	struct ddp_user_regs regs;
+	u64 stack[10][2];	/* address, word; the rest is 0 */
+	u64 frames[6];		/* after the first, which is regs.ip; 0 ends them */
+	u8 end;
+	u8 flags;
+	const struct ddp_unwind_file *ended_in;
+};
+
+/* stack offsets */
+#define S(offset) (BASE + (offset))
+#define AT(ip_, bp_) { .ip = (ip_), .sp = BASE, .bp = (bp_), .limit = LIMIT, .exact = true, \
+		       .get = get_register }
+#define NO_BP(ip_, sp_) { .ip = (ip_), .sp = (sp_), .limit = LIMIT, .exact = true }
+#define AFTER_CALL(ip_, bp_) { .ip = (ip_), .sp = BASE, .bp = (bp_), .limit = LIMIT }
+#define BP 0x1234567	/* nothing that can be followed */
+
+static const struct row_case row_cases[] = {
+	{ "the outermost frame", AT(IN(F_STOP), BP), { { 0 } }, { 0 }, DDPROF_END_ROOT, 0, NULL },
+	{ "return address 0 by a rule", AT(IN(F_SP8), BP), { { 0 } }, { 0 },
+	  DDPROF_END_ROOT, 0, NULL },
+	{ "by sp", AT(IN(F_SP8), BP), { { S(0), IN(F_STOP) } }, { IN(F_STOP) },
+	  DDPROF_END_ROOT, 0, NULL },
+	{ "at the first instruction", AT(FN(F_SP8), BP), { { S(0), IN(F_STOP) } }, { IN(F_STOP) },
+	  DDPROF_END_ROOT, 0, NULL },
+	{ "after a system call that does not return", AFTER_CALL(FN(F_SP8 + 1), BP),
+	  { { S(0), IN(F_STOP) } }, { IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "return addresses behind functions", AT(IN(F_SP8), BP),
+	  { { S(0), FN(F_SP8 + 1) }, { S(8), FN(F_STOP + 1) } },
+	  { FN(F_SP8 + 1), FN(F_STOP + 1) }, DDPROF_END_ROOT, 0, NULL },
+	{ "a return address at the end of the code is the last function's", AT(IN(F_SP8), BP),
+	  { { S(0), CODE_END } }, { CODE_END }, DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "bp saved by a callee and used by its caller", AT(IN(F_PUSHED), BP),
+	  { { S(8), S(0x40) }, { S(16), IN(F_FRAME) }, { S(0x48), IN(F_STOP) } },
+	  { IN(F_FRAME), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "bp kept by two and used by the third", AT(IN(F_SP8), S(0x40)),
+	  { { S(0), IN(F_SP8) }, { S(8), IN(F_FRAME) }, { S(0x40), S(0x80) },
+	    { S(0x48), IN(F_FRAME_BP) }, { S(0x88), IN(F_STOP) } },
+	  { IN(F_SP8), IN(F_FRAME), IN(F_FRAME_BP), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "bp from bp", AT(IN(F_FRAME_BP), S(0x10)),
+	  { { S(0x10), S(0x40) }, { S(0x18), IN(F_FRAME) }, { S(0x48), IN(F_STOP) } },
+	  { IN(F_FRAME), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "bp lost and not needed", AT(IN(F_LOST), BP),
+	  { { S(0), IN(F_SP8) }, { S(8), IN(F_STOP) } },
+	  { IN(F_SP8), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "bp lost and found", AT(IN(F_LOST), BP),
+	  { { S(0), IN(F_PUSHED) }, { S(16), S(0x40) }, { S(24), IN(F_FRAME) },
+	    { S(0x48), IN(F_STOP) } },
+	  { IN(F_PUSHED), IN(F_FRAME), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "bp lost and needed", AT(IN(F_LOST), S(0x40)),
+	  { { S(0), IN(F_FRAME) }, { S(0x48), IN(F_STOP) } }, { IN(F_FRAME) },
+	  DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "bp lost, found from itself and needed", AT(IN(F_LOST), S(0x40)),
+	  { { S(0), IN(F_ALIGNED) } }, { IN(F_ALIGNED) }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "bp lost before code that keeps it", AT(IN(F_LOST), S(0x40)),
+	  { { S(0), IN(F_SP8) }, { S(8), IN(F_FRAME) } }, { IN(F_SP8), IN(F_FRAME) },
+	  DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "bp where nothing can be read", AT(IN(F_FAR_BP), S(0x40)),
+	  { { S(0), IN(F_SP8) }, { S(8), IN(F_FRAME) } }, { IN(F_SP8), IN(F_FRAME) },
+	  DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "any register of the innermost frame", AT(IN(F_R10), BP), { { R10, IN(F_STOP) } },
+	  { IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "any register after a call", AFTER_CALL(IN(F_R10), BP), { { R10, IN(F_STOP) } },
+	  { 0 }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "any register of a caller", AT(IN(F_SP8), BP),
+	  { { S(0), IN(F_R10) }, { R10, IN(F_STOP) } },
+	  { IN(F_R10) }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "any register of a caller that keeps a frame pointer", AT(IN(F_SP8), S(0x40)),
+	  { { S(0), IN(F_R10) }, { S(0x48), IN(F_STOP) } },
+	  { IN(F_R10), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "a realigned stack", AT(IN(F_ALIGNED), S(0x40)),
+	  { { S(0x38), S(0x80) }, { S(0x40), S(0xc0) }, { S(0x78), IN(F_FRAME) },
+	    { S(0xc8), IN(F_STOP) } },
+	  { IN(F_FRAME), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "a realigned stack by another register", AT(IN(F_ALIGNED_R10), BP),
+	  { { R10 + 16, S(0x38) }, { S(0x38), IN(F_STOP) } },
+	  { IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "a realigned stack that leads down", AT(IN(F_ALIGNED), S(0x40)), { { S(0x38), S(0) } },
+	  { 0 }, DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "a realigned stack that is not there", AT(IN(F_ALIGNED), S(0x8000)), { { 0 } },
+	  { 0 }, DDPROF_END_UNREADABLE, 0, &with_rows },
+	{ "a realigned stack in the kernel", AT(IN(F_ALIGNED), 0xffffffff80000000), { { 0 } },
+	  { 0 }, DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "a PLT entry before its push", AT(FN(F_PLT) + 0x1a, BP),
+	  { { S(0), IN(F_STOP) }, { S(8), IN(F_UNKNOWN) } }, { IN(F_STOP) },
+	  DDPROF_END_ROOT, 0, NULL },
+	{ "a PLT entry after its push", AT(FN(F_PLT) + 0x1b, BP),
+	  { { S(0), IN(F_UNKNOWN) }, { S(8), IN(F_STOP) } }, { IN(F_STOP) },
+	  DDPROF_END_ROOT, 0, NULL },
+
+	{ "a signal", AT(IN(F_SIGNAL), BP),
+	  { { S(120), S(0x140) }, { S(160), S(0x100) }, { S(168), FN(F_SP8) },
+	    { S(0x100), IN(F_FRAME) }, { S(0x148), IN(F_STOP) } },
+	  { FN(F_SP8) + 1, IN(F_FRAME), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "a handler on a stack above", AT(IN(F_SP8), BP),
+	  { { S(0), FN(F_SIGNAL) + 1 }, { S(8 + 160), S(-0x800 + 0x1000) },
+	    { S(8 + 168), FN(F_SP8) }, { S(0x800), IN(F_STOP) } },
+	  { FN(F_SIGNAL) + 1, FN(F_SP8) + 1, IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "a signal to a stack below", AT(IN(F_SIGNAL), BP),
+	  { { S(160), S(8) }, { S(168), FN(F_SP8) }, { S(8), IN(F_STOP) } },
+	  { FN(F_SP8) + 1, IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "a signal finds a lost bp", AT(IN(F_LOST), BP),
+	  { { S(0), IN(F_SIGNAL) }, { S(8 + 120), S(0x180) }, { S(8 + 160), S(0x100) },
+	    { S(8 + 168), FN(F_FRAME) }, { S(0x188), IN(F_STOP) } },
+	  { IN(F_SIGNAL), FN(F_FRAME) + 1, IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "a signal to itself", AT(IN(F_SIGNAL), BP),
+	  { { S(160), S(0) }, { S(168), IN(F_SIGNAL) } },
+	  { IN(F_SIGNAL) + 1, IN(F_SIGNAL) + 1, IN(F_SIGNAL) + 1, IN(F_SIGNAL) + 1,
+	    IN(F_SIGNAL) + 1 }, DDPROF_END_TRUNCATED, 0, NULL },
+	{ "a signal with a crooked stack", AT(IN(F_SIGNAL), BP),
+	  { { S(160), S(4) }, { S(168), FN(F_SP8) } }, { 0 },
+	  DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "a signal with a stack in the kernel", AT(IN(F_SIGNAL), BP),
+	  { { S(160), 0xffff888000000000 }, { S(168), FN(F_SP8) } }, { 0 },
+	  DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "a signal from the kernel", AT(IN(F_SIGNAL), BP),
+	  { { S(160), S(0) }, { S(168), ~0ULL } }, { 0 }, DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "a signal at a null function", AT(IN(F_SIGNAL), BP), { { S(160), S(0) } }, { 0 },
+	  DDPROF_END_BAD_FRAME, RETRY | UNMAPPED, &with_rows },
+
+	{ "cfa at sp", AT(IN(F_STAYS), BP), { { S(0), IN(F_STOP) } }, { 0 },
+	  DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "cfa below sp", AT(IN(F_DOWN), BP), { { S(0), IN(F_STOP) } }, { 0 },
+	  DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "cfa below address 0", NO_BP(IN(F_DOWN), 0), { { 0 } },
+	  { 0 }, DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "cfa misaligned", AT(IN(F_CROOKED), BP), { { 0 } }, { 0 },
+	  DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "cfa outside user space", AT(IN(F_FAR), BP), { { 0 } }, { 0 },
+	  DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "cfa at the end of user space", NO_BP(IN(F_SP8), LIMIT - 8), { { 0 } },
+	  { 0 }, DDPROF_END_UNREADABLE, 0, &with_rows },
+	{ "cfa behind the end of user space", NO_BP(IN(F_SP8), LIMIT), { { 0 } },
+	  { 0 }, DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "sp at the end of everything", NO_BP(IN(F_SP8), -8), { { 0 } },
+	  { 0 }, DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "a frame pointer below sp", AT(IN(F_FRAME), S(-16)), { { S(0), IN(F_STOP) } }, { 0 },
+	  DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "returning to the kernel", AT(IN(F_SP8), BP), { { S(0), 0xffffffff81000000 } }, { 0 },
+	  DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "a stack that is not there", NO_BP(IN(F_SP8), 0x30000), { { 0 } },
+	  { 0 }, DDPROF_END_UNREADABLE, 0, &with_rows },
+
+	{ "no rule, frame pointers help", AT(IN(F_NONE), S(0x10)),
+	  { { S(0x10), S(0x40) }, { S(0x18), IN(F_UNKNOWN) }, { S(0x40), 0 },
+	    { S(0x48), IN(F_SP8) }, { S(0x50), IN(F_STOP) } },
+	  { IN(F_UNKNOWN), IN(F_SP8), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "no rule, no frame pointer", AT(IN(F_NONE), BP), { { 0 } }, { 0 },
+	  DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "unknown, no frame pointer", AT(IN(F_UNKNOWN), 0), { { 0 } }, { 0 },
+	  DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "no rule, frame pointers lead to data", AT(IN(F_NONE), S(0x10)),
+	  { { S(0x18), S(0x40) } }, { 0 }, DDPROF_END_NO_RULE, RETRY | UNMAPPED, &with_rows },
+	{ "no rule in a caller with frame pointer 0", AT(IN(F_SP8), 0), { { S(0), IN(F_UNKNOWN) } },
+	  { IN(F_UNKNOWN) }, DDPROF_END_ROOT, 0, NULL },
+	{ "no rule, a frame pointer to nowhere", AT(IN(F_NONE), S(0x8000)), { { 0 } }, { 0 },
+	  DDPROF_END_UNREADABLE, 0, &with_rows },
+
+	{ "no table yet", AT(LATE + 16, S(0x10)),
+	  { { S(0x10), BP }, { S(0x18), IN(F_SP8) }, { S(0x20), IN(F_STOP) } },
+	  { IN(F_SP8), IN(F_STOP) }, DDPROF_END_ROOT, GUESSED | RETRY, NULL },
+	{ "no table yet, no frame pointer", AT(LATE + 16, BP), { { 0 } }, { 0 },
+	  DDPROF_END_NO_TABLE, GUESSED | RETRY, &late },
+	{ "no table yet, frame pointer 0", AT(LATE + 16, 0), { { 0 } }, { 0 },
+	  DDPROF_END_NO_TABLE, GUESSED | RETRY, &late },
+	{ "no table yet, bp lost", AT(IN(F_LOST), S(0x10)),
+	  { { S(0), LATE + 16 }, { S(0x18), IN(F_STOP) } }, { LATE + 16 },
+	  DDPROF_END_NO_TABLE, GUESSED | RETRY, &late },
+	{ "no table yet, astray three frames on", AT(LATE + 16, S(0x10)),
+	  { { S(0x18), IN(F_SP8) }, { S(0x20), IN(F_SP8) }, { S(0x28), IN(F_STAYS) } },
+	  { IN(F_SP8), IN(F_SP8), IN(F_STAYS) },
+	  DDPROF_END_NO_TABLE, GUESSED | RETRY, &with_rows },
+	{ "no table yet, astray five frames on", AT(LATE + 16, S(0x10)),
+	  { { S(0x18), IN(F_SP8) }, { S(0x20), IN(F_SP8) }, { S(0x28), IN(F_SP8) },
+	    { S(0x30), IN(F_SP8) }, { S(0x38), IN(F_STAYS) } },
+	  { IN(F_SP8), IN(F_SP8), IN(F_SP8), IN(F_SP8), IN(F_STAYS) },
+	  DDPROF_END_BAD_FRAME, GUESSED | RETRY, &with_rows },
+	{ "no unwind information", AT(BARE + 16, S(0x10)), { { S(0x18), IN(F_STOP) } },
+	  { IN(F_STOP) }, DDPROF_END_ROOT, GUESSED, NULL },
+	{ "no unwind information, no frame pointer", AT(BARE + 16, BP), { { 0 } }, { 0 },
+	  DDPROF_END_NO_TABLE, GUESSED, &bare },
+	{ "compiled at run time", AT(ANON + 16, S(0x10)), { { S(0x18), IN(F_STOP) } },
+	  { IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "compiled at run time, no frame pointer", AT(ANON + 16, BP), { { 0 } }, { 0 },
+	  DDPROF_END_BAD_FRAME, 0, NULL },
+	{ "called at run time with frame pointer 0", AT(IN(F_SP8), 0), { { S(0), ANON + 16 } },
+	  { ANON + 16 }, DDPROF_END_ROOT, 0, NULL },
+
+	{ "code that was just mapped", AT(0x700000, S(0x10)), { { S(0x18), IN(F_STOP) } },
+	  { IN(F_STOP) }, DDPROF_END_ROOT, RETRY | UNMAPPED, NULL },
+	{ "code that was just mapped, no frame pointer", AT(0x700000, BP), { { 0 } }, { 0 },
+	  DDPROF_END_BAD_FRAME, RETRY | UNMAPPED, NULL },
+	{ "a caller that is no code", AT(IN(F_SP8), BP), { { S(0), 0x700000 } }, { 0 },
+	  DDPROF_END_BAD_FRAME, RETRY | UNMAPPED, &with_rows },
+	{ "a caller just before code", AT(IN(F_SP8), BP), { { S(0), CODE } }, { 0 },
+	  DDPROF_END_BAD_FRAME, RETRY | UNMAPPED, &with_rows },
+	{ "a caller just behind code", AT(IN(F_SP8), BP), { { S(0), CODE_END + 1 } }, { 0 },
+	  DDPROF_END_BAD_FRAME, RETRY | UNMAPPED, &with_rows },
+	{ "no instruction pointer", AFTER_CALL(0, BP), { { 0 } }, { 0 },
+	  DDPROF_END_BAD_FRAME, RETRY | UNMAPPED, NULL },
+};
+
+enum { ROW_CASE_MAX = 6 };	/* frames, at most */
+
+static u8 walk_flags(const struct ddp_walk *walk)
+{
+	return (walk->guessed ? GUESSED : 0) | (walk->retry ? RETRY : 0) |
+	       (walk->unmapped ? UNMAPPED : 0);
+}
+
+static void rows_lead_where_they_should(void **state)
+{
+	size_t i;
+	u32 n, k;
+
+	for (i = 0; i < NR(row_cases); i++) {
+		const struct row_case *c = &row_cases[i];
+		u64 frames[ROW_CASE_MAX];
+		struct ddp_walk walk;
+
+		setup(state);
+		reset_world();
+		for (k = 0; k < NR(c->stack); k++)
+			if (c->stack[k][0])
+				memcpy(memory + c->stack[k][0] - BASE, &c->stack[k][1], 8);
+		n = ddp_unwind_user(&window, &c->regs, &world.head, 7, frames, ROW_CASE_MAX, &walk);
+		for (k = 0; k < n && frames[k] == (k ? c->frames[k - 1] : c->regs.ip); k++)
+			;
+		if (!n || k < n || (n < ROW_CASE_MAX && c->frames[n - 1]))
+			fail_msg("%s: %u frames, %u right, end %u", c->name, n, k, walk.end);
+		if (walk.end != c->end || walk_flags(&walk) != c->flags)
+			fail_msg("%s: end %u, flags %u", c->name, walk.end, walk_flags(&walk));
+		if (walk.ended_in != c->ended_in)
+			fail_msg("%s: ended in another file", c->name);
+	}
+}
+
+/* Whoever's rows were used is known by its stamp, and nobody else. */
+static void files_are_stamped(void **state)
+{
+	static const struct ddp_user_regs regs = AT(LATE + 16, S(0x10));
+	struct ddp_walk walk;
+	u64 frames[4];
+
+	(void)state;
+	reset_world();
+	memcpy(memory + 0x18, &(u64){ IN(F_SP8) }, 8);
+	assert_int_equal(ddp_unwind_user(&window, &regs, &world.head, 7, frames, 4, &walk), 2);
+	assert_int_equal(with_rows.used, 7);
+	assert_int_equal(late.used, 0);
+	assert_int_equal(bare.used, 0);
+}
+
+static void use_late_rows(void)
+{
+	late.rows = &code_rows;
+}
+
+/* A table that comes in the middle of a walk serves what is left of it. */
+static void rows_may_come_at_any_time(void **state)
+{
+	static const struct ddp_user_regs regs = AT(LATE + 16, S(0x10));
+	struct ddp_walk walk;
+	u64 frames[4];
+
+	(void)state;
+	reset_world();
+	before_read = use_late_rows;
+	/* the same code as the other file's, so function k's rows are there */
+	memcpy(memory + 0x18, &(u64){ LATE + CODE_OFFSET + 256 * F_STOP + 32 }, 8);
+	assert_int_equal(ddp_unwind_user(&window, &regs, &world.head, 1, frames, 4, &walk), 2);
+	assert_int_equal(walk.end, DDPROF_END_ROOT);
+	assert_true(walk.guessed && walk.retry);
+	assert_int_equal(late.used, 1);
+}
+
+static u64 word_at(u32 i)
+{
+	return i < 999 ? IN(F_SP8) + i % 16 : IN(F_STOP);
+}
+
+/* A stack of any depth, and cut off at any: the frames are the same. */
+static void depth_only_cuts_off(void **state)
+{
+	static const struct ddp_user_regs regs = AT(IN(F_SP8), BP);
+	struct ddp_walk walk;
+	u64 frames[1024], word;
+	u32 max, n, i;
+
+	(void)state;
+	reset_world();
+	for (i = 0; i < 1000; i++) {
+		word = word_at(i);
+		memcpy(memory + 8 * i, &word, 8);
+	}
+	for (max = 0; max <= 1024; max++) {
+		n = ddp_unwind_user(&window, &regs, &world.head, 1, frames, max, &walk);
+		assert_int_equal(n, max < 1001 ? max : 1001);
+		assert_int_equal(walk.end, max < 1001 ? DDPROF_END_TRUNCATED : DDPROF_END_ROOT);
+		for (i = 1; i < n; i++)
+			assert_int_equal(frames[i], word_at(i - 1));
 	}
 }
 
@@ -213,6 +648,11 @@ static u64 random_word(void)
 	}
 }
 
+static u64 random_limit(void)
+{
+	return random_u64() % 4 ? LIMIT : random_u64() % ((BASE + BYTES) / 4096) * 4096;
+}
+
 static void random_memory_is_harmless(void **state)
 {
 	u32 round, i, deep = 0;
@@ -222,7 +662,7 @@ static void random_memory_is_harmless(void **state)
 	for (round = 0; round < 20000; round++) {
 		struct ddp_user_regs regs = {
 			.ip = random_u64(), .sp = BASE + random_u64() % 64, .bp = random_word(),
-			.limit = random_u64() % 4 ? LIMIT : random_u64() % (BASE + BYTES),
+			.limit = random_limit(),
 			.compat = round / 100 % 2,
 		};
 		u32 max = random_u64() % 40, n;
@@ -230,6 +670,7 @@ static void random_memory_is_harmless(void **state)
 		struct ddp_walk walk;
 
 		present_end = BASE + random_u64() % (BYTES + 1) / 4096 * 4096;
+		user_limit = regs.limit;
 		ddp_window_reset(&window);
 		reads = 0;
 		if (round % 100 == 0) {
@@ -254,14 +695,167 @@ static void random_memory_is_harmless(void **state)
 	assert_true(deep > 100);
 }
 
+enum { RANDOM_ROWS = 40, RANDOM_FILES = 4 };
+
+/* One of so many things is arbitrary, the others lead somewhere. */
+static u32 sanity;
+
+/* Any rule that the validator lets through. */
+static struct ddprof_unwind_rule random_rule(void)
+{
+	static const u8 bases[] = { 7, 7, 7, 6, 6, 10, 0 };
+	struct ddprof_unwind_rule r = { .kind = random_u64() % __DDPROF_UNWIND_KIND_MAX };
+
+	if (random_u64() % sanity)
+		return (struct ddprof_unwind_rule){ .kind = DDPROF_UNWIND_REG, .base = 7,
+						    .offset = 8 + random_u64() % 16 * 8 };
+	if (r.kind != DDPROF_UNWIND_REG && r.kind != DDPROF_UNWIND_DEREF &&
+	    r.kind != DDPROF_UNWIND_PLT)
+		return r;
+	r.base = bases[random_u64() % NR(bases)];
+	r.offset = random_u64() % 8 ? random_u64() % 32 * 8 : random_u64();
+	if (r.kind == DDPROF_UNWIND_DEREF)
+		r.add = random_u64() % 2 ? 0 : random_u64();
+	else if (r.kind == DDPROF_UNWIND_PLT)
+		r.add = random_u64() % 16;
+	r.bp = random_u64() % __DDPROF_UNWIND_BP_MAX;
+	if (r.bp == DDPROF_UNWIND_BP_CFA || r.bp == DDPROF_UNWIND_BP_BP)
+		r.bp_offset = random_u64() % 4 ? -(random_u64() % 8 * 8) : random_u64();
+	return r;
+}
+
+static struct ddp_rows random_rows(void **image)
+{
+	struct ddprof_unwind_rule rule[10] = { { .kind = DDPROF_UNWIND_NONE } };
+	struct image_row row[RANDOM_ROWS];
+	u64 offset = random_u64() % 64;
+	u32 i;
+
+	for (i = 1; i < NR(rule); i++)
+		rule[i] = random_rule();
+	for (i = 0; i < RANDOM_ROWS; i++, offset += 1 + random_u64() % 200)
+		row[i] = (struct image_row){ offset, i < RANDOM_ROWS - 1 ? random_u64() % 10 : 0 };
+	return image_open(8 + random_u64() % 9, rule, NR(rule), row, RANDOM_ROWS, image);
+}
+
+static u64 random_code(void)
+{
+	u32 file = random_u64() % (random_u64() % sanity ? RANDOM_FILES : RANDOM_FILES + 1);
+
+	return CODE + file * 0x10000 + random_u64() % 4096;
+}
+
+static void random_stack(void)
+{
+	u32 i;
+
+	for (i = 0; i < BYTES / 8; i++) {
+		u64 word = random_u64() % sanity ? random_code() : random_word();
+
+		memcpy(memory + 8 * i, &word, 8);
+	}
+}
+
+static bool in_code(const struct ddp_unwind_ranges *ranges, u64 addr)
+{
+	u32 i;
+
+	for (i = 0; i < ranges->nr; i++)
+		if (addr >= ranges->range[i].start && addr < ranges->range[i].end)
+			return true;
+	return false;
+}
+
+static void check_walk(const struct ddp_user_regs *regs, const struct ddp_unwind_ranges *ranges,
+		       const u64 *frames, u32 n, u32 max, const struct ddp_walk *walk)
+{
+	u32 i;
+
+	assert_true(n <= max);
+	/* three words a step, each in at most two fills */
+	assert_true(reads <= 6 * max);
+	assert_in_range(walk->end, DDPROF_END_ROOT, DDPROF_END_NO_RULE);
+	assert_true(walk->retry || !walk->unmapped);
+	if (walk->end == DDPROF_END_TRUNCATED)
+		assert_int_equal(n, max);
+	if (walk->end == DDPROF_END_ROOT || walk->end == DDPROF_END_TRUNCATED)
+		assert_null(walk->ended_in);
+	if (walk->end == DDPROF_END_NO_TABLE)
+		assert_true(walk->guessed);
+	if (n)
+		assert_int_equal(frames[0], regs->ip);
+	for (i = 1; i < n; i++)
+		assert_true(frames[i] && frames[i] <= regs->limit &&
+			    in_code(ranges, frames[i] - 1));
+}
+
+static void random_tables_are_harmless(void **state)
+{
+	struct {
+		struct ddp_unwind_ranges head;
+		struct ddp_unwind_range range[RANDOM_FILES];
+	} ranges = { .head.nr = RANDOM_FILES };
+	struct ddp_unwind_file file[RANDOM_FILES] = { 0 };
+	struct ddp_rows t[RANDOM_FILES];
+	void *image[RANDOM_FILES];
+	u32 round, i, k, deep = 0, ends[__DDPROF_END_MAX] = { 0 };
+
+	(void)state;
+	rnd = 521288629;
+	for (round = 0; round < 600; round++) {
+		sanity = 1 << round % 8;
+		for (i = 0; i < RANDOM_FILES; i++) {
+			u64 at = CODE + i * 0x10000;
+
+			t[i] = random_rows(&image[i]);
+			file[i].rows = random_u64() % sanity ? &t[i] : NULL;
+			ranges.range[i] = (struct ddp_unwind_range){
+				at, at + 4096, 0, random_u64() % sanity ? &file[i] : NULL };
+		}
+		random_stack();
+		for (k = 0; k < 40; k++) {
+			struct ddp_user_regs regs = {
+				.ip = random_code(), .sp = BASE + random_u64() % 64 * 8,
+				.bp = random_word(), .exact = random_u64() % 2,
+				.limit = random_limit(),
+				.get = random_u64() % 4 ? get_register : NULL,
+			};
+			u32 max = random_u64() % 64, n;
+			u64 *frames = malloc(max * sizeof(u64) + 1);
+			struct ddp_walk walk;
+
+			present_end = BASE + BYTES - random_u64() % 2 * 4096;
+			user_limit = regs.limit;
+			ddp_window_reset(&window);
+			reads = 0;
+			n = ddp_unwind_user(&window, &regs, &ranges.head, round, frames, max,
+					    &walk);
+			check_walk(&regs, &ranges.head, frames, n, max, &walk);
+			ends[walk.end]++;
+			deep += n > 8;
+			free(frames);
+		}
+		for (i = 0; i < RANDOM_FILES; i++)
+			free(image[i]);
+	}
+	assert_true(deep > 1000);
+	for (i = DDPROF_END_ROOT; i < __DDPROF_END_MAX; i++)
+		assert_true(ends[i] > 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(walks_end_where_they_should, setup),
+		cmocka_unit_test(chains_end_where_they_should),
+		cmocka_unit_test(rows_lead_where_they_should),
+		cmocka_unit_test_setup(files_are_stamped, setup),
+		cmocka_unit_test_setup(rows_may_come_at_any_time, setup),
+		cmocka_unit_test_setup(depth_only_cuts_off, setup),
 		cmocka_unit_test_setup(window_saves_reads, setup),
 		cmocka_unit_test_setup(a_failed_fill_leaves_the_window_empty, setup),
 		cmocka_unit_test_setup(random_memory_is_harmless, setup),
+		cmocka_unit_test_setup(random_tables_are_harmless, setup),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_world, end_world);
 }
