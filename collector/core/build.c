@@ -148,7 +148,7 @@ static int mapped_frame(struct builder *b, const struct ddp_range *range, uint64
 	if (range->object) {
 		file_name(range->object, path, sizeof(path));
 		f.file = path;
-		elf = ddp_object_elf(b->in->process, range->object, b->in->profile_nr);
+		elf = ddp_object_elf(&b->in->process->objects, range->object, b->in->profile_nr);
 	} else {
 		elf = strcmp(range->name, "[vdso]") ? NULL :
 		      ddp_symbols_vdso(b->in->symbols, range->length);

@@ -281,7 +281,7 @@ static int make_profile(struct ddp_pipeline *p, const struct marks *now, int64_t
 
 static size_t bytes(const struct ddp_pipeline *p)
 {
-	return p->samples.bytes + p->process.bytes;
+	return p->samples.bytes + p->process.bytes + p->process.objects.bytes;
 }
 
 static bool over_memory(const struct ddp_pipeline *p)

@@ -3,254 +3,24 @@
 #include "core/process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "core/array.h"
-#include "core/log.h"
-
-static size_t descriptor_share(void)
-{
-	enum { WANTED = 2 * DDP_MAX_HELD_FDS };
-	struct rlimit now, more;
-
-	if (getrlimit(RLIMIT_NOFILE, &now))
-		return 0;
-	more = now;
-	more.rlim_cur = now.rlim_max < WANTED ? now.rlim_max : WANTED;
-	if (now.rlim_cur < more.rlim_cur && !setrlimit(RLIMIT_NOFILE, &more))
-		now = more;
-	return now.rlim_cur < WANTED ? now.rlim_cur / 2 : DDP_MAX_HELD_FDS;
-}
 
 void ddp_process_init(struct ddp_process *p,
 		      int (*open_file)(void *ctx, uint64_t file_id, int *ret), void *ctx)
 {
-	*p = (struct ddp_process){ .open_file = open_file, .ctx = ctx,
-				   .max_fds = descriptor_share() };
-}
-
-/* Files */
-
-static size_t object_bytes(const struct ddp_object *o)
-{
-	return sizeof(*o) + strlen(o->path) + 1;
-}
-
-static void object_close(struct ddp_process *p, struct ddp_object *o)
-{
-	if (o->fd < 0)
-		return;
-	close_fd(TAKE_FD(o->fd));
-	p->nr_fds--;
-}
-
-static void symbols_drop(struct ddp_process *p, struct ddp_object *o)
-{
-	if (!o->elf)
-		return;
-	p->symbol_bytes -= ddp_elf_bytes(o->elf);
-	ddp_elf_close(TAKE(o->elf));
-	o->elf_tried = false; /* read again from its descriptor when it is asked for */
-}
-
-static void object_destroy(struct ddp_process *p, struct ddp_object *o)
-{
-	object_close(p, o);
-	symbols_drop(p, o);
-	free(o);
-}
-
-static struct ddp_object *object_find(const struct ddp_process *p, uint64_t file_id)
-{
-	const uint64_t *o = ddp_table_find(&p->objects, file_id);
-
-	return o ? ddp_table_pointer(*o) : NULL;
-}
-
-/* How much a descriptor would be missed; most where symbols were not read yet */
-static int need(const struct ddp_object *o)
-{
-	if (!o->refs && !o->fresh)
-		return 0;
-	if (!o->elf_tried)
-		return 3;
-	return o->flags & DDPROF_FILE_DELETED ? 2 : 1; /* for symbols that the limit drops */
-}
-
-static void make_room(struct ddp_process *p)
-{
-	size_t aim = p->max_fds / 2;
-
-	for (int n = 0; n < 3; n++) {
-		ddp_table_for_each(&p->objects, slot) {
-			struct ddp_object *o = ddp_table_pointer(slot->value);
-
-			if (p->nr_fds > aim && need(o) <= n)
-				object_close(p, o);
-		}
-	}
-	/* a look at every file pays only if many descriptors come of it */
-	p->crowded = p->nr_fds > aim + aim / 2;
-}
-
-static int fetch(struct ddp_process *p, struct ddp_object *o)
-{
-	int r = p->open_file(p->ctx, o->file_id, &o->fd);
-
-	if ((r == -EMFILE || r == -ENFILE) && p->nr_fds) {
-		p->max_fds = p->nr_fds; /* others need more than their half */
-		make_room(p);
-		r = p->open_file(p->ctx, o->file_id, &o->fd);
-	}
-	if (r)
-		o->fd = -1;
-	return r;
-}
-
-/* The module holds the file for a limited time only, so it is fetched at once */
-static void hold(struct ddp_process *p, struct ddp_object *o)
-{
-	int r;
-
-	if (!(o->flags & DDPROF_FILE_OPENABLE) || !p->open_file)
-		return;
-	if (p->nr_fds >= p->max_fds && !p->crowded)
-		make_room(p);
-	if (p->nr_fds >= p->max_fds)
-		return; /* its path may do */
-	r = fetch(p, o);
-	if (r)
-		ddp_log_debug("%s: the module does not hand it over: %s", o->path, strerror(-r));
-	else
-		p->nr_fds++;
+	*p = (struct ddp_process){ 0 };
+	ddp_objects_init(&p->objects, open_file, ctx);
 }
 
 int ddp_process_file(struct ddp_process *p, const struct ddp_file *f)
 {
-	struct ddp_object *o;
-	int r;
+	int r = ddp_objects_add(&p->objects, f);
 
-	if (object_find(p, f->file_id))
-		return 0; /* said again after a resync */
-	if (p->objects.nr >= DDP_MAX_OBJECTS) {
-		p->counts.refused_files++;
-		return 0; /* its mappings stay without a name */
-	}
-	o = calloc(1, sizeof(*o) + f->path_len + 1);
-	if (!o)
-		return -ENOMEM;
-	o->file_id = f->file_id;
-	o->inode = f->inode;
-	o->size = f->size;
-	o->mtime_ns = f->mtime_ns;
-	o->dev_major = f->dev_major;
-	o->dev_minor = f->dev_minor;
-	o->flags = f->flags;
-	o->fd = -1;
-	o->fresh = true;
-	memcpy(o->path, f->path, f->path_len);
-	r = ddp_table_set(&p->objects, o->file_id, ddp_table_value(o));
-	if (r) {
-		free(o);
-		return r;
-	}
-	p->bytes += object_bytes(o);
-	hold(p, o);
-	return 0;
-}
-
-/* The device number of a subvolume differs from what stat says, so it is not compared */
-static bool is_same(const struct ddp_object *o, const struct stat *st)
-{
-	return S_ISREG(st->st_mode) && st->st_ino == o->inode && (uint64_t)st->st_size == o->size &&
-	       (uint64_t)st->st_mtim.tv_sec * 1000000000 + (uint64_t)st->st_mtim.tv_nsec ==
-		       o->mtime_ns;
-}
-
-/*
- * By path, if that is still the same file. Its owner may have put anything there meanwhile, and to
- * open a device or a pipe can do things: first it is looked at without being opened.
- */
-static int open_by_path(const struct ddp_object *o)
-{
-	CLEANUP(close_fd) int place = -1;
-	char link[32];
-	struct stat st;
-	int fd;
-
-	if (o->flags & DDPROF_FILE_DELETED || !(o->flags & DDPROF_FILE_OPENABLE))
-		return -ENOENT;
-	place = open(o->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (place < 0 || fstat(place, &st))
-		return -errno;
-	if (!is_same(o, &st))
-		return -ESTALE;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
-	fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	return fd < 0 ? -errno : fd;
-}
-
-/* The longest unused goes first, and of those that one profile uses the largest */
-static bool goes_before(const struct ddp_object *a, const struct ddp_object *b)
-{
-	if (a->used != b->used)
-		return a->used < b->used;
-	return ddp_elf_bytes(a->elf) > ddp_elf_bytes(b->elf);
-}
-
-/* @keep may be NULL */
-static void symbols_trim(struct ddp_process *p, const struct ddp_object *keep, size_t max_bytes)
-{
-	while (p->symbol_bytes > max_bytes) {
-		struct ddp_object *first = NULL;
-
-		ddp_table_for_each(&p->objects, slot) {
-			struct ddp_object *o = ddp_table_pointer(slot->value);
-
-			if (o->elf && o != keep && (!first || goes_before(o, first)))
-				first = o;
-		}
-		if (!first)
-			return;
-		symbols_drop(p, first);
-	}
-}
-
-static int symbols_read(struct ddp_process *p, struct ddp_object *o, int fd)
-{
-	int r = ddp_elf_open(fd, &o->elf);
-
-	if (r)
-		return r;
-	p->symbol_bytes += ddp_elf_bytes(o->elf);
-	symbols_trim(p, o, DDP_MAX_SYMBOL_BYTES);
-	return 0;
-}
-
-struct ddp_elf *ddp_object_elf(struct ddp_process *p, struct ddp_object *o, uint64_t profile_nr)
-{
-	CLEANUP(close_fd) int by_path = -1;
-	int r;
-
-	o->used = profile_nr;
-	if (o->elf_tried)
-		return o->elf;
-	o->elf_tried = true;
-	if (o->fd < 0)
-		by_path = open_by_path(o);
-	if (o->fd < 0 && by_path < 0) {
-		ddp_log_debug("%s: no symbols: %s", o->path, strerror(-by_path));
-		return NULL;
-	}
-	r = symbols_read(p, o, o->fd >= 0 ? o->fd : by_path);
-	if (r)
-		ddp_log_debug("%s: no symbols: %s", o->path, strerror(-r));
-	return o->elf;
+	p->counts.refused_files += r == DDP_OBJECTS_FULL;
+	return r < 0 ? r : 0;
 }
 
 /* Address spaces */
@@ -453,7 +223,7 @@ int ddp_process_map(struct ddp_process *p, const struct ddp_map *m, uint32_t lef
 	range = &a->coming[a->nr_coming++];
 	*range = (struct ddp_range){
 		.start = m->start, .length = m->length, .file_offset = m->file_offset,
-		.object = m->file_id ? object_find(p, m->file_id) : NULL,
+		.object = m->file_id ? ddp_objects_find(&p->objects, m->file_id) : NULL,
 	};
 	if (range->object)
 		range->object->refs++;
@@ -529,63 +299,23 @@ const char *ddp_process_name(const struct ddp_process *p, uint32_t tgid)
 
 /* Forgetting */
 
-/* Removes from @t what @gone answers true for, which it has then freed */
-static void table_prune(struct ddp_process *p, struct ddp_table *t,
-			bool (*gone)(struct ddp_process *p, void *value))
-{
-	size_t nr = 0;
-	CLEANUP(free) uint64_t *keys = calloc(t->nr + 1, sizeof(*keys));
-
-	if (!keys)
-		return; /* the next time, then */
-	ddp_table_for_each(t, slot)
-		if (gone(p, ddp_table_pointer(slot->value)))
-			keys[nr++] = slot->key;
-	while (nr)
-		ddp_table_remove(t, keys[--nr], NULL);
-}
-
-static bool name_gone(struct ddp_process *p, void *value)
+static bool name_gone(void *ctx, void *value)
 {
 	struct process_name *n = value;
 
-	(void)p;
+	(void)ctx;
 	if (!n->exited)
 		return false;
 	free(n);
 	return true;
 }
 
-static bool object_gone(struct ddp_process *p, void *value)
-{
-	if (need(value))
-		return false;
-	object_destroy(p, value);
-	return true;
-}
-
-/*
- * A file is told once a session and may be mapped again, so only its descriptor can go; but that
- * has to, for its file system to be unmounted and for its space to be freed.
- */
-static void close_unmapped(struct ddp_process *p)
-{
-	ddp_table_for_each(&p->objects, slot) {
-		struct ddp_object *o = ddp_table_pointer(slot->value);
-
-		if (!need(o))
-			object_close(p, o);
-		o->fresh = false;
-	}
-	p->crowded = false;
-}
-
-static bool aspace_gone(struct ddp_process *p, void *value)
+static bool aspace_gone(void *ctx, void *value)
 {
 	struct ddp_aspace_state *a = value;
 	uint32_t kept = 0;
 
-	(void)p;
+	(void)ctx;
 	if (a->gone) {
 		aspace_destroy(a);
 		return true;
@@ -609,35 +339,25 @@ static size_t count_bytes(const struct ddp_process *p)
 
 		bytes += sizeof(*a) + a->nr_ranges * sizeof(*a->ranges);
 	}
-	ddp_table_for_each(&p->objects, slot)
-		bytes += object_bytes(ddp_table_pointer(slot->value));
 	return bytes;
 }
 
 bool ddp_process_trim(struct ddp_process *p, size_t max_symbol_bytes)
 {
-	size_t nr_objects = p->objects.nr;
-
-	table_prune(p, &p->aspaces, aspace_gone);
-	table_prune(p, &p->names, name_gone);
-	if (nr_objects > DDP_MAX_OBJECTS / 2)
-		table_prune(p, &p->objects, object_gone);
-	close_unmapped(p);
-	symbols_trim(p, NULL, max_symbol_bytes);
+	ddp_table_prune(&p->aspaces, aspace_gone, NULL);
+	ddp_table_prune(&p->names, name_gone, NULL);
 	p->bytes = count_bytes(p);
-	return p->objects.nr < nr_objects;
+	return ddp_objects_trim(&p->objects, max_symbol_bytes);
 }
 
 void ddp_process_free(struct ddp_process *p)
 {
 	ddp_table_for_each(&p->aspaces, slot)
 		aspace_destroy(ddp_table_pointer(slot->value));
-	ddp_table_for_each(&p->objects, slot)
-		object_destroy(p, ddp_table_pointer(slot->value));
 	ddp_table_for_each(&p->names, slot)
 		free(ddp_table_pointer(slot->value));
+	ddp_objects_free(&p->objects);
 	ddp_table_free(&p->aspaces);
-	ddp_table_free(&p->objects);
 	ddp_table_free(&p->names);
 	*p = (struct ddp_process){ 0 };
 }

@@ -6,8 +6,7 @@
  *
  * A new layout replaces the old one, but ranges of the old that nothing new covers stay until the
  * profile that may need them is built: a library that was just unloaded still has its names. For
- * the same reason an address space that ended is forgotten only then. Files are told once and stay
- * as long as there is room.
+ * the same reason an address space that ended is forgotten only then.
  */
 #ifndef DDP_CORE_PROCESS_H
 #define DDP_CORE_PROCESS_H
@@ -15,31 +14,13 @@
 #include <stdbool.h>
 
 #include "core/decode.h"
-#include "core/elf.h"
+#include "core/object.h"
 #include "core/table.h"
 
 enum {
-	DDP_MAX_HELD_FDS = 1024,	/* files kept open for their symbols; see ddp_process_init() */
-	DDP_MAX_SYMBOL_BYTES = 256 << 20, /* read for one profile; then others go for the next */
-	DDP_MAX_OBJECTS = 1 << 18,	/* files; from half of it on unmapped ones are forgotten */
 	/* kept of one address space's layouts before its last; a module lists half as many */
 	DDP_MAX_STALE_RANGES = 8192,
 	DDP_MAX_PROCESSES = 1 << 16,	/* names of processes */
-};
-
-/** One mapped file. */
-struct ddp_object {
-	uint64_t file_id;
-	uint64_t inode, size, mtime_ns;
-	uint32_t dev_major, dev_minor;
-	uint8_t flags;		/* enum ddprof_file_flag */
-	int fd;			/* owned; the exact file, or -1 */
-	struct ddp_elf *elf;	/* owned; NULL: not read, or not an ELF file (see elf_tried) */
-	bool elf_tried;
-	bool fresh;		/* told since the last profile: its mappings may be on their way */
-	uint32_t refs;		/* mappings that mean it */
-	uint64_t used;		/* the profile that last asked for a name in it, for eviction */
-	char path[];		/* NUL-terminated, as the module gave it */
 };
 
 /** One executable mapping of an address space. */
@@ -71,22 +52,13 @@ struct ddp_process_counts {
 
 struct ddp_process {			/* all zero: empty, see ddp_process_init() */
 	struct ddp_table aspaces;	/* id -> struct ddp_aspace_state *, owned */
-	struct ddp_table objects;	/* file id -> struct ddp_object *, owned */
 	struct ddp_table names;		/* tgid + 1 -> struct process_name *, owned */
-	size_t bytes;			/* of all this without symbols, roughly */
+	size_t bytes;			/* of these, roughly */
 	struct ddp_process_counts counts;
-	size_t nr_fds, max_fds;		/* held by objects, and how many may be */
-	size_t symbol_bytes;		/* of objects' ELF contents */
-	bool crowded;			/* nobody can do without one before the next profile */
-	int (*open_file)(void *ctx, uint64_t file_id, int *ret);
-	void *ctx;
+	struct ddp_objects objects;	/* the mapped files */
 };
 
-/**
- * Raises RLIMIT_NOFILE for the process, as far as it may, to twice DDP_MAX_HELD_FDS; files never
- * take more than half of what there is, so that the rest of the program can go on opening things.
- * @param open_file  FILE_OPEN, or NULL: files are opened by their path; called with @ctx
- */
+/** @param open_file, ctx  see ddp_objects_init() */
 void ddp_process_init(struct ddp_process *p,
 		      int (*open_file)(void *ctx, uint64_t file_id, int *ret), void *ctx);
 void ddp_process_free(struct ddp_process *p);
@@ -105,10 +77,6 @@ struct ddp_range *ddp_process_range(const struct ddp_aspace_state *a, uint64_t a
 
 /** "" when it is not known. */
 const char *ddp_process_name(const struct ddp_process *p, uint32_t tgid);
-
-/** The file's ELF contents, read at the first call; NULL when there are none. Borrowed until the
- *  next call or ddp_process_trim(). */
-struct ddp_elf *ddp_object_elf(struct ddp_process *p, struct ddp_object *o, uint64_t profile_nr);
 
 /**
  * A profile is done: forgets what only it could need, and symbols over the memory limit, the

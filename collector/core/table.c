@@ -94,6 +94,20 @@ bool ddp_table_remove(struct ddp_table *t, uint64_t key, uint64_t *ret)
 	return true;
 }
 
+void ddp_table_prune(struct ddp_table *t, bool (*gone)(void *ctx, void *value), void *ctx)
+{
+	CLEANUP(free) uint64_t *keys = calloc(t->nr + 1, sizeof(*keys));
+	size_t nr = 0;
+
+	if (!keys)
+		return;
+	ddp_table_for_each(t, slot)
+		if (gone(ctx, ddp_table_pointer(slot->value)))
+			keys[nr++] = slot->key;
+	while (nr)
+		ddp_table_remove(t, keys[--nr], NULL);
+}
+
 void ddp_table_clear(struct ddp_table *t)
 {
 	if (t->slots)

@@ -34,6 +34,12 @@ int ddp_table_set(struct ddp_table *t, uint64_t key, uint64_t value);
 /** @return whether it was there; @ret (may be NULL) receives its value */
 bool ddp_table_remove(struct ddp_table *t, uint64_t key, uint64_t *ret);
 
+/**
+ * Removes the keys for whose value @gone answers true, which has then freed it. Without memory for
+ * it nothing is asked and nothing removed.
+ */
+void ddp_table_prune(struct ddp_table *t, bool (*gone)(void *ctx, void *value), void *ctx);
+
 /** Forgets all keys; keeps the memory. */
 void ddp_table_clear(struct ddp_table *t);
 

@@ -97,8 +97,8 @@ static int teardown(void **state)
 /* The address of one of our functions in the made-up mapping: found by its name, as offsets are */
 static uint64_t address_of(struct world *w, const char *function)
 {
-	const uint64_t *o = ddp_table_find(&w->process.objects, 1);
-	struct ddp_elf *e = ddp_object_elf(&w->process, ddp_table_pointer(*o), 1);
+	const uint64_t *o = ddp_table_find(&w->process.objects.by_id, 1);
+	struct ddp_elf *e = ddp_object_elf(&w->process.objects, ddp_table_pointer(*o), 1);
 
 	assert_non_null(e);
 	for (uint64_t offset = 0; offset < EXE_BYTES; offset += 4) {

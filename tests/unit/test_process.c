@@ -240,12 +240,12 @@ static void files_without_end(void **state)
 	assert_false(ddp_process_trim(&p, 0));
 	for (id = 2; id <= DDP_MAX_OBJECTS + 3; id++)
 		tell_file(&p, id, "/tmp/x");
-	assert_int_equal(p.objects.nr, DDP_MAX_OBJECTS);
+	assert_int_equal(p.objects.by_id.nr, DDP_MAX_OBJECTS);
 	assert_int_equal(p.counts.refused_files, 3);
 	/* their mappings may be on their way still */
 	assert_false(ddp_process_trim(&p, 0));
 	assert_true(ddp_process_trim(&p, 0));
-	assert_int_equal(p.objects.nr, 1);
+	assert_int_equal(p.objects.by_id.nr, 1);
 	tell_file(&p, id, "/bin/new");
 	tell_aspace(&p, 5, 2, DDPROF_ASPACE_PARTIAL, 2);
 	tell_map(&p, 5, 0x1000, 0x1000, 1, 1);
@@ -274,7 +274,7 @@ static int hold_many(void)
 		tell_aspace(&p, id, 1, 0, 1);
 		tell_map(&p, id, 0x1000, 0x1000, id, 0);
 	}
-	held = p.nr_fds;
+	held = p.objects.nr_fds;
 	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 2;
@@ -282,15 +282,15 @@ static int hold_many(void)
 		return 3;
 	/* what is mapped stays through a profile ... */
 	ddp_process_trim(&p, 0);
-	if (p.nr_fds != held)
+	if (p.objects.nr_fds != held)
 		return 4;
 	/* ... unless others need it more; what is not mapped any more goes */
 	for (uint64_t id = 1; id <= FILES; id++)
 		tell_aspace(&p, id, 2, DDPROF_ASPACE_GONE, 0);
 	tell_file(&p, FILES + 1, "/bin/on-its-way");
-	held = p.nr_fds;
+	held = p.objects.nr_fds;
 	ddp_process_trim(&p, 0);
-	if (p.nr_fds > 1 || held == p.nr_fds)
+	if (p.objects.nr_fds > 1 || held == p.objects.nr_fds)
 		return 5;
 	ddp_process_free(&p);
 	close_fd(fd);
@@ -382,7 +382,7 @@ static void files_by_path(void **state)
 		assert_int_equal(ddp_process_file(&p, &f), 0);
 		tell_aspace(&p, 5, 1, 0, 1);
 		tell_map(&p, 5, 0x1000, 0x1000, 1, 0);
-		if (!ddp_object_elf(&p, object_at(&p, 5, 0x1000), 1) == rows[i].found)
+		if (!ddp_object_elf(&p.objects, object_at(&p, 5, 0x1000), 1) == rows[i].found)
 			fail_msg("%s: found although it should not be, or not", rows[i].what);
 		ddp_process_free(&p);
 	}
