@@ -64,6 +64,7 @@ static const char *const ends[] = {
 	[DDPROF_END_NONE] = "none", [DDPROF_END_ROOT] = "root",
 	[DDPROF_END_TRUNCATED] = "truncated", [DDPROF_END_UNREADABLE] = "unreadable",
 	[DDPROF_END_BAD_FRAME] = "bad_frame", [DDPROF_END_NO_TABLE] = "no_table",
+	[DDPROF_END_NO_RULE] = "no_rule",
 };
 _Static_assert(sizeof(ends) / sizeof(ends[0]) == __DDPROF_END_MAX,
 	       "every way a walk ends has a name");
