@@ -4,15 +4,11 @@
  * because a RECORDS message may stand between a request and its answer and because an error's text
  * comes in attributes after the error itself.
  */
-#include "core/link.h"
+#include "core/link_internal.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <linux/netlink.h>
 #include <netlink/errno.h>
 #include <netlink/genl/ctrl.h>
-#include <netlink/genl/genl.h>
-#include <netlink/netlink.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <string.h>
@@ -21,8 +17,7 @@
 #include "core/log.h"
 
 enum {
-	/* the module's messages are 16 KiB, a dump's 32 KiB at most */
-	RECEIVE_BYTES = 64 * 1024,
+	REQUEST_BYTES = 4096,		/* all of a request but what is said to be long */
 	SOCKET_BUFFER_BYTES = 8 << 20,	/* seconds of records of a large machine */
 	/* the kernel answers in microseconds; longer means it never will */
 	ANSWER_TIMEOUT_MS = 5000,
@@ -30,43 +25,13 @@ enum {
 	DATAGRAMS_A_CALL = 256,
 };
 
-/* A batch that came before START's answer, without which it cannot be understood */
-struct held {
-	struct held *next;
+struct ddp_link_held {
+	struct ddp_link_held *next;
 	struct ddp_batch batch;
 	unsigned char data[];
 };
 
-struct ddp_link {
-	struct nl_sock *records, *requests;
-	int family;
-	ddp_link_batch_fn on_batch;
-	void *ctx;
-	bool holding;			/* START is not answered: batches wait in held */
-	struct held *held, **held_end;	/* owned, in order */
-	/* one a socket: a batch may make its receiver ask for a file */
-	struct receive_buffer {
-		unsigned char bytes[RECEIVE_BYTES];
-	} __attribute__((aligned(NLMSG_ALIGNTO))) records_buffer, requests_buffer;
-};
-
-/* What a request is waiting for */
-struct exchange {
-	const char *what;	/* "START", for error texts */
-	uint32_t seq;
-	bool dump;
-	/* may be NULL; the answer's payload */
-	int (*on_answer)(struct nlattr *attrs, int len, void *ctx);
-	void *ctx;
-	bool answered, done;
-	int failed;		/* what on_answer said first; 0: nothing wrong */
-	struct ddp_error *err;
-};
-
-static int failed(struct ddp_error *err, int r, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int failed(struct ddp_error *err, int r, const char *format, ...)
+int ddp_link_failed(struct ddp_error *err, int r, const char *format, ...)
 {
 	va_list args;
 
@@ -94,9 +59,9 @@ static int errno_of(int nl)
 	}
 }
 
-/* Attributes: present with the right length, or -EBADMSG */
+/* Attributes */
 
-static int read_u32(struct nlattr *a, uint32_t *ret)
+int ddp_link_u32(struct nlattr *a, uint32_t *ret)
 {
 	if (!a || nla_len(a) != (int)sizeof(*ret))
 		return -EBADMSG;
@@ -104,7 +69,7 @@ static int read_u32(struct nlattr *a, uint32_t *ret)
 	return 0;
 }
 
-static int read_u64(struct nlattr *a, uint64_t *ret)
+int ddp_link_u64(struct nlattr *a, uint64_t *ret)
 {
 	if (!a || nla_len(a) != (int)sizeof(*ret))
 		return -EBADMSG;
@@ -112,7 +77,7 @@ static int read_u64(struct nlattr *a, uint64_t *ret)
 	return 0;
 }
 
-static int read_text(struct nlattr *a, char *ret, size_t size)
+int ddp_link_text(struct nlattr *a, char *ret, size_t size)
 {
 	size_t n;
 
@@ -126,8 +91,7 @@ static int read_text(struct nlattr *a, char *ret, size_t size)
 	return 0;
 }
 
-/* The newest wins; attributes past the known ones are from a newer module */
-static int parse(struct nlattr **tb, int max, struct nlattr *attrs, int len)
+int ddp_link_parse(struct nlattr **tb, int max, struct nlattr *attrs, int len)
 {
 	return nla_parse(tb, max, attrs, len, NULL) < 0 ? -EBADMSG : 0;
 }
@@ -136,7 +100,7 @@ static int parse(struct nlattr **tb, int max, struct nlattr *attrs, int len)
 
 static int read_total(struct nlattr *a, uint64_t *ret)
 {
-	return a ? read_u64(a, ret) : 0;
+	return a ? ddp_link_u64(a, ret) : 0;
 }
 
 /* A stream that can lose nothing, the drain thread's, has no totals */
@@ -157,7 +121,7 @@ static int deliver(struct ddp_link *l, const struct ddp_batch *b)
 
 static int hold(struct ddp_link *l, const struct ddp_batch *b)
 {
-	struct held *h = malloc(sizeof(*h) + b->data_bytes);
+	struct ddp_link_held *h = malloc(sizeof(*h) + b->data_bytes);
 
 	if (!h)
 		return -ENOMEM;
@@ -171,14 +135,13 @@ static int hold(struct ddp_link *l, const struct ddp_batch *b)
 	return 0;
 }
 
-/* To the receiver, or only freed */
-static int release(struct ddp_link *l, bool tell)
+int ddp_link_release(struct ddp_link *l, bool tell)
 {
 	int r = 0;
 
 	l->holding = false;
 	while (l->held) {
-		struct held *h = l->held;
+		struct ddp_link_held *h = l->held;
 
 		l->held = h->next;
 		if (tell && !r)
@@ -193,10 +156,10 @@ static int on_records(struct ddp_link *l, struct nlattr *attrs, int len)
 {
 	struct nlattr *tb[DDPROF_A_RECORDS_MAX + 1];
 	struct ddp_batch b = { 0 };
-	int r = parse(tb, DDPROF_A_RECORDS_MAX, attrs, len);
+	int r = ddp_link_parse(tb, DDPROF_A_RECORDS_MAX, attrs, len);
 
-	r = r ?: read_u32(tb[DDPROF_A_RECORDS_CPU], &b.cpu);
-	r = r ?: read_u64(tb[DDPROF_A_RECORDS_SEQ], &b.seq);
+	r = r ?: ddp_link_u32(tb[DDPROF_A_RECORDS_CPU], &b.cpu);
+	r = r ?: ddp_link_u64(tb[DDPROF_A_RECORDS_SEQ], &b.seq);
 	r = r ?: read_totals(tb, &b);
 	if (r)
 		return r;
@@ -224,44 +187,48 @@ static const char *ack_text(struct nlmsghdr *h, char *ret, size_t size)
 		skip += (int)NLMSG_ALIGN(e->msg.nlmsg_len - sizeof(e->msg));
 	}
 	left = nlmsg_datalen(h) - skip;
-	if (left <= 0 || parse(tb, NLMSGERR_ATTR_MAX, (struct nlattr *)((char *)e + skip), left))
+	if (left <= 0 ||
+	    ddp_link_parse(tb, NLMSGERR_ATTR_MAX, (struct nlattr *)((char *)e + skip), left))
 		return NULL;
-	return read_text(tb[NLMSGERR_ATTR_MSG], ret, size) ? NULL : ret;
+	return ddp_link_text(tb[NLMSGERR_ATTR_MSG], ret, size) ? NULL : ret;
 }
 
 /* An ack or an error, or the end of a dump: all begin with an int */
-static int on_verdict(struct nlmsghdr *h, struct exchange *x)
+static int on_verdict(struct nlmsghdr *h, struct ddp_link_exchange *x)
 {
 	char text[200];
 	const char *said;
 	int verdict;
 
 	if (nlmsg_datalen(h) < (int)sizeof(verdict))
-		return failed(x->err, -EBADMSG, "%s: the kernel's answer is cut short", x->what);
+		return ddp_link_failed(x->err, -EBADMSG, "%s: the kernel's answer is cut short",
+				       x->what);
 	memcpy(&verdict, nlmsg_data(h), sizeof(verdict));
 	x->done = true;
 	if (!verdict)
 		return 0;
 	if (verdict > 0 || verdict < -4095)
-		return failed(x->err, -EBADMSG, "%s: the kernel's answer is no error number",
-			      x->what);
+		return ddp_link_failed(x->err, -EBADMSG,
+				       "%s: the kernel's answer is no error number", x->what);
 	said = h->nlmsg_type == NLMSG_ERROR &&
 	       nlmsg_datalen(h) >= (int)sizeof(struct nlmsgerr) ?
 	       ack_text(h, text, sizeof(text)) : NULL;
 	if (said)
-		return failed(x->err, verdict, "%s: %s (%s)", x->what, said, strerror(-verdict));
-	return failed(x->err, verdict, "%s: %s", x->what, strerror(-verdict));
+		return ddp_link_failed(x->err, verdict, "%s: %s (%s)", x->what, said,
+				       strerror(-verdict));
+	return ddp_link_failed(x->err, verdict, "%s: %s", x->what, strerror(-verdict));
 }
 
-static int on_answer(struct exchange *x, struct nlattr *attrs, int len)
+static int on_answer(struct ddp_link_exchange *x, struct nlattr *attrs, int len)
 {
 	int r = 0;
 
 	if (x->on_answer && !x->failed)
 		r = x->on_answer(attrs, len, x->ctx);
 	if (r == -EBADMSG)
-		failed(x->err, r, "%s: the module's answer lacks something or is malformed: "
-		       "do module and collector have the same version?", x->what);
+		ddp_link_failed(x->err, r,
+				"%s: the module's answer lacks something or is malformed: do "
+				"module and collector have the same version?", x->what);
 	x->answered = true;
 	/* the rest of a dump has to be taken nevertheless: the next one would find it under way */
 	if (r)
@@ -275,12 +242,12 @@ static void close_late(struct nlattr *attrs, int len)
 	struct nlattr *tb[DDPROF_A_FILE_MAX + 1];
 	uint32_t fd;
 
-	if (!parse(tb, DDPROF_A_FILE_MAX, attrs, len) && !read_u32(tb[DDPROF_A_FILE_FD], &fd) &&
-	    fd <= INT32_MAX)
+	if (!ddp_link_parse(tb, DDPROF_A_FILE_MAX, attrs, len) &&
+	    !ddp_link_u32(tb[DDPROF_A_FILE_FD], &fd) && fd <= INT32_MAX)
 		close_fd((int)fd);
 }
 
-static int on_message(struct ddp_link *l, struct nlmsghdr *h, struct exchange *x)
+static int on_message(struct ddp_link *l, struct nlmsghdr *h, struct ddp_link_exchange *x)
 {
 	struct genlmsghdr *g;
 
@@ -299,12 +266,12 @@ static int on_message(struct ddp_link *l, struct nlmsghdr *h, struct exchange *x
 }
 
 /* One datagram, @x (may be NULL) told what concerns it. 0, or -EAGAIN when there is none */
-static int receive_one(struct ddp_link *l, int fd, struct exchange *x)
+static int receive_one(struct ddp_link *l, int fd, struct ddp_link_exchange *x)
 {
 	struct sockaddr_nl from = { 0 };
 	socklen_t from_len = sizeof(from);
-	struct receive_buffer *b = fd == nl_socket_get_fd(l->records) ? &l->records_buffer :
-									&l->requests_buffer;
+	struct ddp_link_buffer *b = fd == nl_socket_get_fd(l->requests) ? &l->requests_buffer :
+									 &l->records_buffer;
 	struct nlmsghdr *h = (struct nlmsghdr *)b->bytes;
 	ssize_t got = recvfrom(fd, b->bytes, sizeof(b->bytes), MSG_DONTWAIT | MSG_TRUNC,
 			       (struct sockaddr *)&from, &from_len);
@@ -330,15 +297,15 @@ int ddp_link_receive(struct ddp_link *l, struct ddp_error *err)
 	if (!r || r == -EAGAIN)
 		return 0;
 	if (r == -EBADMSG && err && !err->text[0])
-		failed(err, r, "a RECORDS message lacks something or is malformed");
+		ddp_link_failed(err, r, "a RECORDS message lacks something or is malformed");
 	else if (err && !err->text[0])
-		failed(err, r, "receiving records: %s", strerror(-r));
+		ddp_link_failed(err, r, "receiving records: %s", strerror(-r));
 	return r;
 }
 
 /* Requests */
 
-static int wait_answer(struct ddp_link *l, struct nl_sock *sock, struct exchange *x)
+static int wait_answer(struct ddp_link *l, struct nl_sock *sock, struct ddp_link_exchange *x)
 {
 	struct pollfd p = { .fd = nl_socket_get_fd(sock), .events = POLLIN };
 	int r = 0;
@@ -347,21 +314,24 @@ static int wait_answer(struct ddp_link *l, struct nl_sock *sock, struct exchange
 		int n = poll(&p, 1, ANSWER_TIMEOUT_MS);
 
 		if (!n)
-			return failed(x->err, -ETIMEDOUT, "%s: no answer from the kernel", x->what);
+			return ddp_link_failed(x->err, -ETIMEDOUT, "%s: no answer from the kernel",
+					       x->what);
 		if (n < 0 && errno != EINTR)
-			return failed(x->err, -errno, "%s: poll: %s", x->what, strerror(errno));
+			return ddp_link_failed(x->err, -errno, "%s: poll: %s", x->what,
+					       strerror(errno));
 		r = receive_one(l, p.fd, x);
 		if (r == -EAGAIN)
 			r = 0;
 	}
 	if (!r && x->on_answer && !x->answered && !x->dump)
-		return failed(x->err, -EBADMSG, "%s: the module answered nothing", x->what);
+		return ddp_link_failed(x->err, -EBADMSG, "%s: the module answered nothing",
+				       x->what);
 	return r ? r : x->failed;
 }
 
-static struct nl_msg *request(struct ddp_link *l, uint8_t cmd, int flags)
+struct nl_msg *ddp_link_request(struct ddp_link *l, uint8_t cmd, int flags, size_t bytes)
 {
-	struct nl_msg *m = nlmsg_alloc();
+	struct nl_msg *m = nlmsg_alloc_size(REQUEST_BYTES + bytes);
 
 	if (m && genlmsg_put(m, NL_AUTO_PORT, NL_AUTO_SEQ, l->family, 0,
 			     NLM_F_REQUEST | NLM_F_ACK | flags, cmd, DDPROF_GENL_VERSION))
@@ -370,302 +340,26 @@ static struct nl_msg *request(struct ddp_link *l, uint8_t cmd, int flags)
 	return NULL;
 }
 
-/* Sends @m, which may be NULL for lack of memory and is freed, and waits for all of the answer */
-static int ask(struct ddp_link *l, struct nl_sock *sock, struct nl_msg *m, struct exchange *x)
+int ddp_link_ask(struct ddp_link *l, struct nl_sock *sock, struct nl_msg *m,
+		 struct ddp_link_exchange *x)
 {
 	int r;
 
 	if (!m)
-		return failed(x->err, -ENOMEM, "%s: out of memory", x->what);
+		return ddp_link_failed(x->err, -ENOMEM, "%s: out of memory", x->what);
 	nl_complete_msg(sock, m);
 	x->seq = nlmsg_hdr(m)->nlmsg_seq;
 	r = nl_send(sock, m);
 	nlmsg_free(m);
 	if (r < 0)
-		return failed(x->err, errno_of(r), "%s: cannot send: %s", x->what, nl_geterror(r));
+		return ddp_link_failed(x->err, errno_of(r), "%s: cannot send: %s", x->what,
+				       nl_geterror(r));
 	return wait_answer(l, sock, x);
-}
-
-static int read_info(struct nlattr *attrs, int len, void *ctx)
-{
-	struct nlattr *tb[DDPROF_A_INFO_MAX + 1];
-	struct ddp_link_info *i = ctx;
-	int r = parse(tb, DDPROF_A_INFO_MAX, attrs, len);
-
-	r = r ?: read_text(tb[DDPROF_A_INFO_MODULE_VERSION], i->module_version,
-			   sizeof(i->module_version));
-	r = r ?: read_text(tb[DDPROF_A_INFO_KERNEL_UNWINDER], i->kernel_unwinder,
-			   sizeof(i->kernel_unwinder));
-	r = r ?: read_u32(tb[DDPROF_A_INFO_MAX_EVENTS], &i->max_events);
-	r = r ?: read_u32(tb[DDPROF_A_INFO_MAX_DEPTH], &i->max_depth);
-	if (!r && tb[DDPROF_A_INFO_OWNER_TGID])
-		r = read_u32(tb[DDPROF_A_INFO_OWNER_TGID], &i->owner_tgid);
-	return r;
-}
-
-int ddp_link_get_info(struct ddp_link *l, struct ddp_link_info *ret, struct ddp_error *err)
-{
-	struct ddp_link_info info = { 0 };
-	struct exchange x = {
-		.what = "GET_INFO", .on_answer = read_info, .ctx = &info, .err = err
-	};
-	int r = ask(l, l->requests, request(l, DDPROF_CMD_GET_INFO, 0), &x);
-
-	if (!r)
-		*ret = info;
-	return r;
-}
-
-static int read_started_event(struct nlattr *a, struct ddp_link_started_event *e)
-{
-	struct nlattr *tb[DDPROF_A_STARTED_EVENT_MAX + 1];
-	int r = parse(tb, DDPROF_A_STARTED_EVENT_MAX, nla_data(a), nla_len(a));
-
-	r = r ?: read_u32(tb[DDPROF_A_STARTED_EVENT_SAMPLER], &e->sampler);
-	r = r ?: read_u64(tb[DDPROF_A_STARTED_EVENT_PERIOD], &e->period);
-	r = r ?: read_u32(tb[DDPROF_A_STARTED_EVENT_UNIT], &e->unit);
-	if (!r && tb[DDPROF_A_STARTED_EVENT_FALLBACK])
-		r = read_u32(tb[DDPROF_A_STARTED_EVENT_FALLBACK], &e->fallback);
-	if (!r && e->unit != DDPROF_UNIT_NANOSECONDS && e->unit != DDPROF_UNIT_EVENTS)
-		return -EBADMSG;
-	return r;
-}
-
-static int read_started(struct nlattr *attrs, int len, void *ctx)
-{
-	struct nlattr *tb[DDPROF_A_STARTED_MAX + 1], *a;
-	struct ddp_link_started *s = ctx;
-	int left, r = parse(tb, DDPROF_A_STARTED_MAX, attrs, len);
-
-	r = r ?: read_u64(tb[DDPROF_A_STARTED_MONOTONIC_NS], &s->monotonic_ns);
-	r = r ?: read_u64(tb[DDPROF_A_STARTED_REALTIME_NS], &s->realtime_ns);
-	s->nr_events = 0;
-	nla_for_each_attr(a, attrs, len, left) {
-		if (r || nla_type(a) != DDPROF_A_STARTED_EVENT)
-			continue;
-		if (s->nr_events == DDPROF_MAX_EVENTS)
-			return -EBADMSG;
-		r = read_started_event(a, &s->events[s->nr_events++]);
-	}
-	return r;
-}
-
-static int put_event(struct nl_msg *m, const struct ddp_link_event *e)
-{
-	struct nlattr *nest = nla_nest_start(m, DDPROF_A_START_EVENT);
-	int r = nest ? nla_put_u32(m, DDPROF_A_EVENT_SAMPLER, e->sampler) : -NLE_NOMEM;
-
-	if (!r && e->sampler == DDPROF_SAMPLER_PERF) {
-		r = nla_put_u32(m, DDPROF_A_EVENT_TYPE, e->type);
-		r = r ?: nla_put_u64(m, DDPROF_A_EVENT_CONFIG, e->config);
-	}
-	if (!r && e->frequency_hz)
-		r = nla_put_u32(m, DDPROF_A_EVENT_FREQUENCY_HZ, e->frequency_hz);
-	if (!r && e->period)
-		r = nla_put_u64(m, DDPROF_A_EVENT_PERIOD, e->period);
-	return r ? r : nla_nest_end(m, nest);
-}
-
-static int put_optional(struct nl_msg *m, int attr, uint32_t value)
-{
-	return value ? nla_put_u32(m, attr, value) : 0;
-}
-
-static int put_start(struct nl_msg *m, const struct ddp_link_start *s)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; !r && i < s->nr_events; i++)
-		r = put_event(m, &s->events[i]);
-	for (uint32_t i = 0; !r && i < s->nr_tgids; i++)
-		r = nla_put_u32(m, DDPROF_A_START_TGID, s->tgids[i]);
-	r = r ?: put_optional(m, DDPROF_A_START_SCOPE, s->scope);
-	r = r ?: put_optional(m, DDPROF_A_START_FLAGS, s->flags);
-	r = r ?: put_optional(m, DDPROF_A_START_DEPTH, s->depth);
-	r = r ?: put_optional(m, DDPROF_A_START_BUDGET_PERMILLE, s->budget_permille);
-	r = r ?: put_optional(m, DDPROF_A_START_RING_KIB, s->ring_kib);
-	r = r ?: put_optional(m, DDPROF_A_START_CACHE_STACKS, s->cache_stacks);
-	r = r ?: put_optional(m, DDPROF_A_START_FLUSH_MS, s->flush_ms);
-	return r;
-}
-
-int ddp_link_start(struct ddp_link *l, const struct ddp_link_start *s,
-		   struct ddp_link_started *ret, struct ddp_error *err)
-{
-	struct ddp_link_started started = { 0 };
-	struct exchange x = {
-		.what = "START", .on_answer = read_started, .ctx = &started, .err = err
-	};
-	struct nl_msg *m = request(l, DDPROF_CMD_START, 0);
-	int r;
-
-	if (m && put_start(m, s)) {
-		nlmsg_free(m);
-		return failed(err, -E2BIG, "START: more than fits into a message");
-	}
-	l->holding = true;
-	r = ask(l, l->records, m, &x);
-	if (!r && started.nr_events != s->nr_events)
-		r = failed(err, -EBADMSG,
-			   "START: the module answered for %" PRIu32 " events of %" PRIu32,
-			   started.nr_events, s->nr_events);
-	if (!r)
-		*ret = started;
-	return release(l, !r) ?: r;
-}
-
-int ddp_link_stop(struct ddp_link *l, struct ddp_error *err)
-{
-	struct exchange x = { .what = "STOP", .err = err };
-
-	return ask(l, l->records, request(l, DDPROF_CMD_STOP, 0), &x);
-}
-
-int ddp_link_resync(struct ddp_link *l, struct ddp_error *err)
-{
-	struct exchange x = { .what = "RESYNC", .err = err };
-
-	return ask(l, l->records, request(l, DDPROF_CMD_RESYNC, 0), &x);
-}
-
-struct opened {
-	uint64_t file_id;	/* that was asked for */
-	int fd;			/* -1: none yet */
-};
-
-static int read_opened(struct nlattr *attrs, int len, void *ctx)
-{
-	struct nlattr *tb[DDPROF_A_FILE_MAX + 1];
-	struct opened *o = ctx;
-	uint64_t id;
-	uint32_t fd;
-	int r = parse(tb, DDPROF_A_FILE_MAX, attrs, len);
-
-	r = r ?: read_u64(tb[DDPROF_A_FILE_ID], &id);
-	r = r ?: read_u32(tb[DDPROF_A_FILE_FD], &fd);
-	if (r)
-		return r;
-	if (id != o->file_id || fd > INT32_MAX || o->fd >= 0)
-		return -EBADMSG;
-	o->fd = (int)fd;
-	return 0;
-}
-
-int ddp_link_file_open(struct ddp_link *l, uint64_t file_id, int *ret, struct ddp_error *err)
-{
-	struct opened o = { .file_id = file_id, .fd = -1 };
-	struct exchange x = {
-		.what = "FILE_OPEN", .on_answer = read_opened, .ctx = &o, .err = err
-	};
-	struct nl_msg *m = request(l, DDPROF_CMD_FILE_OPEN, 0);
-	int r;
-
-	if (m && nla_put_u64(m, DDPROF_A_FILE_ID, file_id)) {
-		nlmsg_free(m);
-		m = NULL;
-	}
-	r = ask(l, l->requests, m, &x);
-	if (r) {
-		close_fd(o.fd);
-		return r;
-	}
-	*ret = o.fd;
-	return 0;
-}
-
-/* Which attribute fills which member of struct ddp_link_stats */
-#define U64(attr, member) { DDPROF_A_STATS_##attr, offsetof(struct ddp_link_stats, member) }
-static const struct {
-	int attr;
-	size_t offset;
-} stats_members[] = {
-	U64(ELAPSED_NS, elapsed_ns), U64(SAMPLES, samples), U64(FOLDED, folded),
-	U64(NEW_STACKS, new_stacks), U64(IDLE, idle), U64(OUT_OF_SCOPE, out_of_scope),
-	U64(NO_REGS, no_regs), U64(SKIPPED, skipped), U64(LOST_RING, lost_ring),
-	U64(LOST_NESTED, lost_nested), U64(LOST_TASKS, lost_tasks), U64(NO_ASPACE, no_aspace),
-	U64(MISSED, missed), U64(NMI, nmi), U64(HANDLER_NS, handler_ns),
-	U64(HANDLER_MAX_NS, handler_max_ns),
-	U64(RING_BYTES, ring_bytes), U64(RING_HIGH_BYTES, ring_high_bytes), U64(MESSAGES, messages),
-	U64(BYTES, bytes),
-};
-#undef U64
-enum { NR_STATS_MEMBERS = sizeof(stats_members) / sizeof(stats_members[0]) };
-
-static uint64_t *stats_member(struct ddp_link_stats *s, size_t i)
-{
-	return (uint64_t *)((char *)s + stats_members[i].offset);
-}
-
-/* A newer module may count more ways for a walk to end; those are past what we can name */
-static int read_ends(struct nlattr *a, uint64_t ends[__DDPROF_END_MAX])
-{
-	size_t bytes = sizeof(uint64_t) * __DDPROF_END_MAX;
-
-	if (!a || (size_t)nla_len(a) < bytes)
-		return -EBADMSG;
-	memcpy(ends, nla_data(a), bytes);
-	return 0;
-}
-
-struct stats_reader {
-	ddp_link_stats_fn fn;
-	void *ctx;
-};
-
-static int read_stats(struct nlattr *attrs, int len, void *ctx)
-{
-	struct nlattr *tb[DDPROF_A_STATS_MAX + 1];
-	struct stats_reader *reader = ctx;
-	struct ddp_link_stats s = { 0 };
-	int r = parse(tb, DDPROF_A_STATS_MAX, attrs, len);
-
-	r = r ?: read_u32(tb[DDPROF_A_STATS_CPU], &s.cpu);
-	r = r ?: read_u32(tb[DDPROF_A_STATS_ONLINE], &s.online);
-	for (size_t i = 0; !r && i < NR_STATS_MEMBERS; i++)
-		r = read_u64(tb[stats_members[i].attr], stats_member(&s, i));
-	r = r ?: read_ends(tb[DDPROF_A_STATS_KERNEL_END], s.kernel_end);
-	r = r ?: read_ends(tb[DDPROF_A_STATS_USER_END], s.user_end);
-	return r ? r : reader->fn(reader->ctx, &s);
-}
-
-int ddp_link_get_stats(struct ddp_link *l, ddp_link_stats_fn fn, void *ctx, struct ddp_error *err)
-{
-	struct stats_reader reader = { fn, ctx };
-	struct exchange x = {
-		.what = "GET_STATS",
-		.dump = true,
-		.on_answer = read_stats,
-		.ctx = &reader,
-		.err = err,
-	};
-
-	return ask(l, l->requests, request(l, DDPROF_CMD_GET_STATS, NLM_F_DUMP), &x);
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-void ddp_link_stats_add(struct ddp_link_stats *sum, const struct ddp_link_stats *s)
-{
-	struct ddp_link_stats one = *s, before = *sum;
-
-	sum->cpu++;
-	sum->online += s->online;
-	for (size_t i = 0; i < NR_STATS_MEMBERS; i++)
-		*stats_member(sum, i) += *stats_member(&one, i);
-	for (size_t i = 0; i < __DDPROF_END_MAX; i++) {
-		sum->kernel_end[i] += s->kernel_end[i];
-		sum->user_end[i] += s->user_end[i];
-	}
-	sum->handler_max_ns = larger(before.handler_max_ns, s->handler_max_ns);
-	sum->ring_high_bytes = larger(before.ring_high_bytes, s->ring_high_bytes);
 }
 
 int ddp_link_fd(const struct ddp_link *l)
 {
-	return nl_socket_get_fd(l->records);
+	return l->records ? nl_socket_get_fd(l->records) : -1;
 }
 
 void ddp_link_on_batch(struct ddp_link *l, ddp_link_batch_fn fn, void *ctx)
@@ -692,11 +386,12 @@ static int open_socket(struct nl_sock **ret, struct ddp_error *err)
 	int r;
 
 	if (!s)
-		return failed(err, -ENOMEM, "out of memory");
+		return ddp_link_failed(err, -ENOMEM, "out of memory");
 	r = nl_connect(s, NETLINK_GENERIC);
 	if (r < 0) {
 		nl_socket_free(s);
-		return failed(err, errno_of(r), "cannot open a netlink socket: %s", nl_geterror(r));
+		return ddp_link_failed(err, errno_of(r), "cannot open a netlink socket: %s",
+				       nl_geterror(r));
 	}
 	/* without these errors are only numbers */
 	set_option(nl_socket_get_fd(s), NETLINK_EXT_ACK, "EXT_ACK");
@@ -726,12 +421,22 @@ static int resolve(struct ddp_link *l, struct ddp_error *err)
 	}
 	r = errno_of(r);
 	if (r == -ENOENT && !access("/sys/module/ddprof_kmod", F_OK))
-		return failed(err, r, "the kernel module is loaded, but not in reach: run ddprof "
-			      "in the host's network namespace");
+		return ddp_link_failed(err, r, "the kernel module is loaded, but not in reach: run "
+				       "ddprof in the host's network namespace");
 	if (r == -ENOENT)
-		return failed(err, r, "the kernel module is not loaded: modprobe ddprof_kmod");
-	return failed(err, r, "cannot look up the netlink family " DDPROF_GENL_NAME ": %s",
-		      strerror(-r));
+		return ddp_link_failed(err, r,
+				       "the kernel module is not loaded: modprobe ddprof_kmod");
+	return ddp_link_failed(err, r, "cannot look up the netlink family " DDPROF_GENL_NAME ": %s",
+			       strerror(-r));
+}
+
+int ddp_link_open_records(struct ddp_link *l, struct ddp_error *err)
+{
+	int r = l->records ? 0 : open_socket(&l->records, err);
+
+	if (!r)
+		enlarge(nl_socket_get_fd(l->records));
+	return r;
 }
 
 int ddp_link_open(struct ddp_link **ret, struct ddp_error *err)
@@ -740,14 +445,10 @@ int ddp_link_open(struct ddp_link **ret, struct ddp_error *err)
 	int r;
 
 	if (!l)
-		return failed(err, -ENOMEM, "out of memory");
+		return ddp_link_failed(err, -ENOMEM, "out of memory");
 	l->held_end = &l->held;
-	r = open_socket(&l->records, err);
-	r = r ?: open_socket(&l->requests, err);
-	if (r)
-		return r;
-	enlarge(nl_socket_get_fd(l->records));
-	r = resolve(l, err);
+	r = open_socket(&l->requests, err);
+	r = r ?: resolve(l, err);
 	if (r)
 		return r;
 	*ret = TAKE(l);
@@ -760,6 +461,6 @@ void ddp_link_close(struct ddp_link *l)
 		return;
 	nl_socket_free(l->records);
 	nl_socket_free(l->requests);
-	release(l, false);
+	ddp_link_release(l, false);
 	free(l);
 }

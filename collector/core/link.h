@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The conversation with the kernel module over generic netlink: requests and their answers as
- * structs, and RECORDS messages as batches. Two sockets: one sends START, owns the session and
- * receives RECORDS; the other asks during the session, so that an answer never waits behind
- * records.
+ * structs, and RECORDS messages as batches. Two sockets: one, opened by START, owns the session and
+ * receives RECORDS; the other asks, so that an answer never waits behind records. A link belongs to
+ * one thread at a time; another thread of the process opens one of its own to ask and to upload
+ * tables, and never starts it.
  *
  *	ddp_link_open(&l, &err);
  *	ddp_link_start(l, &start, &started, &err);
@@ -50,7 +51,12 @@ struct ddp_link_info {
 	char module_version[64];
 	char kernel_unwinder[32];
 	uint32_t max_events, max_depth;
-	uint32_t owner_tgid;	/* of the session; 0: there is none */
+	uint32_t owner_tgid;	/* of the session; 0: there is none, and all below is 0 */
+	uint64_t tables;	/* unwind tables in use */
+	uint64_t tables_bytes, tables_max_bytes;
+	uint64_t tables_evicted, tables_refused;
+	uint64_t cpu_bytes;	/* memory of one CPU's ring, cache and scratch */
+	uint64_t defer_bytes;	/* memory for deferred samples, of all CPUs */
 };
 
 int ddp_link_get_info(struct ddp_link *l, struct ddp_link_info *ret, struct ddp_error *err);
@@ -72,6 +78,7 @@ struct ddp_link_start {
 	uint32_t nr_tgids;
 	uint32_t flags;		/* enum ddprof_flag */
 	uint32_t depth, budget_permille, ring_kib, cache_stacks, flush_ms;
+	const uint32_t *tables_kib;	/* NULL: the module's default; 0 there is a value */
 };
 
 struct ddp_link_started_event {
@@ -112,6 +119,7 @@ struct ddp_link_stats {
 	uint64_t lost_ring, lost_nested, lost_tasks, no_aspace, missed, nmi;
 	uint64_t kernel_end[__DDPROF_END_MAX], user_end[__DDPROF_END_MAX];
 	uint64_t handler_ns, handler_max_ns, ring_bytes, ring_high_bytes, messages, bytes;
+	uint64_t deferred, defer_full, guessed;
 };
 
 typedef int (*ddp_link_stats_fn)(void *ctx, const struct ddp_link_stats *s);
@@ -122,7 +130,39 @@ int ddp_link_get_stats(struct ddp_link *l, ddp_link_stats_fn fn, void *ctx, stru
 /** Adds @s to @sum; the longest and highest of the two; the CPU count in sum->cpu. */
 void ddp_link_stats_add(struct ddp_link_stats *sum, const struct ddp_link_stats *s);
 
-/** For poll(): readable when ddp_link_receive() has something to do. */
+/**
+ * Uploads a file's unwind table: walks use it when this returns 0. What was begun and failed is
+ * dropped, with the file's earlier table.
+ * @param file_id  of a FILE record or DDPROF_FILE_VDSO; 0: the file that @fd is
+ * @param fd       with file_id 0: a descriptor of the file, borrowed; else not used
+ * @param bytes    at most UINT32_MAX
+ * @param ret_id   the file's number; may be NULL
+ * @return 0
+ *	-ENOSPC  the module's tables take all that they may and are in use
+ *	-EBUSY	 too many uploads at once
+ *	-ENOENT	 no session, or the module does not know the file
+ *	-EINVAL	 the module does not take the image; see "ERRORS" in uapi/ddprof.h for more
+ */
+int ddp_link_table_upload(struct ddp_link *l, uint64_t file_id, int fd, const void *image,
+			  size_t bytes, uint64_t *ret_id, struct ddp_error *err);
+
+/** One file with or without an unwind table. */
+struct ddp_link_table {
+	uint64_t file_id;
+	uint32_t bytes;		/* memory of the table; 0: there is none */
+	uint32_t rows;
+	uint32_t idle_s;	/* since a walk used it */
+	uint64_t ended;		/* samples whose walk ended in it without reaching the root */
+	char name[256];		/* without folders; any bytes, cut */
+};
+
+/** @return 0, or what ends the list */
+typedef int (*ddp_link_table_fn)(void *ctx, const struct ddp_link_table *t);
+
+/** Calls @fn for each file; not at all without a session. */
+int ddp_link_table_list(struct ddp_link *l, ddp_link_table_fn fn, void *ctx, struct ddp_error *err);
+
+/** After START, for poll(): readable when ddp_link_receive() has something to do. */
 int ddp_link_fd(const struct ddp_link *l);
 
 /**
