@@ -2,8 +2,8 @@
 /*
  * A bounds-checked walk over bytes that nobody has vouched for. Every read checks what is left,
  * answers -EBADMSG instead of reading past the end, and then leaves the cursor at the field that
- * did not fit, so that cursor_at() names the place. Formats: uapi/ddprof.h, "RECORDS". Used by
- * decode.
+ * did not fit, so that cursor_at() names the place. Formats: uapi/ddprof.h, "RECORDS"; DWARF 5,
+ * section 7. Numbers of fixed size are in the machine's byte order. Used by decode and ehframe.
  */
 #ifndef DDP_CORE_CURSOR_H
 #define DDP_CORE_CURSOR_H
@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct cursor {
 	const uint8_t *start;	/* of the whole input; positions count from here */
@@ -44,6 +45,19 @@ static inline int cursor_u8(struct cursor *c, uint8_t *ret)
 	return 0;
 }
 
+#define DEFINE_CURSOR_FIXED(name, type)					\
+	static inline int name(struct cursor *c, type *ret)		\
+	{								\
+		if (cursor_left(c) < sizeof(*ret))			\
+			return -EBADMSG;				\
+		memcpy(ret, c->pos, sizeof(*ret));			\
+		c->pos += sizeof(*ret);					\
+		return 0;						\
+	}
+DEFINE_CURSOR_FIXED(cursor_u16, uint16_t)
+DEFINE_CURSOR_FIXED(cursor_u32, uint32_t)
+DEFINE_CURSOR_FIXED(cursor_u64, uint64_t)
+
 /** LEB128 of at most ten bytes and 64 bits. Longer spellings of a small number are allowed. */
 static inline int cursor_varint(struct cursor *c, uint64_t *ret)
 {
@@ -59,6 +73,28 @@ static inline int cursor_varint(struct cursor *c, uint64_t *ret)
 			*ret = v;
 			return 0;
 		}
+	}
+	return -EBADMSG;
+}
+
+/** Signed LEB128 as DWARF has it, of at most ten bytes; bits beyond 64 are not looked at. */
+static inline int cursor_sleb(struct cursor *c, int64_t *ret)
+{
+	const uint8_t *p = c->pos;
+	uint64_t v = 0;
+
+	for (unsigned int shift = 0; shift < 70; shift += 7) {
+		if (p == c->end)
+			return -EBADMSG;
+		v |= (uint64_t)(*p & 0x7f) << shift;
+		if (!(*p & 0x80)) {
+			if (*p & 0x40 && shift < 57)
+				v |= ~0ULL << (shift + 7);
+			c->pos = p + 1;
+			*ret = (int64_t)v;
+			return 0;
+		}
+		p++;
 	}
 	return -EBADMSG;
 }
@@ -98,6 +134,15 @@ static inline int cursor_slice(struct cursor *c, uint64_t n, struct cursor *ret)
 	if (n > cursor_left(c))
 		return -EBADMSG;
 	*ret = (struct cursor){ c->start, c->pos, c->pos + n };
+	c->pos += n;
+	return 0;
+}
+
+/** Go on @n bytes further. */
+static inline int cursor_skip(struct cursor *c, uint64_t n)
+{
+	if (n > cursor_left(c))
+		return -EBADMSG;
 	c->pos += n;
 	return 0;
 }

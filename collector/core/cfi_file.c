@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * See cfi_file.h. Reads headers and sections itself: only one kind of ELF file is wanted, 64 bits
+ * and x86-64, and what is read is known to the byte. Sections are found by name; a file whose
+ * section headers are gone still tells where .eh_frame begins, through PT_GNU_EH_FRAME. Source of
+ * formats: System V gABI, chapters 4 and 5; LSB 5, ".eh_frame_hdr".
+ */
+#include "core/cfi_file.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/cfi_unpack.h"
+#include "core/ehframe_pointer.h"
+#include "lib/cleanup.h"
+
+/* Beyond what real programs have; a section can be a hole that costs its owner nothing. */
+enum {
+	MAX_SEGMENTS = 64,		/* program headers that are looked at, and executable ones */
+	MAX_SECTIONS = SHN_LORESERVE,	/* more are counted elsewhere; no program has them */
+	MAX_NAMES = 4 << 20,		/* bytes of section names */
+	MAX_PLTS = 8,
+	MAX_PLT = 16 << 20,		/* bytes */
+	MAX_CFI = 256 << 20,		/* bytes of .eh_frame, of .debug_frame, unpacked */
+	MAX_CODE = 8 << 20,		/* bytes of a segment that are read to look into gaps */
+};
+
+/* Where bytes come from: a file, or memory */
+struct source {
+	int fd;			/* -1: memory */
+	const uint8_t *memory;	/* borrowed */
+	uint64_t nr;		/* bytes */
+};
+
+struct file {
+	struct source source;
+	Elf64_Ehdr header;
+	Elf64_Phdr *segments;	/* owned */
+	Elf64_Shdr *sections;	/* owned; nr_sections 0: NULL */
+	size_t nr_sections;
+	char *names;		/* owned; NUL-terminated */
+	uint64_t names_nr;
+	/* what ehframe is given, and the buffers behind it */
+	struct ddp_cfi_input in;
+	struct ddp_cfi_segment code[MAX_SEGMENTS];
+	struct ddp_cfi_plt plts[MAX_PLTS];
+	uint8_t *buffers[2 + MAX_SEGMENTS + MAX_PLTS];	/* owned */
+	size_t nr_buffers;
+};
+
+static void file_deinit(struct file *f)
+{
+	for (size_t i = 0; i < f->nr_buffers; i++)
+		free(f->buffers[i]);
+	free(f->segments);
+	free(f->sections);
+	free(f->names);
+}
+DEFINE_CLEANUP_IN_PLACE(struct file, file_deinit)
+
+/* Reading */
+
+/* -ENOEXEC: the file is shorter than it says, or has become so */
+static int source_read(const struct source *s, uint64_t offset, void *to, uint64_t nr)
+{
+	uint8_t *p = to;
+
+	if (offset > s->nr || nr > s->nr - offset)
+		return -ENOEXEC;
+	if (s->fd < 0) {
+		memcpy(to, s->memory + offset, nr);
+		return 0;
+	}
+	while (nr) {
+		ssize_t n = pread(s->fd, p, nr, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -ENOEXEC;
+		p += n;
+		offset += (uint64_t)n;
+		nr -= (uint64_t)n;
+	}
+	return 0;
+}
+
+/* The same into memory of its own, with a NUL behind it */
+static int source_copy(const struct source *s, uint64_t offset, uint64_t nr, void *ret)
+{
+	CLEANUP(free) char *to = NULL;
+	int r;
+
+	if (offset > s->nr || nr > s->nr - offset)
+		return -ENOEXEC;
+	to = malloc(nr + 1);
+	if (!to)
+		return -ENOMEM;
+	r = source_read(s, offset, to, nr);
+	to[nr] = '\0';
+	if (!r)
+		*(char **)ret = TAKE(to);
+	return r;
+}
+
+/* @buffer becomes @f's */
+static const uint8_t *keep(struct file *f, uint8_t *buffer)
+{
+	f->buffers[f->nr_buffers++] = buffer;
+	return buffer;
+}
+
+/* Headers */
+
+static int read_header(struct file *f)
+{
+	const Elf64_Ehdr *h = &f->header;
+	int r = source_read(&f->source, 0, &f->header, sizeof(f->header));
+
+	if (r)
+		return r;
+	if (memcmp(h->e_ident, ELFMAG, SELFMAG) || h->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    h->e_ident[EI_DATA] != ELFDATA2LSB || h->e_machine != EM_X86_64 ||
+	    (h->e_type != ET_EXEC && h->e_type != ET_DYN) ||
+	    h->e_phentsize != sizeof(Elf64_Phdr) || !h->e_phnum)
+		return -ENOEXEC;
+	if (h->e_phnum > MAX_SEGMENTS)
+		return -ENOEXEC;
+	return source_copy(&f->source, h->e_phoff, h->e_phnum * sizeof(Elf64_Phdr), &f->segments);
+}
+
+/* Without them, or with damaged ones, there is still PT_GNU_EH_FRAME */
+static int read_sections(struct file *f)
+{
+	const Elf64_Ehdr *h = &f->header;
+	const Elf64_Shdr *names;
+	int r;
+
+	if (!h->e_shoff || !h->e_shnum || h->e_shentsize != sizeof(Elf64_Shdr) ||
+	    h->e_shnum >= MAX_SECTIONS || h->e_shstrndx >= h->e_shnum)
+		return 0;
+	r = source_copy(&f->source, h->e_shoff, h->e_shnum * sizeof(Elf64_Shdr), &f->sections);
+	if (r)
+		return r == -ENOEXEC ? 0 : r;
+	names = &f->sections[h->e_shstrndx];
+	if (names->sh_type != SHT_STRTAB || names->sh_size > MAX_NAMES)
+		return 0;
+	r = source_copy(&f->source, names->sh_offset, names->sh_size, &f->names);
+	if (r)
+		return r == -ENOEXEC ? 0 : r;
+	f->names_nr = names->sh_size;
+	f->nr_sections = h->e_shnum;
+	return 0;
+}
+
+/* One with content of that name; NULL: none */
+static const Elf64_Shdr *find_section(const struct file *f, const char *name)
+{
+	for (size_t i = 0; i < f->nr_sections; i++) {
+		const Elf64_Shdr *s = &f->sections[i];
+
+		if (s->sh_type != SHT_NOBITS && s->sh_type != SHT_NULL && s->sh_size &&
+		    s->sh_name < f->names_nr && !strcmp(f->names + s->sh_name, name))
+			return s;
+	}
+	return NULL;
+}
+
+/* What the table is made of */
+
+static int add_code(struct file *f, const Elf64_Phdr *ph)
+{
+	struct ddp_cfi_segment *s = &f->code[f->in.nr_segments];
+	uint8_t *bytes;
+	int r;
+
+	if (ph->p_offset >= f->source.nr)
+		return 0;
+	*s = (struct ddp_cfi_segment){ .address = ph->p_vaddr, .offset = ph->p_offset };
+	s->nr = f->source.nr - ph->p_offset;
+	if (ph->p_filesz < s->nr)
+		s->nr = ph->p_filesz;
+	f->in.nr_segments++;
+	if (f->source.fd < 0)
+		s->bytes = f->source.memory + s->offset;
+	if (s->bytes || s->nr > MAX_CODE)
+		return 0;
+	r = source_copy(&f->source, s->offset, s->nr, &bytes);
+	if (!r)
+		s->bytes = keep(f, bytes);
+	return r;
+}
+
+static int read_code(struct file *f)
+{
+	int r = 0;
+
+	f->in.segments = f->code;
+	for (size_t i = 0; !r && i < f->header.e_phnum; i++)
+		if (f->segments[i].p_type == PT_LOAD && f->segments[i].p_flags & PF_X)
+			r = add_code(f, &f->segments[i]);
+	return r;
+}
+
+static int read_plts(struct file *f)
+{
+	static const char *const names[] = { ".plt", ".plt.sec", ".plt.got", ".iplt" };
+	uint8_t *bytes;
+	int r;
+
+	f->in.plts = f->plts;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const Elf64_Shdr *s = find_section(f, names[i]);
+
+		if (!s || s->sh_size > MAX_PLT)
+			continue;
+		r = source_copy(&f->source, s->sh_offset, s->sh_size, &bytes);
+		if (r == -ENOEXEC)
+			continue;
+		if (r)
+			return r;
+		f->plts[f->in.nr_plts++] =
+			(struct ddp_cfi_plt){ s->sh_addr, s->sh_size, keep(f, bytes) };
+	}
+	return 0;
+}
+
+static int read_section(struct file *f, const Elf64_Shdr *s, bool zdebug,
+			struct ddp_cfi_section *ret)
+{
+	uint8_t *bytes;
+	size_t nr = s->sh_size;
+	int r;
+
+	if (s->sh_size > MAX_CFI)
+		return -EFBIG;
+	r = source_copy(&f->source, s->sh_offset, s->sh_size, &bytes);
+	if (r)
+		return r;
+	if (zdebug || s->sh_flags & SHF_COMPRESSED)
+		r = ddp_cfi_unpack(&bytes, &nr, zdebug, MAX_CFI);
+	*ret = (struct ddp_cfi_section){
+		.bytes = keep(f, bytes), .nr = nr, .address = s->sh_addr,
+	};
+	return r;
+}
+
+/* Damage in debug information costs only that; programs need .eh_frame to run */
+static int read_debug_frame(struct file *f)
+{
+	const Elf64_Shdr *s = find_section(f, ".debug_frame");
+	bool zdebug = !s;
+	int r;
+
+	if (!s)
+		s = find_section(f, ".zdebug_frame");
+	if (!s)
+		return 0;
+	r = read_section(f, s, zdebug, &f->in.debug_frame);
+	if (!r)
+		return 0;
+	f->in.debug_frame = (struct ddp_cfi_section){ 0 };
+	return r == -ENOEXEC || r == -EBADMSG ? 0 : r;
+}
+
+/* PT_GNU_EH_FRAME: version, three encodings, then the address of .eh_frame */
+static int eh_frame_address(const struct file *f, const Elf64_Phdr *ph, uint64_t *ret)
+{
+	struct cfi_bases bases = { .section = ph->p_vaddr, .data = ph->p_vaddr };
+	uint8_t bytes[4 + 16];
+	uint64_t nr = ph->p_filesz < sizeof(bytes) ? ph->p_filesz : sizeof(bytes);
+	struct cursor c = cursor_over(bytes, nr);
+	int r = source_read(&f->source, ph->p_offset, bytes, nr);
+
+	if (r)
+		return r;
+	if (nr < 4 || bytes[0] != 1 || bytes[1] & CFI_PE_INDIRECT)
+		return -ENOEXEC;
+	c.pos += 4;
+	return cfi_pointer(&c, bytes[1], &bases, ret) ? -ENOEXEC : 0;
+}
+
+static int read_from(struct file *f, uint64_t address)
+{
+	struct ddp_cfi_section *s = &f->in.eh_frame;
+	uint8_t *bytes;
+	int r;
+
+	for (size_t i = 0; i < f->header.e_phnum; i++) {
+		const Elf64_Phdr *ph = &f->segments[i];
+		uint64_t at = address - ph->p_vaddr;
+
+		if (ph->p_type != PT_LOAD || at >= ph->p_filesz)
+			continue;
+		*s = (struct ddp_cfi_section){ .nr = ph->p_filesz - at, .address = address,
+					       .open_ended = true };
+		if (s->nr > MAX_CFI)
+			s->nr = MAX_CFI;
+		r = source_copy(&f->source, ph->p_offset + at, s->nr, &bytes);
+		if (r)
+			return r;
+		s->bytes = keep(f, bytes);
+		return 0;
+	}
+	return -ENOEXEC;
+}
+
+static int read_eh_frame_by_segment(struct file *f)
+{
+	uint64_t address;
+	int r;
+
+	for (size_t i = 0; i < f->header.e_phnum; i++) {
+		if (f->segments[i].p_type != PT_GNU_EH_FRAME)
+			continue;
+		r = eh_frame_address(f, &f->segments[i], &address);
+		r = r ?: read_from(f, address);
+		if (!r)
+			return 0;
+		f->in.eh_frame = (struct ddp_cfi_section){ 0 };
+		return r == -ENOEXEC ? 0 : r;
+	}
+	return 0;
+}
+
+static int read_eh_frame(struct file *f)
+{
+	const Elf64_Shdr *s = find_section(f, ".eh_frame");
+	int r = s ? read_section(f, s, false, &f->in.eh_frame) : -ENOEXEC;
+
+	if (r != -ENOEXEC && r != -EBADMSG)
+		return r;
+	f->in.eh_frame = (struct ddp_cfi_section){ 0 };
+	return read_eh_frame_by_segment(f);
+}
+
+static uint64_t address_of(const struct file *f, const char *name, const char *instead)
+{
+	const Elf64_Shdr *s = find_section(f, name);
+
+	if (!s)
+		s = find_section(f, instead);
+	return s ? s->sh_addr : 0;
+}
+
+static int make_table(struct file *f, void **ret_image, size_t *ret_bytes,
+		      struct ddp_cfi_counts *ret_counts)
+{
+	int r = read_header(f);
+
+	r = r ?: read_sections(f);
+	r = r ?: read_code(f);
+	r = r ?: read_plts(f);
+	r = r ?: read_eh_frame(f);
+	r = r ?: read_debug_frame(f);
+	if (r)
+		return r;
+	f->in.entry = f->header.e_entry;
+	f->in.text = address_of(f, ".text", ".text");
+	f->in.data = address_of(f, ".got.plt", ".got");
+	return ddp_cfi_table(&f->in, ret_image, ret_bytes, ret_counts);
+}
+
+int ddp_cfi_file_table(int fd, void **ret_image, size_t *ret_bytes,
+		       struct ddp_cfi_counts *ret_counts)
+{
+	CLEANUP(file_deinit) struct file f = { .source.fd = fd };
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	f.source.nr = st.st_size > 0 ? (uint64_t)st.st_size : 0;
+	return make_table(&f, ret_image, ret_bytes, ret_counts);
+}
+
+int ddp_cfi_memory_table(const void *elf, size_t bytes, void **ret_image, size_t *ret_bytes,
+			 struct ddp_cfi_counts *ret_counts)
+{
+	CLEANUP(file_deinit) struct file f = {
+		.source = { .fd = -1, .memory = elf, .nr = bytes },
+	};
+
+	return make_table(&f, ret_image, ret_bytes, ret_counts);
+}

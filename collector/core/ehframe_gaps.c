@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * See ehframe_gaps.h. A row simply holds on through padding: nothing there is run or returned to (the
+ * return address behind a call at a function's end is looked up as the byte before it), so that
+ * the two rows that a function's end would cost are saved.
+ */
+#include "core/ehframe_gaps.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/ehframe_entry.h"
+
+enum {
+	ALIGNMENT = 16,		/* of functions, when nothing else is known */
+	MAX_PADDING = 64,	/* the largest alignment that is common, a cache line */
+	ENTRY_BYTES = 64,	/* of _start; it is 20 to 46 bytes of assembly */
+	PLT_BYTES = 16,		/* of an entry */
+};
+
+static int add(struct cfi_gaps *g, uint64_t offset, uint32_t rule)
+{
+	int r = cfi_rows_add(g->rows, offset, rule);
+
+	return r < 0 ? r : 0;
+}
+
+static int add_rule(struct cfi_gaps *g, uint64_t offset, const struct ddprof_unwind_rule *rule)
+{
+	uint32_t i;
+	int r = cfi_rows_rule(g->rows, rule, &i);
+
+	if (r == -ENOSPC) {
+		i = CFI_RULE_UNKNOWN;
+		r = 0;
+	}
+	return r ?: add(g, offset, i);
+}
+
+/* The file's bytes; NULL when they are not at hand or not in one segment */
+static const uint8_t *bytes_at(const struct ddp_cfi_input *in, uint64_t offset, uint64_t nr)
+{
+	for (size_t i = 0; i < in->nr_segments; i++) {
+		const struct ddp_cfi_segment *s = &in->segments[i];
+
+		if (s->bytes && offset >= s->offset && offset - s->offset <= s->nr &&
+		    nr <= s->nr - (offset - s->offset))
+			return s->bytes + (offset - s->offset);
+	}
+	return NULL;
+}
+
+/* Padding */
+
+/* Length of a nop with a memory operand, 0f 1f /0, whose operand byte is at @p; 0: not that */
+static size_t nop_operand(const uint8_t *p, size_t nr)
+{
+	size_t bytes;
+
+	if (!nr || p[0] & 0x38)
+		return 0;
+	bytes = 1 + ((p[0] & 7) == 4);	/* SIB */
+	bytes += p[0] >> 6 == 1 ? 1 : p[0] >> 6 == 2 ? 4 : 0;
+	return bytes <= nr ? bytes : 0;
+}
+
+/* Length of one filler instruction at @p: nop of any size, int3, ud2, zeros; 0: something else */
+static size_t filler(const uint8_t *p, size_t nr)
+{
+	size_t prefixes = 0, operand;
+
+	while (prefixes < nr && (p[prefixes] == 0x66 || p[prefixes] == 0x2e))
+		prefixes++;
+	if (prefixes == nr)
+		return 0;
+	if (p[prefixes] == 0x90)
+		return prefixes + 1;
+	if (!prefixes && (p[0] == 0xcc || p[0] == 0x00))
+		return 1;
+	if (nr - prefixes < 2 || p[prefixes] != 0x0f)
+		return 0;
+	if (p[prefixes + 1] == 0x0b)
+		return prefixes + 2;
+	if (p[prefixes + 1] != 0x1f)
+		return 0;
+	operand = nop_operand(p + prefixes + 2, nr - prefixes - 2);
+	return operand ? prefixes + 2 + operand : 0;
+}
+
+static bool is_padding(const struct cfi_gaps *g, uint64_t start, uint64_t end)
+{
+	const uint8_t *p;
+	size_t nr = end - start, bytes;
+
+	if (nr >= MAX_PADDING ||
+	    (g->next < g->nr && g->pieces[g->next].offset < end))
+		return false;
+	p = bytes_at(g->in, start, nr);
+	if (!p)
+		return nr < ALIGNMENT && !(end % ALIGNMENT);
+	while (nr) {
+		bytes = filler(p, nr);
+		if (!bytes)
+			return false;
+		p += bytes;
+		nr -= bytes;
+	}
+	return true;
+}
+
+/* Signal trampolines */
+
+/* mov $__NR_rt_sigreturn, %eax (b8) or %rax (48 c7 c0), then syscall; the part they share */
+static const uint8_t sigreturn[] = { 0x0f, 0, 0, 0, 0x0f, 0x05 };
+
+/* Bytes that the beginning of the move takes in front of @p, of at most @nr; 0: it is none */
+static size_t move_before(const uint8_t *p, size_t nr)
+{
+	if (nr >= 3 && !memcmp(p - 3, "\x48\xc7\xc0", 3))
+		return 3;
+	return nr >= 1 && p[-1] == 0xb8 ? 1 : 0;
+}
+
+/* From the byte before it on, as a handler's return address is looked up there */
+static int add_trampoline(struct cfi_gaps *g, uint64_t start, uint64_t end)
+{
+	int r = add_rule(g, start, &(struct ddprof_unwind_rule){ .kind = DDPROF_UNWIND_SIGNAL });
+
+	return r ?: add(g, end, CFI_RULE_NONE);
+}
+
+static int find_trampolines(struct cfi_gaps *g, const uint8_t *bytes, uint64_t start, uint64_t end)
+{
+	const uint8_t *low = bytes, *p = bytes, *limit = bytes + (end - start);
+	size_t move;
+	int r;
+
+	while ((p = memmem(p, (size_t)(limit - p), sigreturn, sizeof(sigreturn)))) {
+		move = move_before(p, (size_t)(p - low));
+		p += sizeof(sigreturn);
+		if (!move)
+			continue;
+		move += sizeof(sigreturn);
+		r = add_trampoline(g, start + (uint64_t)(p - bytes) - move -
+					      ((size_t)(p - low) > move),
+				   start + (uint64_t)(p - bytes));
+		if (r)
+			return r;
+		low = p;
+	}
+	return 0;
+}
+
+/* Code that nobody describes */
+static int fill_unknown(struct cfi_gaps *g, uint64_t start, uint64_t end)
+{
+	int r = start < end ? add(g, start, CFI_RULE_NONE) : 0;
+
+	for (size_t i = 0; !r && i < g->in->nr_segments; i++) {
+		const struct ddp_cfi_segment *s = &g->in->segments[i];
+		uint64_t low = s->offset > start ? s->offset : start;
+		uint64_t high = s->offset + s->nr < end ? s->offset + s->nr : end;
+
+		if (!s->bytes || low >= high)
+			continue;
+		r = find_trampolines(g, s->bytes + (low - s->offset), low, high);
+		start = high;	/* segments of a damaged file may overlap */
+	}
+	return r;
+}
+
+/* Procedure linkage tables */
+
+static bool has(const uint8_t *entry, size_t at, const char *bytes, size_t nr)
+{
+	return !memcmp(entry + at, bytes, nr);
+}
+
+/*
+ * The rules of an entry are those that GNU ld writes where it does write CFI. A lazy one pushes the
+ * number of its function, and jumps to the first entry, which pushes once more: its own two
+ * forms are told apart by their first instruction.
+ */
+static struct ddprof_unwind_rule plt_rule(const uint8_t *entry)
+{
+	struct ddprof_unwind_rule rule = {
+		.kind = DDPROF_UNWIND_REG, .base = 7, .offset = 8,
+	};
+	bool after_jump, after_endbr;
+
+	if (!entry)
+		return rule;
+	after_jump = has(entry, 0, "\xff\x25", 2) && entry[6] == 0x68;
+	after_endbr = has(entry, 0, "\xf3\x0f\x1e\xfa\x68", 5);
+	if (after_jump || after_endbr) {
+		rule.kind = DDPROF_UNWIND_PLT;
+		rule.add = after_jump ? 11 : 9;
+	} else if (has(entry, 0, "\xff\x35", 2)) {
+		rule.kind = DDPROF_UNWIND_PLT;
+		rule.offset = 16;
+		rule.add = 6;
+	}
+	return rule;
+}
+
+static int fill_plt(struct cfi_gaps *g, const struct cfi_piece *piece, uint64_t start, uint64_t end)
+{
+	/* (pc & 15) of a PLT rule is counted in whole entries */
+	bool aligned = !(piece->offset % PLT_BYTES);
+	int r = 0;
+
+	for (uint64_t at = start; !r && at < end; at += PLT_BYTES - at % PLT_BYTES) {
+		uint64_t entry = at - at % PLT_BYTES;
+		bool whole = aligned && piece->bytes &&
+			     entry + PLT_BYTES <= piece->offset + piece->nr;
+		struct ddprof_unwind_rule rule =
+			plt_rule(whole ? piece->bytes + (entry - piece->offset) : NULL);
+
+		r = add_rule(g, at, &rule);
+	}
+	return r;
+}
+
+static int fill_piece(struct cfi_gaps *g, const struct cfi_piece *piece, uint64_t start,
+		      uint64_t end)
+{
+	if (piece->is_plt)
+		return fill_plt(g, piece, start, end);
+	return add_rule(g, start, &(struct ddprof_unwind_rule){ .kind = DDPROF_UNWIND_STOP });
+}
+
+/* All */
+
+int cfi_gaps_fill(struct cfi_gaps *g, uint64_t start, uint64_t end)
+{
+	int r = 0;
+
+	if (start >= end || is_padding(g, start, end))
+		return 0;
+	while (!r && g->next < g->nr && g->pieces[g->next].offset < end) {
+		const struct cfi_piece *piece = &g->pieces[g->next];
+		uint64_t high = piece->offset + piece->nr;
+		uint64_t from = piece->offset > start ? piece->offset : start;
+		uint64_t to = high < end ? high : end;
+
+		/* what is left behind an FDE: more PLT, but not more of an entry that has one */
+		if (from < to && (piece->is_plt || from == piece->offset)) {
+			r = fill_unknown(g, start, from);
+			r = r ?: fill_piece(g, piece, from, to);
+			start = to;
+		}
+		if (high > end)
+			break;
+		g->next++;
+	}
+	return r ?: fill_unknown(g, start, end);
+}
+
+static void add_piece(struct cfi_gaps *g, uint64_t address, uint64_t nr, const uint8_t *bytes,
+		      bool is_plt)
+{
+	uint64_t offset, left;
+
+	if (!cfi_to_offset(g->in, address, &offset, &left))
+		return;
+	if (nr > left)
+		nr = left;
+	if (is_plt && !bytes)
+		bytes = bytes_at(g->in, offset, nr);
+	g->pieces[g->nr++] = (struct cfi_piece){ offset, nr, bytes, is_plt };
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct cfi_piece *x = a, *y = b;
+
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+int cfi_gaps_init(struct cfi_gaps *g, const struct ddp_cfi_input *in, struct cfi_rows *rows)
+{
+	*g = (struct cfi_gaps){ .in = in, .rows = rows };
+	g->pieces = calloc(in->nr_plts + 1, sizeof(*g->pieces));
+	if (!g->pieces)
+		return -ENOMEM;
+	for (size_t i = 0; i < in->nr_plts; i++)
+		add_piece(g, in->plts[i].address, in->plts[i].nr, in->plts[i].bytes, true);
+	if (in->entry)
+		add_piece(g, in->entry, ENTRY_BYTES, NULL, false);
+	qsort(g->pieces, g->nr, sizeof(*g->pieces), by_offset);
+	return 0;
+}
+
+void cfi_gaps_deinit(struct cfi_gaps *g)
+{
+	free(g->pieces);
+}

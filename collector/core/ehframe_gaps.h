@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Code that no FDE describes: padding between functions, which needs no rows, and the few pieces
+ * whose rules are known all the same: procedure linkage tables, the program's entry, and signal
+ * trampolines. Used by ehframe.
+ */
+#ifndef DDP_CORE_EHFRAME_GAPS_H
+#define DDP_CORE_EHFRAME_GAPS_H
+
+#include "core/ehframe.h"
+#include "core/ehframe_rows.h"
+
+/* A PLT or the entry, as a piece of the file */
+struct cfi_piece {
+	uint64_t offset, nr;
+	const uint8_t *bytes;	/* NULL: not at hand */
+	bool is_plt;
+};
+
+struct cfi_gaps {
+	const struct ddp_cfi_input *in;
+	struct cfi_rows *rows;
+	struct cfi_piece *pieces;	/* owned; by offset */
+	size_t nr, next;		/* next: the first that may lie ahead */
+};
+
+/** @return 0 or -ENOMEM; deinit in both cases. @in and @rows are borrowed. */
+int cfi_gaps_init(struct cfi_gaps *g, const struct ddp_cfi_input *in, struct cfi_rows *rows);
+void cfi_gaps_deinit(struct cfi_gaps *g);
+DEFINE_CLEANUP_IN_PLACE(struct cfi_gaps, cfi_gaps_deinit)
+
+/**
+ * Rows for [@start, @end), file offsets between two FDEs or behind the last. Gaps come in order.
+ * @return 0; -EFBIG, -ENOMEM
+ */
+int cfi_gaps_fill(struct cfi_gaps *g, uint64_t start, uint64_t end);
+
+#endif /* DDP_CORE_EHFRAME_GAPS_H */
