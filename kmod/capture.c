@@ -319,8 +319,10 @@ static void ddp_sample_take(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_
 	k->frames = x->frames;
 	ddp_names_get(&names);
 	ddp_sample_walk(c, x, regs, s, &names);
-	if (s->deferred)
+	if (s->deferred) {
+		x->stats.samples++;
 		return;
+	}
 	s->names = ddp_names_digest(&c->session->hash_key, &names);
 	if (!ddp_names_tell(c, s, &names) || !ddp_sample_store(c, x, s)) {
 		x->stats.lost_ring++;

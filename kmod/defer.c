@@ -261,8 +261,7 @@ static void ddp_deferred_count(struct ddp_deferred *x, const struct ddp_walk *wa
 {
 	struct ddp_stats *stats = &x->cpu->deferred_stats;
 
-	stats->samples++;
-	stats->new_stacks++;
+	stats->new_stacks++; /* it was counted as a sample when it was taken */
 	stats->kernel_end[x->stack.kernel_end]++;
 	ddp_capture_count_walk(stats, walk);
 }

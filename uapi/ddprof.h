@@ -56,7 +56,7 @@
  * sample whose walk needs a table or a list of mappings that is not there yet is put aside with a
  * copy of the top of its stack (DDPROF_DEFER_STACK_BYTES; it never leaves the kernel), for
  * DDPROF_DEFER_MS at most, DDPROF_MAX_DEFERRED at once, and walked when it has come. Such samples
- * arrive in the drain thread's stream. What finds no room is walked with what there is and marked
+ * arrive in the drain thread's stream, each as SEEN, STACK (ONCE) and HIT. What finds no room is walked with what there is and marked
  * DDPROF_STACK_GUESSED where that meant frame pointers in a file without a table.
  *
  * ERRORS, each with an extended-ack message naming what was wrong (NETLINK_EXT_ACK):
@@ -430,7 +430,7 @@ enum ddprof_attr_stats {
 	DDPROF_A_STATS_RING_HIGH_BYTES,	/* u64, the most it ever held */
 	DDPROF_A_STATS_MESSAGES,	/* u64, sent for this CPU's stream */
 	DDPROF_A_STATS_BYTES,		/* u64, in these, netlink headers included */
-	DDPROF_A_STATS_DEFERRED,	/* u64, samples put aside until their tables came */
+	DDPROF_A_STATS_DEFERRED,	/* u64, of the samples, those put aside at first */
 	DDPROF_A_STATS_DEFER_FULL,	/* u64, samples that wanted to be and found no room */
 	DDPROF_A_STATS_GUESSED,		/* u64, samples with DDPROF_STACK_GUESSED */
 	__DDPROF_A_STATS_MAX,

@@ -8,7 +8,7 @@
 #include "nl.h"
 #include "stream.h"
 
-enum { STREAM_TIDS = 65536, STREAM_DRAIN = STREAM_CPUS };
+enum { STREAM_TIDS = 65536 };
 
 static void __attribute__((format(printf, 2, 3)))
 stream_broken(struct stream *s, const char *what, ...)
@@ -36,9 +36,9 @@ void stream_init(struct stream *s)
 	int i;
 
 	memset(s, 0, sizeof(*s));
-	for (i = 0; i < STREAM_CPUS; i++)
+	for (i = 0; i < STREAM_ALL; i++)
 		s->cpu[i].ids = stream_alloc(STREAM_IDS);
-	s->seen = stream_alloc((size_t)STREAM_CPUS * STREAM_TIDS);
+	s->seen = stream_alloc((size_t)STREAM_ALL * STREAM_TIDS);
 	s->files = stream_alloc(STREAM_FILES);
 }
 
@@ -46,7 +46,7 @@ void stream_deinit(struct stream *s)
 {
 	int i;
 
-	for (i = 0; i < STREAM_CPUS; i++)
+	for (i = 0; i < STREAM_ALL; i++)
 		free(s->cpu[i].ids);
 	free(s->seen);
 	free(s->files);
@@ -142,6 +142,8 @@ static void stream_stack(struct stream *s, int cpu, struct bytes *b)
 	tid = get_varint(b);
 	get_varint(b); /* event */
 	stream_frames(s, b);
+	if (cpu == STREAM_DRAIN && !(flags & DDPROF_STACK_ONCE))
+		stream_broken(s, "a STACK in the drain thread's stream that is not for once");
 	known = stream_id(s, cpu, id);
 	if (*known != ID_UNKNOWN && !(*known & ID_OLD))
 		stream_broken(s, "stack id %llu given twice", (unsigned long long)id);
@@ -298,6 +300,11 @@ static void stream_drain_record(struct stream *s, uint8_t type, struct bytes *b)
 	case DDPROF_RECORD_FILE:
 		stream_file(s, b);
 		break;
+	case DDPROF_RECORD_STACK:
+	case DDPROF_RECORD_HIT:
+	case DDPROF_RECORD_TASK:
+		stream_cpu_record(s, STREAM_DRAIN, type, b); /* deferred samples */
+		break;
 	default:
 		stream_broken(s, "record %u in the drain thread's stream", type);
 	}
@@ -393,7 +400,7 @@ uint64_t stream_hits(const struct stream *s)
 	uint64_t n = 0;
 	int i;
 
-	for (i = 0; i < STREAM_CPUS; i++)
+	for (i = 0; i < STREAM_ALL; i++)
 		n += s->cpu[i].hits;
 	return n;
 }
@@ -403,7 +410,7 @@ uint64_t stream_unknown(const struct stream *s)
 	uint64_t n = 0;
 	int i;
 
-	for (i = 0; i < STREAM_CPUS; i++)
+	for (i = 0; i < STREAM_ALL; i++)
 		n += s->cpu[i].unknown;
 	return n;
 }
@@ -413,7 +420,7 @@ uint64_t stream_lost(const struct stream *s)
 	uint64_t n = 0;
 	int i;
 
-	for (i = 0; i < STREAM_CPUS; i++)
+	for (i = 0; i < STREAM_ALL; i++)
 		n += s->cpu[i].lost_ring + s->cpu[i].lost_nested;
 	return n;
 }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STREAM_CPUS = 8, STREAM_IDS = 1 << 20, STREAM_FILES = 65536 };
+enum { STREAM_CPUS = 8, STREAM_DRAIN = STREAM_CPUS, STREAM_ALL, STREAM_IDS = 1 << 20, STREAM_FILES = 65536 };
 
 /* What is known of a stack id in one CPU's stream. */
 enum stream_id {
@@ -32,7 +32,7 @@ struct stream_cpu {
 };
 
 struct stream {
-	struct stream_cpu cpu[STREAM_CPUS];
+	struct stream_cpu cpu[STREAM_ALL];	/* the drain thread's stream is the last */
 	uint8_t *seen;		/* by cpu and tid: SEEN came */
 	uint8_t *files;		/* by file id: FILE came */
 	uint64_t next_seq, gaps, messages, bytes;
