@@ -197,12 +197,8 @@ static const char *end_frame(const struct ddp_trace *t)
 
 	if (end == DDPROF_END_TRUNCATED || t->kernel_end == DDPROF_END_TRUNCATED)
 		return "[truncated]";
-	if (end == DDPROF_END_UNREADABLE || end == DDPROF_END_NO_TABLE)
+	if (end != DDPROF_END_NONE && end != DDPROF_END_ROOT)
 		return "[incomplete]";
-	/*
-	 * a frame that cannot be one is how a frame-pointer walk meets startup code: counted, not
-	 * marked
-	 */
 	return t->nr_kernel + t->nr_user ? NULL : "[incomplete]";
 }
 

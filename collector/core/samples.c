@@ -34,6 +34,7 @@ static void fill(struct ddp_trace *t, const struct ddp_stack *s, const struct dd
 	t->kernel_end = s->kernel_end;
 	t->user_end = s->user_end;
 	t->user_exact = s->flags & DDPROF_STACK_USER_EXACT;
+	t->guessed = s->flags & DDPROF_STACK_GUESSED;
 	t->nr_kernel = (uint16_t)s->nr_kernel;
 	t->nr_user = (uint16_t)s->nr_user;
 	t->names = *names;
@@ -157,6 +158,7 @@ int ddp_samples_hit(struct ddp_samples *s, struct ddp_trace *t, uint64_t count, 
 	s->pending = add_saturating(s->pending, count);
 	s->ends[0][t->kernel_end] += count;
 	s->ends[1][t->user_end] += count;
+	s->guessed += t->guessed ? count : 0;
 	return 0;
 }
 
@@ -174,6 +176,23 @@ int ddp_samples_each(const struct ddp_samples *s, int (*fn)(void *ctx, const str
 		}
 	}
 	return 0;
+}
+
+int ddp_samples_each_count(const struct ddp_samples *s,
+			   int (*fn)(void *ctx, const struct ddp_trace *t, uint64_t count),
+			   void *ctx)
+{
+	int r = 0;
+
+	ddp_table_for_each(&s->by_hash, slot) {
+		const struct ddp_trace *t = ddp_table_pointer(slot->value);
+
+		for (; !r && t; t = t->next_same)
+			r = t->count ? fn(ctx, t, t->count) : 0;
+	}
+	for (size_t i = 0; !r && i < s->nr_timed; i++)
+		r = fn(ctx, s->timed[i].trace, s->timed[i].count);
+	return r;
 }
 
 /* Unused traces of one list, without touching the table they hang in */
@@ -217,7 +236,7 @@ void ddp_samples_clear(struct ddp_samples *s)
 {
 	s->bytes -= s->nr_timed * sizeof(*s->timed);
 	s->nr_timed = 0;
-	s->pending = 0;
+	s->pending = s->guessed = 0;
 	memset(s->ends, 0, sizeof(s->ends));
 	ddp_table_for_each(&s->by_hash, slot)
 		slot->value = ddp_table_value(prune(s, ddp_table_pointer(slot->value)));

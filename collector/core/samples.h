@@ -20,6 +20,7 @@ struct ddp_trace {
 	uint32_t tgid, tid, event;
 	uint8_t kernel_end, user_end;	/* enum ddprof_walk_end */
 	bool user_exact;		/* the first user frame is no return address */
+	bool guessed;			/* frame pointers where a table was missing */
 	uint16_t nr_kernel, nr_user;
 	struct ddp_names names;
 	uint64_t hash;
@@ -45,6 +46,7 @@ struct ddp_samples {			/* all zero: empty */
 	uint64_t pending;		/* samples by count, timed ones included */
 	/* of these: [0] kernel, [1] user halves by how their walk ended */
 	uint64_t ends[2][__DDPROF_END_MAX];
+	uint64_t guessed;		/* of these: user halves that may be wrong */
 };
 
 /** The trace of a new stack, with one reference more. @return 0, -ENOMEM */
@@ -66,6 +68,11 @@ int ddp_samples_hit(struct ddp_samples *s, struct ddp_trace *t, uint64_t count, 
 /** Calls @fn for every trace with folded hits. @return 0 or the first answer that is not */
 int ddp_samples_each(const struct ddp_samples *s, int (*fn)(void *ctx, const struct ddp_trace *t),
 		     void *ctx);
+
+/** The same for every trace with hits of either kind, @count of them; a trace may come again. */
+int ddp_samples_each_count(const struct ddp_samples *s,
+			   int (*fn)(void *ctx, const struct ddp_trace *t, uint64_t count),
+			   void *ctx);
 
 /** They are in a profile now: no hit is pending, traces that no stack id means are freed. */
 void ddp_samples_clear(struct ddp_samples *s);

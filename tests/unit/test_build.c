@@ -163,7 +163,7 @@ static void frames_have_names(void **state)
 		{ "a file that is not there", "gone.so+0x123", "gone.so+0x123",
 		  NO_FILE_START + 0x123, 0, DDPROF_END_ROOT, 1 },
 		{ "memory without a file", "//anon+0x8", "//anon+0x8", ANON_START + 8, 0,
-		  DDPROF_END_BAD_FRAME, 1 },
+		  DDPROF_END_ROOT, 1 },
 		{ "no mapping", "[unknown mapping]", "[unknown mapping]", 0x7f0000000000, 0,
 		  DDPROF_END_ROOT, 1 },
 		{ "cut by depth", "ddp_build_profile", "[truncated]", 0, 0, DDPROF_END_TRUNCATED,
@@ -173,6 +173,13 @@ static void frames_have_names(void **state)
 		{ "unreadable", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_UNREADABLE,
 		  2 },
 		{ "no table", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_NO_TABLE, 2 },
+		{ "no rule", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_NO_RULE, 2 },
+		{ "a broken walk", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_BAD_FRAME,
+		  2 },
+		{ "kernel half broken, user half whole", "ddp_build_profile", "ddp_build_profile",
+		  0, DDPROF_END_BAD_FRAME, DDPROF_END_ROOT, 1 },
+		{ "kernel half broken, no user half", "ddp_build_profile", "[incomplete]", 0,
+		  DDPROF_END_BAD_FRAME, DDPROF_END_NONE, 2 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -323,6 +323,48 @@ static void a_stack_once_ends_with_its_hit(void **state)
 	assert_string_equal(c->l.said, "stack0(/ 0+1 1) hit0x1 end0 ");
 }
 
+/* Deferred samples: no cache, so each has its own stack, with its names in the same stream */
+static void the_drain_threads_stream_has_samples_too(void **state)
+{
+	struct conversation *c = *state;
+
+	put_task(c, DDPROF_TASK_SEEN, 11, "cpu's", "p");
+	put_simple(c, 1, 0, 0);
+	assert_int_equal(send(c, 0, false), DDP_DECODED);
+	put_task(c, DDPROF_TASK_SEEN, 11, "drain's", "p");
+	put_simple(c, 1, 0, DDPROF_STACK_ONCE | DDPROF_STACK_GUESSED);
+	put_hit(c, 1, 2);
+	put_simple(c, 1, 0, DDPROF_STACK_ONCE);
+	assert_int_equal(send(c, DDPROF_CPU_NONE, false), DDP_DECODED);
+	put_hit(c, 1, 1);
+	assert_int_equal(send(c, DDPROF_CPU_NONE, false), DDP_DECODED);
+	put_hit(c, 1, 3);
+	assert_int_equal(send(c, 0, false), DDP_DECODED);
+	assert_string_equal(c->l.said, "task1(10 11 cpu's) stack0(p/cpu's 0+1 1) "
+			    "task1(10 11 drain's) stack1(p/drain's 0+1 1) hit1x2 end1 "
+			    "stack2(p/drain's 0+1 1) hit2x1 end2 hit0x3 ");
+	put_hit(c, 1, 1);
+	assert_int_equal(send(c, DDPROF_CPU_NONE, false), -EBADMSG);
+}
+
+/* A message between a deferred stack and its hit is lost: the hit is counted, nothing else goes */
+static void a_gap_in_the_drain_threads_stream(void **state)
+{
+	struct ddp_decode_counts counts;
+	struct conversation *c = *state;
+
+	put_simple(c, 1, 0, DDPROF_STACK_ONCE);
+	assert_int_equal(send(c, DDPROF_CPU_NONE, false), DDP_DECODED);
+	c->seq++;
+	put_hit(c, 1, 1);
+	put_simple(c, 2, 0, DDPROF_STACK_ONCE);
+	put_hit(c, 2, 1);
+	assert_int_equal(send(c, DDPROF_CPU_NONE, false), DDP_DECODED_GAP);
+	assert_string_equal(c->l.said, "stack0(/ 0+1 1) end0 stack1(/ 0+1 2) hit1x1 end1 ");
+	ddp_decoder_count(c->d, &counts);
+	assert_int_equal(counts.unknown_samples, 1);
+}
+
 static void a_gap_forgets_until_the_resync(void **state)
 {
 	struct ddp_decode_counts counts;
@@ -415,8 +457,9 @@ static const struct {
 	{ "a stack without frames", BYTES(1, 11, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0) },
 	{ "a stack of another event", BYTES(1, 11, 0, 1, 0, 0, 0, 0, 1, 1, 1, 0, 0),
 	  .want = -EBADMSG, "event" },
-	{ "a stack that ended otherwise", BYTES(1, 11, 0, 1, 0, 0, 0, 0, 0, 6, 1, 0, 0),
+	{ "a stack that ended otherwise", BYTES(1, 11, 0, 1, 0, 0, 0, 0, 0, 7, 1, 0, 0),
 	  .want = -EBADMSG, "unknown way" },
+	{ "a stack that ended for lack of a rule", BYTES(1, 11, 4, 1, 0, 0, 0, 0, 0, 1, 6, 0, 0) },
 	{ "more frames than bytes", BYTES(1, 12, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 2, 9),
 	  .want = -EBADMSG, "byte 14: a field" },
 	{ "more frames than allowed", BYTES(1, 12, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0x81, 8),
@@ -587,6 +630,8 @@ int main(void)
 		TEST(replaced_ids_live_until_the_fold_ends),
 		TEST(an_id_given_again_means_the_new_stack),
 		TEST(a_stack_once_ends_with_its_hit),
+		TEST(the_drain_threads_stream_has_samples_too),
+		TEST(a_gap_in_the_drain_threads_stream),
 		TEST(a_gap_forgets_until_the_resync),
 		TEST(a_list_of_mappings_is_whole),
 		TEST(a_list_cut_by_a_gap_is_no_error),
