@@ -2,8 +2,9 @@
 # ddprof_kmod: the whole build. `make help` lists the targets. Sources are found by folder, so a new file
 # needs no line here: collector/lib is libddprof, collector/core the collector's own library (with the kernel's
 # context-free kmod/core), collector/<command>/ a command, tests/unit/test_*.c a test program each, a file
-# with main() in tests/vm/guest or tests/bench a program that VMs run, tests/vm/<name>/Kbuild a test-only module. The
-# version is stated in dkms.conf and nowhere else.
+# with main() in tests/vm/guest or tests/bench a program that VMs run, tests/fuzz/fuzz_*.c a fuzz target each with
+# its corpus in tests/fuzz/corpus, tests/vm/<name>/Kbuild a test-only module. The version is stated
+# in dkms.conf and nowhere else.
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 PREFIX  ?= /usr/local
@@ -158,6 +159,24 @@ bench-kernel: deps	## cost of a sample against perf record, in a VM
 	$(Q)$(MAKE) userspace vm-module vm-programs
 	$(Q)BUILD=$(BUILD) tests/bench/kernel.sh
 
+# what the unwinder is measured with; also linked with elfutils' libdw, which it is compared with
+$(BUILD)/bench/%: $(BUILD)/opt/tests/bench/%.o \
+		$(call obj,opt,$(addprefix tests/bench/unwind_,process.c libdw.c agree.c)) \
+		$(BUILD)/opt/core.a $(BUILD)/libddprof.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -ldw $(PKG_LIBS) -lm -pthread
+
+.PHONY: bench-unwind
+bench-unwind: deps	## unwind tables of this machine's programs: size, cost, agreement with elfutils
+	$(Q)$(MAKE) $(BUILD)/bench/unwind
+	$(Q)BUILD=$(BUILD) tests/bench/unwind.sh
+
+.PHONY: check-unwind
+check-unwind: deps	## running programs stopped at random: the same stacks as elfutils and gdb see?
+	$(Q)$(MAKE) $(BUILD)/bench/unwind_truth
+	$(Q)BUILD=$(BUILD) tests/bench/unwind_truth.sh
+
 .PHONY: check-kernels
 check-kernels: deps	## profile a VM with every Debian release's kernel, 5.10 to today's
 	$(Q)$(MAKE) userspace vm-programs
@@ -168,6 +187,16 @@ check-debug: deps	## the VM tests of the module on a kernel with KASAN, lockdep 
 	$(Q)scripts/debug-kernel
 	$(Q)DDPROF_KERNEL=$$(scripts/debug-kernel | sed -n 's/^KERNEL_BUILD=//p') \
 		tests/run --build $(BUILD)/debug 'vm/life' 'vm/nmi' 'vm/netlink'
+
+# fuzz targets: everything once more, by clang with libFuzzer's instrumentation; `scripts/fuzz` says how
+FUZZ_S ?= 60
+$(BUILD)/fuzz_%: $(BUILD)/san/tests/fuzz/fuzz_%.o $(BUILD)/san/all.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN) -fsanitize=fuzzer -o $@ $^ $(LDFLAGS) $(PKG_LIBS) -pthread
+.PHONY: fuzz
+fuzz:	## fuzz what reads hostile bytes, FUZZ_S seconds a target (tests/fuzz/fuzz_*.c)
+	$(Q)scripts/deps build test fuzz
+	$(Q)MAKE='$(MAKE)' scripts/fuzz --build $(BUILD) --seconds $(FUZZ_S)
 
 .PHONY: lint
 lint: deps	## checkpatch, sparse, shellcheck
