@@ -97,10 +97,8 @@ static bool ddp_walk_can_wait(struct ddp_cpu *c, const struct ddp_user_regs *ure
 {
 	if (!c->session->defer || !walk->retry || uregs->compat || !mm->slot)
 		return false;
-	if (walk->unmapped) {
-		ddp_mmtrack_miss(c, mm);
-		return true;
-	}
+	if (walk->unmapped)
+		return ddp_mmtrack_miss(c, mm);
 	return ddp_tables_awaited(c->session->tables);
 }
 

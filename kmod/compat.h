@@ -7,6 +7,7 @@
 #define DDP_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/hardirq.h>
 #include <linux/hrtimer.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
@@ -74,11 +75,39 @@ static inline bool ddp_in_exec(const struct task_struct *task)
 }
 
 /*
+ * Copy words from user memory in an interrupt, without faulting anything in: 0 or -EFAULT. @len is
+ * a multiple of 8. For the few words of a window half the instructions of a string copy.
+ */
+static inline int ddp_read_user_words(u64 *to, unsigned long from, unsigned long len)
+{
+	const u64 __user *at = (const u64 __user *)from;
+	unsigned long i;
+
+	pagefault_disable();
+	if (!user_read_access_begin(at, len))
+		goto refused;
+	for (i = 0; i < len / sizeof(u64); i++)
+		unsafe_get_user(to[i], &at[i], fault);
+	user_read_access_end();
+	pagefault_enable();
+	return 0;
+fault:
+	user_read_access_end();
+refused:
+	pagefault_enable();
+	return -EFAULT;
+}
+
+/*
  * Copy from user memory in any context, NMI included, without faulting anything in: 0 or -EFAULT.
+ * @to is aligned to 8.
  */
 static inline int ddp_copy_from_user_nofault(void *to, unsigned long from, unsigned long len)
 {
+	if (!in_nmi() && !(len % sizeof(u64)))
+		return ddp_read_user_words(to, from, len);
 #ifdef CONFIG_X86
+	/* an NMI may find another address space loaded: this one checks */
 	return copy_from_user_nmi(to, (void __user *)from, len) ? -EFAULT : 0;
 #else
 	return copy_from_user_nofault(to, (void __user *)from, len);

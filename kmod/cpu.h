@@ -95,7 +95,10 @@ struct ddp_cpu *ddp_cpu_create(struct ddp_session *session, u32 cpu);
 /* Nothing may run on it any more; waits for its irq_work. */
 void ddp_cpu_destroy(struct ddp_cpu *c);
 
-/* All levels and the deferred samples added up. Racy reads of growing counters: each is true at some moment. */
+/*
+ * All levels and the deferred samples added up. Racy reads of growing counters: each is true at
+ * some moment.
+ */
 void ddp_cpu_stats(const struct ddp_cpu *c, struct ddp_stats *ret);
 /* Timer periods that passed without an interrupt, of all events. */
 u64 ddp_cpu_missed(const struct ddp_cpu *c);

@@ -2,9 +2,10 @@
 /*
  * Deferred samples. The first sample of a process comes before anybody knows its mappings, and the
  * first in a file before its unwind table is there; short-lived processes have no other samples.
- * Such a sample is put aside in the interrupt: identity, registers, kernel frames and the top of the
- * user stack. The drain thread, which lists mappings within milliseconds, walks the copy when what
- * was missing has come, or when its time is up, and forgets it. The copy never leaves the kernel.
+ * Such a sample is put aside in the interrupt: identity, registers, kernel frames and the top of
+ * the user stack. The drain thread, which lists mappings within milliseconds, walks the copy when
+ * what was missing has come, or when its time is up, and forgets it. The copy never leaves the
+ * kernel.
  *
  * A fixed pool, claimed lock-free in interrupt and NMI context, given back by the drain thread.
  */
@@ -28,7 +29,10 @@ struct ddp_names {
 	char leader[DDP_COMM_MAX];
 };
 
-/* A sample as the interrupt knows it. stack.frames holds the kernel half; the user half is to be walked. */
+/*
+ * A sample as the interrupt knows it. stack.frames holds the kernel half; the user half is to be
+ * walked.
+ */
 struct ddp_defer_sample {
 	const struct ddp_stack *stack;
 	const struct ddp_names *names;

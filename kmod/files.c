@@ -268,7 +268,9 @@ void ddp_files_announce(struct ddp_files *files, struct ddp_batch *batch)
 		mutex_unlock(&files->lock);
 		if (!e)
 			return;
-		/* it is held, so it is not evicted, and only this thread changes what is read here */
+		/*
+		 * it is held, so it is not evicted, and only this thread changes what is read here
+		 */
 		ddp_file_emit(files, e, &path, batch);
 		path_put(&path);
 	}

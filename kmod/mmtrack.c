@@ -33,7 +33,9 @@ enum {
 	DDP_MAPS_MAX = 4096,			/* executable mappings of one address space */
 	/* about a second of somebody else holding the lock */
 	DDP_WALK_TRIES = 1000,
-	DDP_MISS_MS = 100,			/* between lists that a miss asks for */
+	/* before a miss may ask for a list again: when the last one was new, when it was not */
+	DDP_MISS_MS = 100,
+	DDP_MISS_FUTILE_MS = 10000,
 };
 
 /* An address space's executable mappings, for walks. */
@@ -58,7 +60,7 @@ struct ddp_mm_slot {
 	u32 tries;		/* walks that found the lock taken; drain thread */
 	bool dead;		/* to be buried; drain thread */
 	bool partial;		/* has more mappings than are listed: misses mean nothing */
-	unsigned long listed;	/* jiffies */
+	unsigned long next_miss; /* jiffies: until then misses ask for nothing */
 	struct ddp_mm_ranges __rcu *ranges; /* published by the drain thread */
 	struct llist_node node;
 };
@@ -260,14 +262,18 @@ void ddp_mmtrack_current(struct ddp_cpu *c, struct ddp_mm_ref *ret)
 		ret->ranges = &ranges->list;
 }
 
-void ddp_mmtrack_miss(struct ddp_cpu *c, const struct ddp_mm_ref *ref)
+bool ddp_mmtrack_miss(struct ddp_cpu *c, const struct ddp_mm_ref *ref)
 {
 	struct ddp_mm_slot *slot = ref->slot;
 
-	if (!slot || READ_ONCE(slot->partial) || !ref->layout ||
-	    time_before(jiffies, READ_ONCE(slot->listed) + msecs_to_jiffies(DDP_MISS_MS)))
-		return;
+	if (!slot || READ_ONCE(slot->partial) || !ref->layout)
+		return false;
+	if (READ_ONCE(slot->queued))
+		return true;
+	if (ref->ranges && time_before(jiffies, READ_ONCE(slot->next_miss)))
+		return false;
 	ddp_mm_queue(c, slot, ref->layout);
+	return true;
 }
 
 const struct ddp_unwind_ranges *ddp_mmtrack_ranges(const struct ddp_mm_ref *ref, u64 *made_ns)
@@ -361,10 +367,16 @@ static struct ddp_mm_ranges *ddp_mm_ranges_make(struct ddp_mmtrack *t, u32 nr, u
 	return r;
 }
 
+static bool ddp_mm_ranges_same(const struct ddp_mm_ranges *a, const struct ddp_mm_ranges *b)
+{
+	return a && b && a->list.nr == b->list.nr &&
+	       !memcmp(a->list.range, b->list.range, a->list.nr * sizeof(a->list.range[0]));
+}
+
 static void ddp_mm_list(struct ddp_mmtrack *t, struct ddp_mm_slot *slot, u32 nr, u64 made_ns)
 {
-	struct ddp_mm_ranges *ranges;
-	u32 i;
+	struct ddp_mm_ranges *ranges, *old = rcu_dereference_protected(slot->ranges, true);
+	u32 pause_ms, i;
 
 	if (!t->session->tables)
 		return;
@@ -372,8 +384,10 @@ static void ddp_mm_list(struct ddp_mmtrack *t, struct ddp_mm_slot *slot, u32 nr,
 	for (i = 0; !ranges && i < nr; i++)
 		if (t->maps[i].table)
 			ddp_tables_put(t->session->tables, t->maps[i].table);
+	/* a stack that leads out of all code does so again */
+	pause_ms = ddp_mm_ranges_same(old, ranges) ? DDP_MISS_FUTILE_MS : DDP_MISS_MS;
+	WRITE_ONCE(slot->next_miss, jiffies + msecs_to_jiffies(pause_ms));
 	ddp_mm_publish(slot, ranges);
-	WRITE_ONCE(slot->listed, jiffies);
 }
 
 static void ddp_mm_emit(struct ddp_batch *batch, const struct ddp_aspace *aspace,

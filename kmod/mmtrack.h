@@ -39,15 +39,15 @@ struct ddp_mm_ref {
 };
 
 /*
- * Of current->mm, which is not NULL. Interrupt or NMI context, in an RCU read-side section, which is
- * how long ret->ranges lasts.
+ * Of current->mm, which is not NULL. Interrupt or NMI context, in an RCU read-side section, which
+ * is how long ret->ranges lasts.
  */
 void ddp_mmtrack_current(struct ddp_cpu *c, struct ddp_mm_ref *ret);
 /*
- * The same context: an address that should be code is in no range. List the mappings again, unless
- * that was done a moment ago.
+ * The same context: an address that should be code is in no range. Have the mappings listed again,
+ * unless that was done a moment ago, or lately to no avail. Whether a list is on its way.
  */
-void ddp_mmtrack_miss(struct ddp_cpu *c, const struct ddp_mm_ref *ref);
+bool ddp_mmtrack_miss(struct ddp_cpu *c, const struct ddp_mm_ref *ref);
 
 /*
  * Drain thread: the ranges of an address space that a sample referred to, NULL when there are none

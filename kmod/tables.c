@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Unwind tables; see tables.h. Memory is counted from TABLE_BEGIN until a table is unpublished: what
- * waits for its grace period is over the limit for that long.
+ * Unwind tables; see tables.h. Memory is counted from TABLE_BEGIN until a table is unpublished:
+ * what waits for its grace period is over the limit for that long.
  */
 #include <linux/fs.h>
 #include <linux/hashtable.h>
@@ -33,7 +33,7 @@ struct ddp_table {
 
 struct ddp_tables {
 	struct ddp_session *session;
-	struct mutex lock;
+	struct mutex lock;	/* everything here but what walks read; see tables.h */
 	DECLARE_HASHTABLE(by_id, DDP_TABLES_BITS);
 	struct list_head files;
 	u64 last_nr;
@@ -164,7 +164,7 @@ static void ddp_table_unpublish(struct ddp_tables *t, struct ddp_table_file *f)
 	if (!table)
 		return;
 	f->table = NULL;
-	smp_store_release(&f->unwind.rows, NULL);
+	WRITE_ONCE(f->unwind.rows, NULL);
 	t->nr_tables--;
 	t->bytes -= table->bytes;
 	call_rcu(&table->rcu, ddp_table_free_rcu);
@@ -330,6 +330,7 @@ int ddp_tables_commit(struct ddp_tables *t, u64 id, const char **fault)
 		t->nr_tables++;
 		/* a second, for those who wait for it, before the next upload may evict it */
 		WRITE_ONCE(f->unwind.used, ddp_tables_stamp() - DDPROF_TABLE_KEEP_S + 1);
+		/* pairs with the walker's acquire: whoever sees the rows sees them whole */
 		smp_store_release(&f->unwind.rows, &table->rows);
 		WRITE_ONCE(t->news, t->news + 1);
 	}

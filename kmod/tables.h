@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Unwind tables of a session's files: made room for, filled, checked and published by the
- * collector's commands (netlink_table.c), looked up by walks in interrupts, evicted when memory runs
- * short. One entry a file that an address space maps, or that has a table.
+ * collector's commands (netlink_table.c), looked up by walks in interrupts, evicted when memory
+ * runs short. One entry a file that an address space maps, or that has a table.
  *
  * A walk finds a file's rows through its range (mmtrack.c) inside an RCU read-side section. A table
  * is unpublished first and freed a grace period later; an entry is freed only when no range and no
@@ -53,8 +53,8 @@ struct ddp_tables *ddp_tables_create(struct ddp_session *s, u64 max_bytes);
 void ddp_tables_destroy(struct ddp_tables *t);
 
 /*
- * The entry of a file, made if there is none; NULL without memory. @file is what it is called after;
- * NULL: the vdso. Process context, an mmap lock may be held. The caller has a reference.
+ * The entry of a file, made if there is none; NULL without memory. @file is what it is called
+ * after; NULL: the vdso. Process context, an mmap lock may be held. The caller has a reference.
  */
 struct ddp_table_file *ddp_tables_get(struct ddp_tables *t, u64 id, const struct file *file);
 void ddp_tables_put(struct ddp_tables *t, struct ddp_table_file *f);
@@ -70,8 +70,8 @@ u32 ddp_tables_stamp(void);
 
 /*
  * The commands, one at a time (ddp_session_lock held). @file: the table is made before anybody met
- * the file, so begin makes an entry for it but evicts no other; NULL: the number has to be known. Errors as uapi/ddprof.h says; commit's *@fault says what is wrong
- * with the image.
+ * the file, so begin makes an entry for it but evicts no other; NULL: the number has to be known.
+ * Errors as uapi/ddprof.h says; commit's *@fault says what is wrong with the image.
  */
 int ddp_tables_begin(struct ddp_tables *t, u64 id, const struct file *file, u32 bytes);
 int ddp_tables_fill(struct ddp_tables *t, u64 id, u32 offset, const void *data, u32 bytes);

@@ -43,21 +43,22 @@
  * UNWIND TABLES
  *
  * Code without frame pointers is walked by a table made of its file's call frame information:
- * ddprof_unwind.h. For each FILE (and the vdso: DDPROF_FILE_VDSO) the collector makes one and uploads
- * it: TABLE_BEGIN with its size makes room, TABLE_DATA fills it in any order, TABLE_COMMIT checks
- * all of it and, if it is right, has walks use it. A file without call frame information gets an
- * image without rows: nobody waits for it then. TABLE_BEGIN for a file that is being uploaded starts
- * over; a committed table stays in use until its successor is. By TABLE_FILE_FD instead of a number
- * a table can be uploaded before any sample met its file: the answer says the number, and the FILE
- * record comes with the first mapping as usual.
+ * ddprof_unwind.h. For each FILE (and the vdso: DDPROF_FILE_VDSO) the collector makes one and
+ * uploads it: TABLE_BEGIN with its size makes room, TABLE_DATA fills it in any order, TABLE_COMMIT
+ * checks all of it and, if it is right, has walks use it. A file without call frame information
+ * gets an image without rows: nobody waits for it then. TABLE_BEGIN for a file that is being
+ * uploaded starts over; a committed table stays in use until its successor is. By TABLE_FILE_FD
+ * instead of a number a table can be uploaded before any sample met its file: the answer says the
+ * number, and the FILE record comes with the first mapping as usual.
  *
- * Tables take at most START_TABLES_KIB together. For a new one those longest unused are evicted, but
- * none that a walk used in the last DDPROF_TABLE_KEEP_S seconds: then TABLE_BEGIN answers ENOSPC. A
- * sample whose walk needs a table or a list of mappings that is not there yet is put aside with a
- * copy of the top of its stack (DDPROF_DEFER_STACK_BYTES; it never leaves the kernel), for
- * DDPROF_DEFER_MS at most, DDPROF_MAX_DEFERRED at once, and walked when it has come. Such samples
- * arrive in the drain thread's stream, each as SEEN, STACK (ONCE) and HIT. What finds no room is walked with what there is and marked
- * DDPROF_STACK_GUESSED where that meant frame pointers in a file without a table.
+ * Tables take at most START_TABLES_KIB together. For a new one those longest unused are evicted,
+ * but none that a walk used in the last DDPROF_TABLE_KEEP_S seconds: then TABLE_BEGIN answers
+ * ENOSPC. A sample whose walk needs a table or a list of mappings that is not there yet is put
+ * aside with a copy of the top of its stack (DDPROF_DEFER_STACK_BYTES; it never leaves the kernel),
+ * for DDPROF_DEFER_MS at most, DDPROF_MAX_DEFERRED at once, and walked when it has come. Such
+ * samples arrive in the drain thread's stream, each as SEEN, STACK (ONCE) and HIT. What finds no
+ * room is walked with what there is and marked DDPROF_STACK_GUESSED where that meant frame pointers
+ * in a file without a table.
  *
  * ERRORS, each with an extended-ack message naming what was wrong (NETLINK_EXT_ACK):
  *   EPERM       the socket lacks CAP_PERFMON and CAP_SYS_ADMIN (every command), CAP_SYSLOG (START
@@ -134,8 +135,8 @@
  *          nr_maps is 0. Numbers are never used again in a session.
  *   MAP    aspace start length file_offset file_id name
  *          start, length, file_offset: varints, bytes. file_id: varint, 0 when no file is behind
- *          it; then name says what is: "[vdso]" (its table is DDPROF_FILE_VDSO's), "//anon", "//file" (too many files); else name is
- *          empty.
+ *          it; then name says what is: "[vdso]" (its table is DDPROF_FILE_VDSO's), "//anon",
+ *          "//file" (too many files); else name is empty.
  *   FILE   file_id dev_major dev_minor inode size mtime_ns flags path
  *          One mapped file, once a session. flags: one byte, enum ddprof_file_flag. path: string,
  *          as seen from the initial mount namespace, " (deleted)" appended by the kernel when it

@@ -2,8 +2,8 @@
 /*
  * ddprof: unwind tables, the image that TABLE_BEGIN, TABLE_DATA and TABLE_COMMIT upload. One image
  * describes one file's code: for every address how to step from a frame to its caller. It is made
- * by the collector from .eh_frame or .debug_frame, and checked by the module before anybody uses it.
- * docs/unwinding.md tells how one is made and walked.
+ * by the collector from .eh_frame or .debug_frame, and checked by the module before anybody uses
+ * it. docs/unwinding.md tells how one is made and walked.
  *
  * IMAGE, all numbers in the machine's byte order, no padding between the parts:
  *

@@ -5,6 +5,8 @@
  */
 #include "unwind_rows.h"
 
+enum { COUNTED_ROWS = 24 };	/* measured by tests/bench */
+
 static int wrong(const char **fault, const char *what)
 {
 	*fault = what;
@@ -145,18 +147,23 @@ int ddp_rows_check(const struct ddp_rows *t, u32 first, u32 nr, const char **fau
 	return 0;
 }
 
-/* How many of @rows[0..@nr) are not above @key: a search without branches that data decides. */
-static u32 count_upto(const u32 *rows, u32 nr, u32 key)
+/*
+ * The end of those of @row..@end that are not above @key. No branch depends on what the rows say: few
+ * rows are counted, one compare a cycle, where a search would wait for each of its loads.
+ */
+static u32 rows_upto(const u32 *rows, u32 row, u32 end, u32 key)
 {
-	const u32 *base = rows;
+	u32 nr = end - row, below, i;
 
-	while (nr > 1) {
+	while (nr > COUNTED_ROWS) {
 		u32 half = nr / 2;
 
-		base += base[half - 1] <= key ? half : 0;
+		row += rows[row + half - 1] <= key ? half : 0;
 		nr -= half;
 	}
-	return (u32)(base - rows) + (nr && *base <= key);
+	for (below = 0, i = 0; i < nr; i++)
+		below += rows[row + i] <= key;
+	return row + below;
 }
 
 const struct ddprof_unwind_rule *ddp_rows_find(const struct ddp_rows *t, u64 offset)
@@ -166,7 +173,6 @@ const struct ddprof_unwind_rule *ddp_rows_find(const struct ddp_rows *t, u64 off
 
 	if (page >= t->nr_pages)
 		return NULL;
-	row = t->pages[page];
-	row += count_upto(t->rows + row, t->pages[page + 1] - row, (u32)offset << 16 | 0xffff);
+	row = rows_upto(t->rows, t->pages[page], t->pages[page + 1], (u32)offset << 16 | 0xffff);
 	return row ? &t->rules[t->rows[row - 1] & 0xffff] : NULL;
 }

@@ -120,17 +120,17 @@ static const struct ddp_unwind_range *find_range(const struct ddp_unwind_ranges 
 	return in_range(base, addr) ? base : NULL;
 }
 
-static bool is_user(const struct walk *s, u64 addr, u32 len)
+static inline bool is_user(u64 limit, u64 addr, u32 len)
 {
-	return addr < s->regs->limit && s->regs->limit - addr >= len;
+	return addr < limit && limit - addr >= len;
 }
 
-/* One word of the stack. GO_ON, or why not. */
-static u8 read_word(struct walk *s, u64 addr, u64 *ret)
+/* One word of memory below @limit. GO_ON, or why not. */
+static inline u8 read_word(struct ddp_window *w, u64 limit, u64 addr, u64 *ret)
 {
-	if (!is_user(s, addr, sizeof(*ret)))
+	if (!is_user(limit, addr, sizeof(*ret)))
 		return DDPROF_END_BAD_FRAME;
-	return window_get(s->w, addr, ret, sizeof(*ret)) ? DDPROF_END_UNREADABLE : GO_ON;
+	return window_get(w, addr, ret, sizeof(*ret)) ? DDPROF_END_UNREADABLE : GO_ON;
 }
 
 /* What a frame pointer points to: the caller's frame pointer, and the address to return to. */
@@ -138,13 +138,13 @@ struct frame {
 	u64 bp, pc;
 };
 
-static int read_frame(struct walk *s, struct frame *ret)
+static int read_frame(struct ddp_window *w, u64 bp, bool compat, struct frame *ret)
 {
 	u32 words[2];
 
-	if (!s->regs->compat)
-		return window_get(s->w, s->bp, ret, sizeof(*ret));
-	if (window_get(s->w, s->bp, words, sizeof(words)))
+	if (!compat)
+		return window_get(w, bp, ret, sizeof(*ret));
+	if (window_get(w, bp, words, sizeof(words)))
 		return -EFAULT;
 	ret->bp = words[0];
 	ret->pc = words[1];
@@ -164,9 +164,10 @@ static u8 step_by_frame_pointer(struct walk *s)
 		return DDPROF_END_BAD_FRAME;
 	if (!s->bp && !s->innermost)
 		return DDPROF_END_ROOT;
-	if (s->bp < s->sp || s->bp & (word_bytes - 1) || !is_user(s, s->bp, 2 * word_bytes))
+	if (s->bp < s->sp || s->bp & (word_bytes - 1) || 
+	    !is_user(s->regs->limit, s->bp, 2 * word_bytes))
 		return DDPROF_END_BAD_FRAME;
-	if (read_frame(s, &frame))
+	if (read_frame(s->w, s->bp, s->regs->compat, &frame))
 		return DDPROF_END_UNREADABLE;
 	if (!frame.pc)
 		return DDPROF_END_ROOT;
@@ -178,18 +179,21 @@ static u8 step_by_frame_pointer(struct walk *s)
 
 static u8 step_by_signal(struct walk *s)
 {
-	u64 sp = s->sp;
+	u64 limit = s->regs->limit, bp, sp, pc;
 	u8 end;
 
-	end = read_word(s, sp + SIGNAL_BP, &s->bp);
+	end = read_word(s->w, limit, s->sp + SIGNAL_BP, &bp);
 	if (!end)
-		end = read_word(s, sp + SIGNAL_SP, &s->sp);
+		end = read_word(s->w, limit, s->sp + SIGNAL_SP, &sp);
 	if (!end)
-		end = read_word(s, sp + SIGNAL_PC, &s->pc);
+		end = read_word(s->w, limit, s->sp + SIGNAL_PC, &pc);
 	if (end)
 		return end;
-	if (s->sp & 7 || !is_user(s, s->sp, 8))
+	if (sp & 7 || !is_user(limit, sp, 8))
 		return DDPROF_END_BAD_FRAME;
+	s->sp = sp;
+	s->bp = bp;
+	s->pc = pc;
 	s->bp_lost = false;
 	s->exact = true;
 	return GO_ON;
@@ -215,7 +219,7 @@ static bool base_value(const struct walk *s, u32 number, u64 *ret)
 /* A bp that cannot be read is lost, which need not matter to anybody. */
 static void restore_bp(struct walk *s, const struct ddprof_unwind_rule *rule, u64 cfa)
 {
-	u64 from = cfa;
+	u64 from = cfa, bp = 0;
 
 	if (rule->bp == DDPROF_UNWIND_BP_SAME)
 		return;
@@ -225,32 +229,33 @@ static void restore_bp(struct walk *s, const struct ddprof_unwind_rule *rule, u6
 		from = s->bp;
 	}
 	s->bp_lost = rule->bp == DDPROF_UNWIND_BP_LOST ||
-		     read_word(s, from + (u64)(s64)rule->bp_offset, &s->bp) != GO_ON;
+		     read_word(s->w, s->regs->limit, from + (u64)(s64)rule->bp_offset, &bp) != GO_ON;
+	s->bp = bp;
 }
 
 static u8 step_by_rule(struct walk *s, const struct ddprof_unwind_rule *rule, u64 base)
 {
-	u64 cfa = base + (u64)(s64)rule->offset;
+	u64 limit = s->regs->limit, cfa = base + (u64)(s64)rule->offset, pc;
 	u8 end;
 
 	if (rule->kind == DDPROF_UNWIND_DEREF) {
-		end = read_word(s, cfa, &cfa);
+		end = read_word(s->w, limit, cfa, &cfa);
 		if (end)
 			return end;
 		cfa += (u64)(s64)rule->add;
 	} else if (rule->kind == DDPROF_UNWIND_PLT) {
 		cfa += (s->pc & 15) >= (u64)rule->add ? 8 : 0;
 	}
-	if (cfa <= s->sp || cfa & 7 || cfa > s->regs->limit)
+	if (cfa <= s->sp || cfa & 7 || cfa > limit)
 		return DDPROF_END_BAD_FRAME;
 
 	/* bp first: it is below the return address, and one fill brings both */
 	restore_bp(s, rule, cfa);
-	end = read_word(s, cfa - 8, &s->pc);
-	if (end)
-		return end;
+	if (window_get(s->w, cfa - 8, &pc, sizeof(pc)))
+		return DDPROF_END_UNREADABLE;
 	s->sp = cfa;
-	return s->pc ? GO_ON : DDPROF_END_ROOT;
+	s->pc = pc;
+	return pc ? GO_ON : DDPROF_END_ROOT;
 }
 
 /* The rule for @s->at; NULL: go by frame pointers. */
@@ -285,23 +290,24 @@ static u8 step(struct walk *s)
 	s->no_rule = false;
 	s->guess -= !!s->guess;
 	rule = find_rule(s);
-	if (!rule)
-		return step_by_frame_pointer(s);
-
-	switch (rule->kind) {
-	case DDPROF_UNWIND_STOP:
-		return DDPROF_END_ROOT;
-	case DDPROF_UNWIND_SIGNAL:
-		return step_by_signal(s);
-	case DDPROF_UNWIND_REG:
-	case DDPROF_UNWIND_DEREF:
-	case DDPROF_UNWIND_PLT:
-		if (base_value(s, rule->base, &base))
+	if (rule) {
+		if (rule->kind >= DDPROF_UNWIND_REG && rule->kind <= DDPROF_UNWIND_PLT &&
+		    base_value(s, rule->base, &base))
 			return step_by_rule(s, rule, base);
-		break;
+		if (rule->kind == DDPROF_UNWIND_STOP)
+			return DDPROF_END_ROOT;
+		if (rule->kind == DDPROF_UNWIND_SIGNAL)
+			return step_by_signal(s);
+		s->no_rule = true;
 	}
-	s->no_rule = true;
 	return step_by_frame_pointer(s);
+}
+
+/* An address that no range has: the list of mappings may be older than it. */
+static void mark_unmapped(struct ddp_walk *ret)
+{
+	ret->retry = true;
+	ret->unmapped = true;
 }
 
 /* Is the step's pc one? Then the walk is at that frame. */
@@ -317,7 +323,7 @@ static u8 arrive(struct walk *s)
 		return GO_ON;
 	range = find_range(s->ranges, s->range, s->at);
 	if (!range) {
-		s->ret->retry = s->ret->unmapped = true;
+		mark_unmapped(s->ret);
 		return DDPROF_END_BAD_FRAME;
 	}
 	s->range = range;
@@ -341,7 +347,7 @@ static void start(struct walk *s)
 	if (s->ranges)
 		s->range = find_range(s->ranges, NULL, s->at);
 	if (!s->range)
-		s->ret->retry = s->ret->unmapped = true;
+		mark_unmapped(s->ret);
 }
 
 u32 ddp_unwind_user(struct ddp_window *w, const struct ddp_user_regs *regs,

@@ -42,14 +42,17 @@ struct ddp_user_regs {
 	u64 limit;	/* first address past user space (TASK_SIZE of the task) */
 	bool compat;	/* 32-bit task: frame pointers only, frames are two 4-byte words */
 	bool exact;	/* ip is an interrupted instruction; else where a system call returns to */
-	/* Any register of the innermost frame by DWARF number, 0..15; NULL: only these are known. */
+	/*
+	 * Any register of the innermost frame by DWARF number, 0..15; NULL: only these are known.
+	 */
 	u64 (*get)(const void *ctx, u32 number);
 	const void *ctx;
 };
 
 /*
  * What the walk knows of one mapped file. Shared by all CPUs; rows is swapped under the walkers
- * (ddp_store_release), and what it pointed to before is freed only when no walk can use it any more.
+ * (ddp_store_release), and what it pointed to before is freed only when no walk can use it any
+ * more.
  */
 struct ddp_unwind_file {
 	const struct ddp_rows *rows;	/* NULL: none, not yet */
@@ -90,10 +93,10 @@ struct ddp_walk {
  *   @ranges  NULL: not known yet
  *   @stamp   stored in `used` of every file whose rows were used; any clock
  * ROOT: a STOP rule; return address 0; or frame pointer 0 in a caller that is walked by frame
- * pointers. BAD_FRAME: the next frame is not above the last, misaligned, outside user space or, when
- * ranges are known, not in executable memory; that address is not written. NO_TABLE: BAD_FRAME in,
- * or a few frames after, a file without rows. NO_RULE: in code that its file's rows do not describe,
- * and frame pointers did not help.
+ * pointers. BAD_FRAME: the next frame is not above the last, misaligned, outside user space or,
+ * when ranges are known, not in executable memory; that address is not written. NO_TABLE: BAD_FRAME
+ * in, or a few frames after, a file without rows. NO_RULE: in code that its file's rows do not
+ * describe, and frame pointers did not help.
  */
 u32 ddp_unwind_user(struct ddp_window *w, const struct ddp_user_regs *regs,
 		    const struct ddp_unwind_ranges *ranges, u32 stamp,
