@@ -21,10 +21,8 @@ enum {
 	MAX_SEGMENTS = 64,		/* program headers that are looked at, and executable ones */
 	MAX_SECTIONS = SHN_LORESERVE,	/* more are counted elsewhere; no program has them */
 	MAX_NAMES = 4 << 20,		/* bytes of section names */
-	MAX_PLTS = 8,
-	MAX_PLT = 16 << 20,		/* bytes */
+	MAX_PLTS = 4,
 	MAX_CFI = 256 << 20,		/* bytes of .eh_frame, of .debug_frame, unpacked */
-	MAX_CODE = 8 << 20,		/* bytes of a segment that are read to look into gaps */
 };
 
 /* Where bytes come from: a file, or memory */
@@ -46,7 +44,7 @@ struct file {
 	struct ddp_cfi_input in;
 	struct ddp_cfi_segment code[MAX_SEGMENTS];
 	struct ddp_cfi_plt plts[MAX_PLTS];
-	uint8_t *buffers[2 + MAX_SEGMENTS + MAX_PLTS];	/* owned */
+	uint8_t *buffers[3];	/* owned */
 	size_t nr_buffers;
 };
 
@@ -112,6 +110,13 @@ static const uint8_t *keep(struct file *f, uint8_t *buffer)
 	return buffer;
 }
 
+static int read_code(void *ctx, uint64_t offset, void *to, size_t nr)
+{
+	struct file *f = ctx;
+
+	return source_read(&f->source, offset, to, nr);
+}
+
 /* Headers */
 
 static int read_header(struct file *f)
@@ -170,61 +175,38 @@ static const Elf64_Shdr *find_section(const struct file *f, const char *name)
 
 /* What the table is made of */
 
-static int add_code(struct file *f, const Elf64_Phdr *ph)
+static void add_code(struct file *f, const Elf64_Phdr *ph)
 {
 	struct ddp_cfi_segment *s = &f->code[f->in.nr_segments];
-	uint8_t *bytes;
-	int r;
 
 	if (ph->p_offset >= f->source.nr)
-		return 0;
+		return;
 	*s = (struct ddp_cfi_segment){ .address = ph->p_vaddr, .offset = ph->p_offset };
 	s->nr = f->source.nr - ph->p_offset;
 	if (ph->p_filesz < s->nr)
 		s->nr = ph->p_filesz;
 	f->in.nr_segments++;
-	if (f->source.fd < 0)
-		s->bytes = f->source.memory + s->offset;
-	if (s->bytes || s->nr > MAX_CODE)
-		return 0;
-	r = source_copy(&f->source, s->offset, s->nr, &bytes);
-	if (!r)
-		s->bytes = keep(f, bytes);
-	return r;
 }
 
-static int read_code(struct file *f)
+static void find_code(struct file *f)
 {
-	int r = 0;
-
 	f->in.segments = f->code;
-	for (size_t i = 0; !r && i < f->header.e_phnum; i++)
+	for (size_t i = 0; i < f->header.e_phnum; i++)
 		if (f->segments[i].p_type == PT_LOAD && f->segments[i].p_flags & PF_X)
-			r = add_code(f, &f->segments[i]);
-	return r;
+			add_code(f, &f->segments[i]);
 }
 
-static int read_plts(struct file *f)
+static void find_plts(struct file *f)
 {
-	static const char *const names[] = { ".plt", ".plt.sec", ".plt.got", ".iplt" };
-	uint8_t *bytes;
-	int r;
+	static const char *const names[MAX_PLTS] = { ".plt", ".plt.sec", ".plt.got", ".iplt" };
 
 	f->in.plts = f->plts;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < MAX_PLTS; i++) {
 		const Elf64_Shdr *s = find_section(f, names[i]);
 
-		if (!s || s->sh_size > MAX_PLT)
-			continue;
-		r = source_copy(&f->source, s->sh_offset, s->sh_size, &bytes);
-		if (r == -ENOEXEC)
-			continue;
-		if (r)
-			return r;
-		f->plts[f->in.nr_plts++] =
-			(struct ddp_cfi_plt){ s->sh_addr, s->sh_size, keep(f, bytes) };
+		if (s)
+			f->plts[f->in.nr_plts++] = (struct ddp_cfi_plt){ s->sh_addr, s->sh_size };
 	}
-	return 0;
 }
 
 static int read_section(struct file *f, const Elf64_Shdr *s, bool zdebug,
@@ -351,12 +333,14 @@ static int make_table(struct file *f, void **ret_image, size_t *ret_bytes,
 	int r = read_header(f);
 
 	r = r ?: read_sections(f);
-	r = r ?: read_code(f);
-	r = r ?: read_plts(f);
 	r = r ?: read_eh_frame(f);
 	r = r ?: read_debug_frame(f);
 	if (r)
 		return r;
+	find_code(f);
+	find_plts(f);
+	f->in.read = read_code;
+	f->in.ctx = f;
 	f->in.entry = f->header.e_entry;
 	f->in.text = address_of(f, ".text", ".text");
 	f->in.data = address_of(f, ".got.plt", ".got");

@@ -11,6 +11,7 @@
 
 #include "core/ehframe_entry.h"
 #include "core/ehframe_gaps.h"
+#include "core/ehframe_known.h"
 #include "core/ehframe_rows.h"
 
 struct build {
@@ -46,45 +47,57 @@ static void count_row(struct build *b, const struct ddprof_unwind_rule *rule, in
 	b->counts->bp_lost_rows += rule->bp == DDPROF_UNWIND_BP_LOST;
 }
 
-/* The program's newest piece as a row, at file offset @base + from */
-static int add_row(struct build *b, const struct cfi_program *p, uint64_t base)
+/* @rule for @nr bytes at file offset @offset; @reason: why it is UNKNOWN, if it is */
+static int add_row(struct build *b, uint64_t offset, uint64_t nr, struct ddprof_unwind_rule rule,
+		   int reason)
 {
-	struct ddprof_unwind_rule rule;
-	int reason = cfi_program_rule(p, &rule), r;
 	uint32_t i;
+	int r = cfi_rows_rule(&b->rows, &rule, &i);
 
-	r = cfi_rows_rule(&b->rows, &rule, &i);
 	if (r == -ENOSPC) {
-		rule = b->rows.rules[i = CFI_RULE_UNKNOWN];
+		i = CFI_RULE_UNKNOWN;
+		rule = b->rows.rules[i];
 		reason = DDP_CFI_RULES;
 	} else if (r) {
 		return r;
 	}
 	if (rule.kind == DDPROF_UNWIND_UNKNOWN)
-		b->counts->unknown_bytes += p->to - p->from;
-	r = cfi_rows_add(&b->rows, base + p->from, i);
+		b->counts->unknown_bytes += nr;
+	r = cfi_rows_add(&b->rows, offset, i);
 	if (r > 0)
 		count_row(b, &rule, reason);
 	return r < 0 ? r : 0;
 }
 
-/* @end: where the next FDE begins, at most */
-static int add_fde(struct build *b, const struct cfi_fde *fde, uint64_t end)
+static int add_program(struct build *b, const struct cfi_fde *fde, uint64_t nr)
 {
 	const struct cfi_cie *cie = &b->entries.cies[fde->cie];
 	struct cursor code = cursor_over(cie->section->bytes, cie->section->nr);
+	struct ddprof_unwind_rule rule;
 	struct cfi_program p;
-	int r;
+	int r, reason;
 
 	code.pos += fde->program;
 	code.end = code.pos + fde->program_bytes;
-	cfi_program_init(&p, cie, code, fde->address, end - fde->offset);
-	b->counts->code_bytes += p.nr;
+	cfi_program_init(&p, cie, code, fde->address, nr);
+	b->counts->code_bytes += nr;
 	do {
 		cfi_program_step(&p);
-		r = add_row(b, &p, fde->offset);
+		reason = cfi_program_rule(&p, &rule);
+		r = add_row(b, fde->offset + p.from, p.to - p.from, rule, reason);
 	} while (!r && p.to < p.nr);
 	return r;
+}
+
+static int add_fde(struct build *b, const struct cfi_fde *fde, uint64_t nr)
+{
+	struct ddprof_unwind_rule rule = { .kind = DDPROF_UNWIND_STOP };
+
+	if (fde->cie < CFI_MAX_CIES)
+		return add_program(b, fde, nr);
+	if (fde->cie == CFI_NO_CIE_SIGNAL)
+		rule.kind = DDPROF_UNWIND_SIGNAL;
+	return add_row(b, fde->offset, nr, rule, -1);
 }
 
 static bool too_far(const struct ddp_cfi_input *in)
@@ -123,7 +136,7 @@ static int add_rows(struct build *b)
 		if (high == fdes[i].offset)
 			continue;
 		r = cfi_gaps_fill(&b->gaps, covered, fdes[i].offset);
-		r = r ?: add_fde(b, &fdes[i], high);
+		r = r ?: add_fde(b, &fdes[i], high - fdes[i].offset);
 		covered = high;
 	}
 	r = r ?: cfi_gaps_fill(&b->gaps, covered, end);
@@ -133,38 +146,75 @@ static int add_rows(struct build *b)
 	return r < 0 ? r : 0;
 }
 
-/* Leaves out FDEs from @first on that begin where one before @first describes the code */
-static void drop_covered(struct cfi_entries *e, size_t first)
+/*
+ * Leaves out FDEs from @first on that begin where one of @better describes the code; both in the
+ * order of their offsets.
+ */
+static void drop_covered(struct cfi_entries *e, size_t first, const struct cfi_fde *better,
+			 size_t nr_better)
 {
 	struct cfi_fde *fdes = e->fdes;
 	size_t kept = first, i = 0;
 
 	for (size_t j = first; j < e->nr_fdes; j++) {
-		while (i < first && fdes[i].offset <= fdes[j].offset)
+		while (i < nr_better && better[i].offset <= fdes[j].offset)
 			i++;
-		if (!i || fdes[j].offset - fdes[i - 1].offset >= fdes[i - 1].nr)
+		if (!i || fdes[j].offset - better[i - 1].offset >= better[i - 1].nr)
 			fdes[kept++] = fdes[j];
 	}
 	e->nr_fdes = kept;
 }
 
+static int add_known(void *ctx, const struct cfi_known *known)
+{
+	struct cfi_fde fde = {
+		.offset = known->offset, .nr = (uint32_t)known->nr,
+		.cie = known->kind == DDPROF_UNWIND_STOP ? CFI_NO_CIE_STOP : CFI_NO_CIE_SIGNAL,
+	};
+
+	return cfi_entries_add_fde(ctx, &fde);
+}
+
+/* What is known by its bytes takes the place of FDEs that begin there, and cuts others short */
+static int add_all_known(struct cfi_entries *e, const struct ddp_cfi_input *in)
+{
+	CLEANUP(cfi_entries_deinit) struct cfi_entries known = { 0 };
+	uint64_t searched = 0;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < in->nr_segments; i++)
+		r = cfi_known_search(in, in->segments[i].offset,
+				     in->segments[i].offset + in->segments[i].nr, &searched,
+				     add_known, &known);
+	cfi_entries_sort(&known, 0);
+	drop_covered(e, 0, known.fdes, known.nr_fdes);
+	for (size_t i = 0; !r && i < known.nr_fdes; i++)
+		r = cfi_entries_add_fde(e, &known.fdes[i]);
+	return r;
+}
+
+/* .debug_frame speaks of signals and threads only where people write it, and Go's is a machine's */
 static int read_entries(struct build *b)
 {
 	struct cfi_entries *e = &b->entries;
-	size_t first;
+	size_t nr_eh;
 	int r = cfi_entries_add(e, &b->in->eh_frame, false, b->in, b->counts);
 
 	if (r)
 		return r;
 	cfi_entries_sort(e, 0);
-	first = e->nr_fdes;
+	nr_eh = e->nr_fdes;
 	r = cfi_entries_add(e, &b->in->debug_frame, true, b->in, b->counts);
 	if (r)
 		return r;
-	cfi_entries_sort(e, first);
-	drop_covered(e, first);
+	cfi_entries_sort(e, nr_eh);
+	drop_covered(e, nr_eh, e->fdes, nr_eh);
+	if (e->nr_fdes == nr_eh)
+		return 0;
 	cfi_entries_sort(e, 0);
-	return 0;
+	r = add_all_known(e, b->in);
+	cfi_entries_sort(e, 0);
+	return r;
 }
 
 static void count_rows(struct build *b)

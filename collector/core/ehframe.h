@@ -28,13 +28,11 @@ struct ddp_cfi_section {
 /** Executable bytes of the file: addresses become file offsets by these. */
 struct ddp_cfi_segment {
 	uint64_t address, offset, nr;	/* virtual address, file offset, bytes */
-	const uint8_t *bytes;		/* borrowed; NULL: contents not at hand */
 };
 
 /** A procedure linkage table whose entries may be without CFI. */
 struct ddp_cfi_plt {
 	uint64_t address, nr;		/* virtual, bytes */
-	const uint8_t *bytes;		/* borrowed; NULL: contents not at hand */
 };
 
 /** Everything that a table is made of. Sections that are not there are empty. */
@@ -46,6 +44,12 @@ struct ddp_cfi_input {
 	size_t nr_plts;
 	uint64_t entry;			/* e_entry; 0: none */
 	uint64_t text, data;		/* bases of DW_EH_PE_textrel and datarel */
+	/*
+	 * Copies @nr bytes of a segment at a file offset. 0, anything else: not to be had; NULL: none
+	 * are. They tell padding from code that nobody describes, and what such code is.
+	 */
+	int (*read)(void *ctx, uint64_t offset, void *to, size_t nr);
+	void *ctx;
 };
 
 /** Why code has an UNKNOWN row; also why a whole entry was left out (last three). */
@@ -79,7 +83,7 @@ struct ddp_cfi_counts {
 /**
  * Makes a table. .eh_frame_hdr plays no part: it is an index of what is read anyway. Code that
  * .eh_frame describes is not looked up in .debug_frame. Where both are silent, rows are made for
- * what is known without: PLTs, the program's entry, and signal trampolines where bytes are at hand.
+ * what is known without: PLTs, the program's entry, and signal trampolines.
  * Damaged entries are left out and counted; where entries overlap, the one that
  * begins first keeps its addresses up to where the next begins.
  * @param ret_image  owned by the caller, free(); a file without CFI gives an image without rows

@@ -268,7 +268,7 @@ static int read_fde(const struct cfi_cie *cie, struct cursor *c, uint64_t *ret_a
 	return r ?: cursor_skip(c, n);
 }
 
-static int append_fde(struct cfi_entries *e, const struct cfi_fde *fde)
+int cfi_entries_add_fde(struct cfi_entries *e, const struct cfi_fde *fde)
 {
 	struct cfi_fde *more;
 
@@ -312,7 +312,7 @@ static int add_fde(struct reader *rd, const struct entry *entry)
 	fde.cie = (uint32_t)(cie - rd->e->cies);
 	fde.program = (uint32_t)cursor_at(&c);
 	fde.program_bytes = (uint32_t)cursor_left(&c);
-	return append_fde(rd->e, &fde);
+	return cfi_entries_add_fde(rd->e, &fde);
 }
 
 static int add_all(struct reader *rd, bool cies)

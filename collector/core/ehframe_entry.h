@@ -28,10 +28,13 @@ struct cfi_fde {
 	uint64_t offset;	/* in the file */
 	uint64_t address;	/* virtual */
 	uint32_t nr;		/* bytes of code, > 0, all in one segment */
-	uint32_t cie;		/* index */
+	uint32_t cie;		/* index, or one of the below */
 	uint32_t program;	/* position of its instructions in the CIE's section */
 	uint32_t program_bytes;
 };
+
+/* No FDE of the file's: code whose rule is the kind alone, without a program */
+enum { CFI_NO_CIE_STOP = CFI_MAX_CIES, CFI_NO_CIE_SIGNAL };
 
 struct cfi_entries {
 	struct cfi_cie *cies;	/* owned; in the order of sections and positions */
@@ -49,6 +52,9 @@ struct cfi_entries {
  */
 int cfi_entries_add(struct cfi_entries *e, const struct ddp_cfi_section *s, bool is_debug,
 		    const struct ddp_cfi_input *in, struct ddp_cfi_counts *counts);
+
+/** Adds code that is not in a section. 0, -EFBIG, -ENOMEM */
+int cfi_entries_add_fde(struct cfi_entries *e, const struct cfi_fde *fde);
 
 /**
  * Sorts FDEs from @first on by file offset; of several with the same, the last in the file comes

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/ehframe_entry.h"
+#include "core/ehframe_known.h"
 
 enum {
 	ALIGNMENT = 16,		/* of functions, when nothing else is known */
@@ -37,17 +38,9 @@ static int add_rule(struct cfi_gaps *g, uint64_t offset, const struct ddprof_unw
 	return r ?: add(g, offset, i);
 }
 
-/* The file's bytes; NULL when they are not at hand or not in one segment */
-static const uint8_t *bytes_at(const struct ddp_cfi_input *in, uint64_t offset, uint64_t nr)
+static bool read_code(const struct ddp_cfi_input *in, uint64_t offset, void *to, size_t nr)
 {
-	for (size_t i = 0; i < in->nr_segments; i++) {
-		const struct ddp_cfi_segment *s = &in->segments[i];
-
-		if (s->bytes && offset >= s->offset && offset - s->offset <= s->nr &&
-		    nr <= s->nr - (offset - s->offset))
-			return s->bytes + (offset - s->offset);
-	}
-	return NULL;
+	return in->read && !in->read(in->ctx, offset, to, nr);
 }
 
 /* Padding */
@@ -87,71 +80,40 @@ static size_t filler(const uint8_t *p, size_t nr)
 	return operand ? prefixes + 2 + operand : 0;
 }
 
-static bool is_padding(const struct cfi_gaps *g, uint64_t start, uint64_t end)
+static bool is_filler(const uint8_t *p, size_t nr)
 {
-	const uint8_t *p;
-	size_t nr = end - start, bytes;
+	size_t bytes;
 
-	if (nr >= MAX_PADDING ||
-	    (g->next < g->nr && g->pieces[g->next].offset < end))
-		return false;
-	p = bytes_at(g->in, start, nr);
-	if (!p)
-		return nr < ALIGNMENT && !(end % ALIGNMENT);
-	while (nr) {
+	for (; nr; p += bytes, nr -= bytes) {
 		bytes = filler(p, nr);
 		if (!bytes)
 			return false;
-		p += bytes;
-		nr -= bytes;
 	}
 	return true;
 }
 
-/* Signal trampolines */
-
-/* mov $__NR_rt_sigreturn, %eax (b8) or %rax (48 c7 c0), then syscall; the part they share */
-static const uint8_t sigreturn[] = { 0x0f, 0, 0, 0, 0x0f, 0x05 };
-
-/* Bytes that the beginning of the move takes in front of @p, of at most @nr; 0: it is none */
-static size_t move_before(const uint8_t *p, size_t nr)
+/* Up to the next aligned function there is no room for another; more than that is looked at */
+static bool is_padding(const struct cfi_gaps *g, uint64_t start, uint64_t end)
 {
-	if (nr >= 3 && !memcmp(p - 3, "\x48\xc7\xc0", 3))
-		return 3;
-	return nr >= 1 && p[-1] == 0xb8 ? 1 : 0;
-}
+	uint8_t bytes[MAX_PADDING];
+	uint64_t nr = end - start;
 
-/* From the byte before it on, as a handler's return address is looked up there */
-static int add_trampoline(struct cfi_gaps *g, uint64_t start, uint64_t end)
-{
-	int r = add_rule(g, start, &(struct ddprof_unwind_rule){ .kind = DDPROF_UNWIND_SIGNAL });
-
-	return r ?: add(g, end, CFI_RULE_NONE);
-}
-
-static int find_trampolines(struct cfi_gaps *g, const uint8_t *bytes, uint64_t start, uint64_t end)
-{
-	const uint8_t *low = bytes, *p = bytes, *limit = bytes + (end - start);
-	size_t move;
-	int r;
-
-	while ((p = memmem(p, (size_t)(limit - p), sigreturn, sizeof(sigreturn)))) {
-		move = move_before(p, (size_t)(p - low));
-		p += sizeof(sigreturn);
-		if (!move)
-			continue;
-		move += sizeof(sigreturn);
-		r = add_trampoline(g, start + (uint64_t)(p - bytes) - move -
-					      ((size_t)(p - low) > move),
-				   start + (uint64_t)(p - bytes));
-		if (r)
-			return r;
-		low = p;
-	}
-	return 0;
+	if (nr > MAX_PADDING || (g->next < g->nr && g->pieces[g->next].offset < end))
+		return false;
+	if (nr < ALIGNMENT && !(end % ALIGNMENT))
+		return true;
+	return read_code(g->in, start, bytes, nr) && is_filler(bytes, nr);
 }
 
 /* Code that nobody describes */
+
+static int add_known(void *ctx, const struct cfi_known *known)
+{
+	struct cfi_gaps *g = ctx;
+	int r = add_rule(g, known->offset, &(struct ddprof_unwind_rule){ .kind = known->kind });
+
+	return r ?: add(g, known->offset + known->nr, CFI_RULE_NONE);
+}
 static int fill_unknown(struct cfi_gaps *g, uint64_t start, uint64_t end)
 {
 	int r = start < end ? add(g, start, CFI_RULE_NONE) : 0;
@@ -161,9 +123,9 @@ static int fill_unknown(struct cfi_gaps *g, uint64_t start, uint64_t end)
 		uint64_t low = s->offset > start ? s->offset : start;
 		uint64_t high = s->offset + s->nr < end ? s->offset + s->nr : end;
 
-		if (!s->bytes || low >= high)
+		if (low >= high)
 			continue;
-		r = find_trampolines(g, s->bytes + (low - s->offset), low, high);
+		r = cfi_known_search(g->in, low, high, &g->searched, add_known, g);
 		start = high;	/* segments of a damaged file may overlap */
 	}
 	return r;
@@ -207,14 +169,14 @@ static int fill_plt(struct cfi_gaps *g, const struct cfi_piece *piece, uint64_t 
 {
 	/* (pc & 15) of a PLT rule is counted in whole entries */
 	bool aligned = !(piece->offset % PLT_BYTES);
+	uint8_t bytes[PLT_BYTES];
 	int r = 0;
 
 	for (uint64_t at = start; !r && at < end; at += PLT_BYTES - at % PLT_BYTES) {
 		uint64_t entry = at - at % PLT_BYTES;
-		bool whole = aligned && piece->bytes &&
-			     entry + PLT_BYTES <= piece->offset + piece->nr;
-		struct ddprof_unwind_rule rule =
-			plt_rule(whole ? piece->bytes + (entry - piece->offset) : NULL);
+		bool known = aligned && entry + PLT_BYTES <= piece->offset + piece->nr &&
+			     read_code(g->in, entry, bytes, sizeof(bytes));
+		struct ddprof_unwind_rule rule = plt_rule(known ? bytes : NULL);
 
 		r = add_rule(g, at, &rule);
 	}
@@ -256,8 +218,7 @@ int cfi_gaps_fill(struct cfi_gaps *g, uint64_t start, uint64_t end)
 	return r ?: fill_unknown(g, start, end);
 }
 
-static void add_piece(struct cfi_gaps *g, uint64_t address, uint64_t nr, const uint8_t *bytes,
-		      bool is_plt)
+static void add_piece(struct cfi_gaps *g, uint64_t address, uint64_t nr, bool is_plt)
 {
 	uint64_t offset, left;
 
@@ -265,9 +226,7 @@ static void add_piece(struct cfi_gaps *g, uint64_t address, uint64_t nr, const u
 		return;
 	if (nr > left)
 		nr = left;
-	if (is_plt && !bytes)
-		bytes = bytes_at(g->in, offset, nr);
-	g->pieces[g->nr++] = (struct cfi_piece){ offset, nr, bytes, is_plt };
+	g->pieces[g->nr++] = (struct cfi_piece){ offset, nr, is_plt };
 }
 
 static int by_offset(const void *a, const void *b)
@@ -284,9 +243,9 @@ int cfi_gaps_init(struct cfi_gaps *g, const struct ddp_cfi_input *in, struct cfi
 	if (!g->pieces)
 		return -ENOMEM;
 	for (size_t i = 0; i < in->nr_plts; i++)
-		add_piece(g, in->plts[i].address, in->plts[i].nr, in->plts[i].bytes, true);
+		add_piece(g, in->plts[i].address, in->plts[i].nr, true);
 	if (in->entry)
-		add_piece(g, in->entry, ENTRY_BYTES, NULL, false);
+		add_piece(g, in->entry, ENTRY_BYTES, false);
 	qsort(g->pieces, g->nr, sizeof(*g->pieces), by_offset);
 	return 0;
 }

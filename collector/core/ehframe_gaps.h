@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Code that no FDE describes: padding between functions, which needs no rows, and the few pieces
- * whose rules are known all the same: procedure linkage tables, the program's entry, and signal
- * trampolines. Used by ehframe.
+ * whose rules are known all the same: procedure linkage tables, the program's entry, and what
+ * ehframe_known finds. Used by ehframe.
  */
 #ifndef DDP_CORE_EHFRAME_GAPS_H
 #define DDP_CORE_EHFRAME_GAPS_H
@@ -13,7 +13,6 @@
 /* A PLT or the entry, as a piece of the file */
 struct cfi_piece {
 	uint64_t offset, nr;
-	const uint8_t *bytes;	/* NULL: not at hand */
 	bool is_plt;
 };
 
@@ -22,6 +21,7 @@ struct cfi_gaps {
 	struct cfi_rows *rows;
 	struct cfi_piece *pieces;	/* owned; by offset */
 	size_t nr, next;		/* next: the first that may lie ahead */
+	uint64_t searched;		/* bytes of code */
 };
 
 /** @return 0 or -ENOMEM; deinit in both cases. @in and @rows are borrowed. */
