@@ -77,9 +77,20 @@ static void ddp_sample_hash(const struct ddp_hash_key *key, const struct ddp_sam
 	ddp_hash_words(h, key, k->frames, k->nr_kernel + k->nr_user);
 }
 
+/*
+ * The first read of a sample finds out whether current's memory can be read at all right now; in an
+ * interrupt that does not change before its end.
+ */
 static int ddp_window_read_user(void *ctx, void *to, u64 addr, u32 len)
 {
-	return ddp_copy_from_user_nofault(to, addr, len);
+	struct ddp_scratch *x = ctx;
+
+	if (x->user_loaded && !in_nmi() && !(len % sizeof(u64)))
+		return ddp_read_user_words(to, addr, len);
+	if (ddp_copy_from_user_nofault(to, addr, len))
+		return -EFAULT;
+	x->user_loaded = true;
+	return 0;
 }
 
 void ddp_capture_count_walk(struct ddp_stats *stats, const struct ddp_walk *walk)
@@ -138,6 +149,8 @@ static void ddp_sample_user(struct ddp_cpu *c, struct ddp_scratch *x, struct ddp
 	s->layout = mm.layout;
 	ddp_window_reset(&x->window);
 	x->window.read = ddp_window_read_user;
+	x->window.ctx = x;
+	x->user_loaded = false;
 	k->nr_user = ddp_unwind_user(&x->window, uregs, mm.ranges, ddp_tables_stamp(),
 				     x->frames + k->nr_kernel, depth - k->nr_kernel, &s->walk);
 	s->deferred = ddp_walk_can_wait(c, uregs, &mm, &s->walk) &&

@@ -76,7 +76,9 @@ static inline bool ddp_in_exec(const struct task_struct *task)
 
 /*
  * Copy words from user memory in an interrupt, without faulting anything in: 0 or -EFAULT. @len is
- * a multiple of 8. For the few words of a window half the instructions of a string copy.
+ * a multiple of 8. For the few words of a window half the instructions of a string copy. Only after
+ * ddp_copy_from_user_nofault() succeeded in the same interrupt: this one does not look whose address
+ * space is loaded.
  */
 static inline int ddp_read_user_words(u64 *to, unsigned long from, unsigned long len)
 {
@@ -100,14 +102,12 @@ refused:
 
 /*
  * Copy from user memory in any context, NMI included, without faulting anything in: 0 or -EFAULT.
- * @to is aligned to 8.
+ * On x86 it refuses while another address space than current's is loaded (firmware calls, code
+ * patching).
  */
 static inline int ddp_copy_from_user_nofault(void *to, unsigned long from, unsigned long len)
 {
-	if (!in_nmi() && !(len % sizeof(u64)))
-		return ddp_read_user_words(to, from, len);
 #ifdef CONFIG_X86
-	/* an NMI may find another address space loaded: this one checks */
 	return copy_from_user_nmi(to, (void __user *)from, len) ? -EFAULT : 0;
 #else
 	return copy_from_user_nofault(to, (void __user *)from, len);

@@ -228,8 +228,9 @@ static void restore_bp(struct walk *s, const struct ddprof_unwind_rule *rule, u6
 			return;
 		from = s->bp;
 	}
+	from += (u64)(s64)rule->bp_offset;
 	s->bp_lost = rule->bp == DDPROF_UNWIND_BP_LOST ||
-		     read_word(s->w, s->regs->limit, from + (u64)(s64)rule->bp_offset, &bp) != GO_ON;
+		     read_word(s->w, s->regs->limit, from, &bp) != GO_ON;
 	s->bp = bp;
 }
 
