@@ -5,7 +5,7 @@
  */
 #include "unwind_rows.h"
 
-enum { SCANNED_ROWS = 32 };	/* measured by tests/bench */
+enum { SCANNED_ROWS = 16 };	/* measured by tests/bench */
 
 static int wrong(const char **fault, const char *what)
 {

@@ -104,20 +104,21 @@ static bool in_range(const struct ddp_unwind_range *r, u64 addr)
 static const struct ddp_unwind_range *find_range(const struct ddp_unwind_ranges *ranges,
 						 const struct ddp_unwind_range *last, u64 addr)
 {
-	const struct ddp_unwind_range *base = ranges->range;
-	u32 nr = ranges->nr;
+	u32 low = 0, high = ranges->nr;
 
 	if (last && in_range(last, addr))
 		return last;
-	if (!nr)
-		return NULL;
-	while (nr > 1) {
-		u32 half = nr / 2;
+	while (low < high) {
+		u32 middle = (low + high) / 2;
 
-		base += base[half].start <= addr ? half : 0;
-		nr -= half;
+		if (addr < ranges->range[middle].start)
+			high = middle;
+		else if (addr >= ranges->range[middle].end)
+			low = middle + 1;
+		else
+			return &ranges->range[middle];
 	}
-	return in_range(base, addr) ? base : NULL;
+	return NULL;
 }
 
 static inline bool is_user(u64 limit, u64 addr, u32 len)
