@@ -168,10 +168,10 @@ static bool is_same(const struct ddp_object *o, const struct stat *st)
 }
 
 /*
- * By path, if that is still the same file. Its owner may have put anything there meanwhile, and to
- * open a device or a pipe can do things: first it is looked at without being opened.
+ * Its owner may have put anything there meanwhile, and to open a device or a pipe can do things:
+ * first it is looked at without being opened.
  */
-static int open_by_path(const struct ddp_object *o)
+int ddp_object_open(const struct ddp_object *o)
 {
 	CLEANUP(close_fd) int place = -1;
 	char link[32];
@@ -237,7 +237,7 @@ struct ddp_elf *ddp_object_elf(struct ddp_objects *f, struct ddp_object *o, uint
 		return o->elf;
 	o->elf_tried = true;
 	if (o->fd < 0)
-		by_path = open_by_path(o);
+		by_path = ddp_object_open(o);
 	if (o->fd < 0 && by_path < 0) {
 		ddp_log_debug("%s: no symbols: %s", o->path, strerror(-by_path));
 		return NULL;

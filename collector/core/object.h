@@ -64,6 +64,13 @@ int ddp_objects_add(struct ddp_objects *f, const struct ddp_file *said);
 /** NULL: not told, or forgotten. */
 struct ddp_object *ddp_objects_find(const struct ddp_objects *f, uint64_t file_id);
 
+/**
+ * Opens it by its path, if that is still the same file.
+ * @return a descriptor, the caller's; -ENOENT: deleted, or no file to open; -ESTALE: another one by
+ *	now; what opening it answered
+ */
+int ddp_object_open(const struct ddp_object *o);
+
 /** The file's ELF contents, read at the first call; NULL when there are none. Borrowed until the
  *  next call or ddp_objects_trim(). */
 struct ddp_elf *ddp_object_elf(struct ddp_objects *f, struct ddp_object *o, uint64_t profile_nr);

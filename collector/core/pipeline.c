@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See pipeline.h. Single-threaded: one poll() loop over the link, a reason to stop, and the
- * processes that are watched. Comments of a profile are made here because they need all parts.
+ * See pipeline.h. One poll() loop over the link, a reason to stop, what unwind tables are missing,
+ * and the processes that are watched; the threads behind it are those of tables and uploads.
  */
 #include "core/pipeline.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/build.h"
+#include "core/comments.h"
 #include "core/log.h"
+#include "core/unwinding.h"
 
 enum {
 	MAX_SAMPLE_BYTES = 64 << 20,
@@ -22,13 +23,10 @@ enum {
 	END_TIMEOUT_MS = 5000,		/* for what was sampled before STOP */
 	/* a stream that cannot be understood is not asked again at once */
 	RESYNC_PAUSE_MS = 1000,
-};
-
-/* Totals at the beginning of an interval */
-struct marks {
-	struct ddp_decode_counts decode;
-	struct ddp_link_stats stats;
-	struct ddp_process_counts process;
+	/* longest wait for another session's end, see ddp_pipeline_create() */
+	BUSY_TIMEOUT_MS = 1000,
+	BUSY_PAUSE_MS = 50,
+	NR_FDS = 3,			/* records, a reason to stop, tables; then processes */
 };
 
 struct ddp_pipeline {
@@ -37,11 +35,12 @@ struct ddp_pipeline {
 	struct ddp_samples samples;
 	struct ddp_process process;
 	struct ddp_symbols symbols;
+	struct ddp_unwinding unwinding;
 	struct ddp_output *output;
 	struct ddp_link_info info;
 	struct ddp_link_started started;
 	uint32_t nr_events;		/* of START, known before it is answered */
-	struct marks marks;
+	struct ddp_marks marks;
 	int64_t interval_start_unix_ns;
 	int64_t interval_end_ms, next_resync_ms; /* monotonic; interval_end_ms 0: no end */
 	uint32_t period_s;
@@ -110,7 +109,12 @@ static int on_aspace(void *ctx, const struct ddp_aspace *a)
 
 static int on_map(void *ctx, const struct ddp_map *m, uint32_t left)
 {
-	return ddp_process_map(&((struct ddp_pipeline *)ctx)->process, m, left);
+	struct ddp_pipeline *p = ctx;
+	int r = ddp_process_map(&p->process, m, left);
+
+	if (!r)
+		ddp_unwinding_map(&p->unwinding, m->file_id);
+	return r;
 }
 
 static int on_file(void *ctx, const struct ddp_file *f)
@@ -157,111 +161,29 @@ static void resync(struct ddp_pipeline *p)
 		ddp_log_warn("%s", err.text);
 }
 
-/* Comments */
-
 static int add_stats(void *ctx, const struct ddp_link_stats *s)
 {
 	ddp_link_stats_add(ctx, s);
 	return 0;
 }
 
-static int comment(struct ddp_profile *p, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static int comment(struct ddp_profile *p, const char *format, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	return ddp_profile_comment(p, text);
-}
-
-static int comment_ends(struct ddp_profile *p, const char *half, const uint64_t *ends)
-{
-	return comment(p, "%s walks: root=%" PRIu64 " truncated=%" PRIu64 " unreadable=%" PRIu64
-		       " bad_frame=%" PRIu64 " no_table=%" PRIu64 " none=%" PRIu64, half,
-		       ends[DDPROF_END_ROOT], ends[DDPROF_END_TRUNCATED],
-		       ends[DDPROF_END_UNREADABLE], ends[DDPROF_END_BAD_FRAME],
-		       ends[DDPROF_END_NO_TABLE], ends[DDPROF_END_NONE]);
-}
-
-static int comment_loss(struct ddp_profile *p, const struct ddp_decode_counts *now,
-			const struct ddp_decode_counts *then)
-{
-	int r = comment(p, "lost: ring=%" PRIu64 " nested=%" PRIu64 " unknown_stack=%" PRIu64
-			" messages=%" PRIu64 " task_records=%" PRIu64,
-			now->lost_ring - then->lost_ring, now->lost_nested - then->lost_nested,
-			now->unknown_samples - then->unknown_samples,
-			now->lost_batches - then->lost_batches, now->lost_tasks - then->lost_tasks);
-
-	return r ? r
-		 : comment(p,
-			   "skipped for the CPU budget: %" PRIu64 " (counts are scaled for them)",
-			   now->skipped - then->skipped);
-}
-
-/* What was never sampled, and what stays without names */
-static int comment_gaps(struct ddp_profile *p, const struct marks *now, const struct marks *then)
-{
-	const struct ddp_link_stats *s = &now->stats, *t = &then->stats;
-	int r = comment(p, "not understood: messages=%" PRIu64 "; not known: cut_mapping_lists=%"
-			PRIu64 " forgotten_mappings=%" PRIu64 " files=%" PRIu64,
-			now->decode.malformed - then->decode.malformed,
-			now->process.partial_lists - then->process.partial_lists,
-			now->process.forgotten_ranges - then->process.forgotten_ranges,
-			now->process.refused_files - then->process.refused_files);
-
-	if (r || s->elapsed_ns <= t->elapsed_ns)
-		return r; /* the session ended before its figures could be asked for */
-	return comment(p, "not sampled: no_registers=%" PRIu64 " missed_periods=%" PRIu64
-		       "; without address space: %" PRIu64, s->no_regs - t->no_regs,
-		       s->missed - t->missed, s->no_aspace - t->no_aspace);
-}
-
-static int comment_overhead(struct ddp_profile *p, const struct ddp_link_stats *now,
-			    const struct ddp_link_stats *then)
-{
-	uint64_t elapsed = now->elapsed_ns - then->elapsed_ns;
-	uint64_t handler = now->handler_ns - then->handler_ns;
-
-	if (now->elapsed_ns <= then->elapsed_ns)
-		return 0; /* no figures: the session ended before they could be asked for */
-	return comment(p, "overhead: %.4f%% of %u CPUs (handler %" PRIu64 " ns, longest %" PRIu64
-		       " ns, of %" PRIu64 " ns)", 100.0 * (double)handler / (double)elapsed,
-		       now->cpu, handler, now->handler_max_ns, elapsed);
-}
-
-static int add_comments(struct ddp_pipeline *p, struct ddp_profile *profile,
-			const struct marks *now)
-{
-	int r = comment(profile, "ddprof " DDPROF_VERSION ", ddprof_kmod %s, kernel unwinder %s",
-			p->info.module_version, p->info.kernel_unwinder);
-
-	r = r ?: comment(profile, "samples: %" PRIu64, p->samples.pending);
-	r = r ?: comment_loss(profile, &now->decode, &p->marks.decode);
-	r = r ?: comment_gaps(profile, now, &p->marks);
-	r = r ?: comment_ends(profile, "user", p->samples.ends[1]);
-	r = r ?: comment_ends(profile, "kernel", p->samples.ends[0]);
-	return r ? r : comment_overhead(profile, &now->stats, &p->marks.stats);
-}
-
 /* Intervals */
 
-static void take_marks(struct ddp_pipeline *p, struct marks *ret)
+static void take_marks(struct ddp_pipeline *p, struct ddp_marks *ret)
 {
 	struct ddp_error err = { "" };
 
 	ddp_decoder_count(p->decoder, &ret->decode);
 	ret->process = p->process.counts;
 	ret->stats = (struct ddp_link_stats){ 0 };
-	if (ddp_link_get_stats(p->link, add_stats, &ret->stats, &err))
+	ret->info = (struct ddp_link_info){ 0 };
+	ddp_unwinding_count(&p->unwinding, &ret->tables);
+	if (ddp_link_get_stats(p->link, add_stats, &ret->stats, &err) ||
+	    ddp_link_get_info(p->link, &ret->info, &err))
 		ddp_log_warn("%s", err.text);
 }
 
-static int make_profile(struct ddp_pipeline *p, const struct marks *now, int64_t end_unix_ns)
+static int make_profile(struct ddp_pipeline *p, const struct ddp_marks *now, int64_t end_unix_ns)
 {
 	CLEANUP(ddp_profile_destroy) struct ddp_profile *profile = NULL;
 	struct ddp_build in = {
@@ -269,9 +191,13 @@ static int make_profile(struct ddp_pipeline *p, const struct marks *now, int64_t
 		.started = &p->started, .start_unix_ns = p->interval_start_unix_ns,
 		.profile_nr = p->profile_nr,
 	};
+	struct ddp_comments comments = {
+		.module = &p->info, .samples = &p->samples, .process = &p->process,
+		.then = &p->marks, .now = now,
+	};
 	int r = ddp_build_profile(&in, &profile);
 
-	r = r ?: add_comments(p, profile, now);
+	r = r ?: ddp_comments_add(&comments, profile);
 	if (r) {
 		ddp_log_error("cannot build the profile: %s", strerror(-r));
 		return r;
@@ -289,7 +215,8 @@ static bool over_memory(const struct ddp_pipeline *p)
 	return bytes(p) > p->kept_bytes + p->max_sample_bytes;
 }
 
-static void forget_interval(struct ddp_pipeline *p, const struct marks *now, int64_t end_unix_ns)
+static void forget_interval(struct ddp_pipeline *p, const struct ddp_marks *now,
+			    int64_t end_unix_ns)
 {
 	ddp_samples_clear(&p->samples);
 	p->want_resync |= ddp_process_trim(&p->process, MAX_SYMBOL_BYTES);
@@ -298,7 +225,7 @@ static void forget_interval(struct ddp_pipeline *p, const struct marks *now, int
 	p->interval_start_unix_ns = end_unix_ns;
 }
 
-static int end_interval(struct ddp_pipeline *p, const struct marks *now)
+static int end_interval(struct ddp_pipeline *p, const struct ddp_marks *now)
 {
 	int64_t end_unix_ns = clock_ns(CLOCK_REALTIME);
 	int r;
@@ -371,7 +298,7 @@ static int receive(struct ddp_pipeline *p)
 static int run_loop(struct ddp_pipeline *p, struct pollfd *fds, size_t nr_pids)
 {
 	for (;;) {
-		int r = poll(fds, 2 + nr_pids, poll_timeout_ms(p));
+		int r = poll(fds, NR_FDS + nr_pids, poll_timeout_ms(p));
 
 		if (r < 0 && errno != EINTR)
 			return -errno;
@@ -380,8 +307,10 @@ static int run_loop(struct ddp_pipeline *p, struct pollfd *fds, size_t nr_pids)
 		r = receive(p);
 		if (r)
 			return r;
+		if (fds[2].revents)
+			ddp_unwinding_work(&p->unwinding);
 		if (interval_over(p)) {
-			struct marks now;
+			struct ddp_marks now;
 
 			take_marks(p, &now);
 			end_interval(p, &now); /* said already; the next one may get out */
@@ -390,21 +319,22 @@ static int run_loop(struct ddp_pipeline *p, struct pollfd *fds, size_t nr_pids)
 			return DDP_PIPELINE_ENDED;
 		if (fds[1].revents)
 			return DDP_PIPELINE_STOPPED;
-		if (nr_pids && !reap(fds + 2, nr_pids))
+		if (nr_pids && !reap(fds + NR_FDS, nr_pids))
 			return DDP_PIPELINE_EXITED;
 	}
 }
 
 int ddp_pipeline_run(struct ddp_pipeline *p, int stop_fd, const int *pidfds, size_t nr_pidfds)
 {
-	CLEANUP(free) struct pollfd *fds = calloc(2 + nr_pidfds, sizeof(*fds));
+	CLEANUP(free) struct pollfd *fds = calloc(NR_FDS + nr_pidfds, sizeof(*fds));
 
 	if (!fds)
 		return -ENOMEM;
 	fds[0] = (struct pollfd){ .fd = ddp_link_fd(p->link), .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
+	fds[2] = (struct pollfd){ .fd = ddp_unwinding_fd(&p->unwinding), .events = POLLIN };
 	for (size_t i = 0; i < nr_pidfds; i++)
-		fds[2 + i] = (struct pollfd){ .fd = pidfds[i], .events = POLLIN };
+		fds[NR_FDS + i] = (struct pollfd){ .fd = pidfds[i], .events = POLLIN };
 	return run_loop(p, fds, nr_pidfds);
 }
 
@@ -426,7 +356,7 @@ static void wait_end(struct ddp_pipeline *p)
 int ddp_pipeline_finish(struct ddp_pipeline *p)
 {
 	struct ddp_error err = { "" };
-	struct marks last;
+	struct ddp_marks last;
 	int r = 0;
 
 	take_marks(p, &last);
@@ -446,16 +376,36 @@ int ddp_pipeline_finish(struct ddp_pipeline *p)
 
 /* Setting up */
 
+/* The session of a command that just ended may be on its last records */
+static int start_session(struct ddp_pipeline *p, const struct ddp_link_start *start,
+			 struct ddp_error *err)
+{
+	int r = ddp_link_start(p->link, start, &p->started, err);
+
+	for (int waited = 0; r == -EBUSY && waited < BUSY_TIMEOUT_MS; waited += BUSY_PAUSE_MS) {
+		usleep(BUSY_PAUSE_MS * 1000);
+		r = ddp_link_start(p->link, start, &p->started, err);
+	}
+	return r;
+}
+
 static int start(struct ddp_pipeline *p, const struct ddp_pipeline_config *c, struct ddp_error *err)
 {
+	struct ddp_unwinding_config unwinding = {
+		.cache = c->table_cache, .ahead_ms = c->ahead_ms, .start = &c->start,
+	};
 	int r = ddp_link_open(&p->link, err);
 
 	r = r ?: ddp_link_get_info(p->link, &p->info, err);
 	r = r ?: ddp_decoder_create(&decode_ops, p, c->start.nr_events, &p->decoder);
 	if (r)
 		return r;
+	ddp_unwinding_open(&p->unwinding, &unwinding, &p->process);
 	ddp_link_on_batch(p->link, on_batch, p);
-	return ddp_link_start(p->link, &c->start, &p->started, err);
+	r = start_session(p, &c->start, err);
+	if (!r)
+		ddp_unwinding_start(&p->unwinding);
+	return r;
 }
 
 static void say_fallbacks(const struct ddp_pipeline *p)
@@ -500,6 +450,7 @@ void ddp_pipeline_destroy(struct ddp_pipeline *p)
 	if (!p)
 		return;
 	ddp_link_close(p->link); /* first of all sampling ends */
+	ddp_unwinding_close(&p->unwinding);
 	ddp_decoder_destroy(p->decoder);
 	ddp_samples_free(&p->samples);
 	ddp_process_free(&p->process);

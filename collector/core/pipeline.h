@@ -16,11 +16,17 @@ struct ddp_pipeline_config {
 	/* length of an interval; 0: one profile over the whole session */
 	uint32_t period_s;
 	size_t max_sample_bytes;	/* ends an interval early; 0: 64 MiB */
+	const char *table_cache;	/* folder for unwind tables, borrowed as start; NULL: none */
+	/* longest wait for the tables of running programs before START; 0: none are made before */
+	uint32_t ahead_ms;
 };
 
 struct ddp_pipeline;
 
-/** Opens the link and starts the session. @return 0, or as ddp_link_open(), ddp_link_start() */
+/**
+ * Opens the link, makes unwind tables and starts the session; waits a second for the end of another
+ * session. @return 0, or as ddp_link_open(), ddp_link_start()
+ */
 int ddp_pipeline_create(const struct ddp_pipeline_config *config, struct ddp_pipeline **ret,
 			struct ddp_error *err);
 

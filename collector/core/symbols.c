@@ -115,16 +115,24 @@ static uint64_t own_vdso_bytes(uint64_t start)
 	return 0;
 }
 
-static void read_vdso(struct ddp_symbols *s)
+size_t ddp_own_vdso(const void **ret)
 {
 	unsigned long start = getauxval(AT_SYSINFO_EHDR);
+
+	*ret = (const void *)start;
+	return start ? own_vdso_bytes(start) : 0;
+}
+
+static void read_vdso(struct ddp_symbols *s)
+{
+	const void *start;
 	int r;
 
 	s->vdso_tried = true;
-	s->vdso_bytes = start ? own_vdso_bytes(start) : 0;
+	s->vdso_bytes = ddp_own_vdso(&start);
 	if (!s->vdso_bytes)
 		return;
-	r = ddp_elf_open_memory((const void *)start, s->vdso_bytes, &s->vdso);
+	r = ddp_elf_open_memory(start, s->vdso_bytes, &s->vdso);
 	if (r)
 		ddp_log_debug("[vdso]: no symbols: %s", strerror(-r));
 }

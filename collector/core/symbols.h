@@ -43,4 +43,7 @@ void ddp_symbols_kernel(const struct ddp_symbols *s, uint64_t address,
  */
 const struct ddp_elf *ddp_symbols_vdso(struct ddp_symbols *s, uint64_t mapping_bytes);
 
+/** Our own mapping of the vdso, an ELF image that stays. @return its length; 0: there is none */
+size_t ddp_own_vdso(const void **ret);
+
 #endif /* DDP_CORE_SYMBOLS_H */

@@ -63,6 +63,13 @@ const struct ddp_option ddprof_options[] = {
 	  .argument = "FRAMES", .help = "deepest stack, default 256" },
 	{ "budget", NULL, 0, DDP_OPTION_NUMBER, AT(budget_permille), .min = 1, .max = 1000,
 	  .argument = "PERMILLE", .help = "most CPU time sampling may take, default 10 (1 %)" },
+	{ "unwind_tables", NULL, 0, DDP_OPTION_NUMBER, AT(unwind_tables_kib),
+	  "DD_PROFILING_UNWIND_TABLES", .min = 0, .max = DDPROF_MAX_TABLES_KIB, .argument = "KIB",
+	  .help = "kernel memory for unwind tables, default 65536; 0: stacks by\n"
+		  "frame pointers only" },
+	{ "unwind_cache", NULL, 0, DDP_OPTION_TEXT, AT(unwind_cache), "DD_PROFILING_UNWIND_CACHE",
+	  .argument = "DIR",
+	  .help = "keep unwind tables in DIR for the next start" },
 	{ "wait", NULL, 0, DDP_OPTION_FLAG, AT(wait),
 	  .help = "stay the command's parent and return its exit status when\n"
 		  "the profile is out; the command has a PID of its own then" },
@@ -163,6 +170,7 @@ int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 		.period_s = 59,
 		.depth = 256,
 		.budget_permille = 10,
+		.unwind_tables_kib = 65536,
 		.sampler = DDPROF_CHOICE_HRTIMER,
 		.log_level = DDP_LOG_NOTICE,
 	};

@@ -9,7 +9,10 @@
 #include "core/link.h"
 #include "core/options.h"
 
-enum { DDPROF_MAX_HOST = 253 }; /* characters of a DNS name */
+enum {
+	DDPROF_MAX_HOST = 253,		/* characters of a DNS name */
+	DDPROF_MAX_TABLES_KIB = 1048576, /* START_TABLES_KIB's */
+};
 
 /** Not to be copied: url may point into it. */
 struct ddprof_config {
@@ -20,6 +23,8 @@ struct ddprof_config {
 	const char *host;	/* part of url when there is none; NULL: localhost */
 	uint32_t port;
 	uint32_t frequency_hz, period_s, depth, budget_permille, sampler, log_level;
+	uint32_t unwind_tables_kib;	/* 0: none */
+	const char *unwind_cache;	/* folder; NULL: none */
 	/* on the command line, not in the environment */
 	bool period_given, url_given, address_given;
 	bool enabled;		/* false: only run the command */

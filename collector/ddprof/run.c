@@ -23,9 +23,8 @@
 
 enum {
 	START_TIMEOUT_MS = 2000,	/* longest a command waits for its profiler */
-	/* longest wait for another session's end, within the above */
-	BUSY_TIMEOUT_MS = 1000,
-	BUSY_PAUSE_MS = 50,
+	/* for the unwind tables of what runs already */
+	AHEAD_TIMEOUT_MS = 2000,
 	EXIT_FAILED = 1,
 	EXIT_CANNOT_EXECUTE = 126,	/* as shells have it */
 	EXIT_NOT_FOUND = 127,
@@ -54,6 +53,7 @@ static void fill_start(const struct ddprof_config *c, const struct ddp_pids *pid
 		.flags = DDPROF_FLAG_KERNEL | DDPROF_FLAG_USER |
 			 (c->timestamps ? DDPROF_FLAG_TIMESTAMPS : 0),
 		.depth = c->depth, .budget_permille = c->budget_permille,
+		.tables_kib = &c->unwind_tables_kib,
 	};
 }
 
@@ -86,29 +86,20 @@ static void raise_file_limit(void)
 		ddp_log_debug("RLIMIT_NOFILE: %s", strerror(errno));
 }
 
-/* The session of a command that just ended may be on its last records */
-static int create_soon(const struct ddp_pipeline_config *pc, struct ddp_pipeline **ret,
-		       struct ddp_error *err)
-{
-	int r = ddp_pipeline_create(pc, ret, err);
-
-	for (int waited = 0; r == -EBUSY && waited < BUSY_TIMEOUT_MS; waited += BUSY_PAUSE_MS) {
-		usleep(BUSY_PAUSE_MS * 1000);
-		r = ddp_pipeline_create(pc, ret, err);
-	}
-	return r;
-}
-
 static int create_pipeline(const struct ddprof_config *c, const struct ddp_pids *pids,
 			   uint32_t scope, struct ddp_output *output, struct ddp_pipeline **ret,
 			   struct ddp_error *err)
 {
-	struct ddp_pipeline_config pc = { .output = output, .period_s = c->period_s };
+	struct ddp_pipeline_config pc = {
+		.output = output, .period_s = c->period_s, .table_cache = c->unwind_cache,
+		/* a command is not running yet, and waits for us */
+		.ahead_ms = c->command ? 0 : AHEAD_TIMEOUT_MS,
+	};
 	struct ddp_link_event event;
 
 	raise_file_limit();
 	fill_start(c, pids, scope, &event, &pc.start);
-	return create_soon(&pc, ret, err);
+	return ddp_pipeline_create(&pc, ret, err);
 }
 
 static int pidfd_open_pid(uint32_t pid)

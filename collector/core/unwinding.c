@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+/* See unwinding.h. */
+#include "core/unwinding.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/symbols.h"
+
+enum {
+	CACHE_BYTES = 256 << 20,	/* tables of thousands of programs */
+	/* of tables that wait for START; the files of most processes are among them */
+	MAX_AHEAD_BYTES = 16 << 20,
+};
+
+static void open_cache(struct ddp_unwinding *u, const char *path)
+{
+	struct ddp_error err = { "" };
+
+	if (path && ddp_table_cache_open(path, CACHE_BYTES, &u->cache, &err))
+		ddp_log_warn("%s: unwind tables are not kept", err.text);
+}
+
+static size_t ahead_bytes(const struct ddp_link_start *start)
+{
+	uint64_t limit = start->tables_kib ? (uint64_t)*start->tables_kib << 10 : MAX_AHEAD_BYTES;
+
+	return limit < MAX_AHEAD_BYTES ? limit : MAX_AHEAD_BYTES;
+}
+
+static int open_tables(struct ddp_unwinding *u, const struct ddp_unwinding_config *c)
+{
+	struct ddp_prebuild_scope scope = {
+		.proc = "/proc", .pids = c->start->tgids, .nr_pids = c->start->nr_tgids,
+		.descendants = c->start->scope == DDPROF_SCOPE_TREES,
+	};
+	struct ddp_tables_config config = {
+		.ops = &ddp_tables_link_ops, .ctx = u->link, .cache = u->cache,
+		.ahead = c->ahead_ms ? &scope : NULL, .max_ahead_bytes = ahead_bytes(c->start),
+	};
+
+	config.vdso_bytes = ddp_own_vdso(&config.vdso);
+	if (!config.vdso_bytes)
+		config.vdso = NULL;
+	return ddp_tables_create(&config, &u->tables);
+}
+
+void ddp_unwinding_open(struct ddp_unwinding *u, const struct ddp_unwinding_config *c,
+			const struct ddp_process *process)
+{
+	struct ddp_error err = { "" };
+	int r;
+
+	u->process = process;
+	if (c->start->tables_kib && !*c->start->tables_kib)
+		return;
+	open_cache(u, c->cache);
+	r = ddp_link_open(&u->link, &err);
+	r = r ?: open_tables(u, c);
+	if (r) {
+		ddp_log_warn("no unwind tables: %s", err.text[0] ? err.text : strerror(-r));
+		return;
+	}
+	if (c->ahead_ms && !ddp_tables_wait_ahead(u->tables, c->ahead_ms))
+		ddp_log_info("not all unwind tables are made yet: starting without");
+}
+
+void ddp_unwinding_start(struct ddp_unwinding *u)
+{
+	if (u->tables)
+		ddp_tables_start(u->tables);
+}
+
+static void want(struct ddp_unwinding *u, struct ddp_object *o)
+{
+	CLEANUP(close_fd) int by_path = -1;
+	int r;
+
+	if (o->fd < 0)
+		by_path = ddp_object_open(o);
+	if (o->fd < 0 && by_path < 0)
+		ddp_log_debug("%s: no unwind table: %s", o->path, strerror(-by_path));
+	r = ddp_tables_want(u->tables, o->file_id, o->fd >= 0 ? o->fd : by_path, o->refs, o->path);
+	if (r)
+		ddp_log_debug("%s: no unwind table: %s", o->path, strerror(-r));
+}
+
+/* Asked when a file is mapped the first time, and again each time its mappings have doubled */
+void ddp_unwinding_map(struct ddp_unwinding *u, uint64_t file_id)
+{
+	struct ddp_object *o;
+
+	if (!u->tables || !file_id)
+		return;
+	o = ddp_objects_find(&u->process->objects, file_id);
+	if (!o || o->refs & (o->refs - 1) || !ddp_tables_met(u->tables, file_id, o->refs))
+		return;
+	want(u, o);
+}
+
+int ddp_unwinding_fd(const struct ddp_unwinding *u)
+{
+	return u->tables ? ddp_tables_fd(u->tables) : -1;
+}
+
+void ddp_unwinding_work(struct ddp_unwinding *u)
+{
+	uint64_t missing[DDP_TABLES_MAX_MISSING];
+	size_t nr = u->tables ? ddp_tables_missing(u->tables, missing) : 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		struct ddp_object *o = ddp_objects_find(&u->process->objects, missing[i]);
+
+		if (o && o->refs && ddp_tables_met(u->tables, o->file_id, o->refs))
+			want(u, o);
+	}
+}
+
+void ddp_unwinding_count(struct ddp_unwinding *u, struct ddp_tables_counts *ret)
+{
+	*ret = (struct ddp_tables_counts){ 0 };
+	if (u->tables)
+		ddp_tables_count(u->tables, ret);
+}
+
+static void say_work(struct ddp_unwinding *u)
+{
+	struct ddp_tables_counts n;
+
+	ddp_unwinding_count(u, &n);
+	ddp_log_info("unwind tables: built=%" PRIu64 " cached=%" PRIu64 " without_rows=%" PRIu64
+		     " failed=%" PRIu64 " uploaded=%" PRIu64 " refused=%" PRIu64 " dropped=%" PRIu64
+		     " rows=%" PRIu64 " bytes=%" PRIu64 " build_ms=%" PRIu64, n.built,
+		     n.from_cache, n.no_cfi, n.failed, n.uploaded, n.refused, n.dropped, n.rows,
+		     n.image_bytes, n.build_ns / 1000000);
+	for (int i = 0; i < DDP_CFI_NR_REASONS; i++)
+		if (n.cfi.by_reason[i])
+			ddp_log_info("unwind tables, not described: %s: %" PRIu64,
+				     ddp_cfi_reason_text(i), n.cfi.by_reason[i]);
+}
+
+void ddp_unwinding_close(struct ddp_unwinding *u)
+{
+	if (u->tables)
+		say_work(u);
+	if (ddp_tables_destroy(u->tables)) {
+		ddp_link_close(u->link);
+		ddp_table_cache_close(u->cache);
+	}
+	*u = (struct ddp_unwinding){ 0 };
+}
