@@ -137,6 +137,69 @@ static void walk_reaches_the_root(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, frames[2], 0x402000ULL);
 }
 
+/* Two functions of 256 bytes from file offset 0: cfa = sp + 16 with bp saved, and the outermost. */
+static const struct {
+	struct ddprof_unwind_header header;
+	struct ddprof_unwind_rule rules[3];
+	u32 pages[4], rows[3];
+} two_functions = {
+	{ .magic = DDPROF_UNWIND_MAGIC, .nr_rules = 3, .nr_pages = 3, .nr_rows = 3, .page_shift = 8 },
+	{
+		{ .kind = DDPROF_UNWIND_NONE },
+		{ .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 16, .bp = DDPROF_UNWIND_BP_CFA,
+		  .bp_offset = -16 },
+		{ .kind = DDPROF_UNWIND_STOP },
+	},
+	{ 0, 1, 2, 3 },
+	{ 1, 256U << 16 | 2, 512U << 16 },
+};
+
+static void rows_are_checked_and_found(struct kunit *test)
+{
+	const char *fault = NULL;
+	struct ddp_rows t;
+
+	KUNIT_ASSERT_EQ(test, ddp_rows_open(&two_functions, sizeof(two_functions), &t, &fault), 0);
+	KUNIT_ASSERT_EQ(test, ddp_rows_check(&t, 0, t.nr_pages, &fault), 0);
+	KUNIT_EXPECT_PTR_EQ(test, ddp_rows_find(&t, 255), &t.rules[1]);
+	KUNIT_EXPECT_PTR_EQ(test, ddp_rows_find(&t, 256), &t.rules[2]);
+	KUNIT_EXPECT_PTR_EQ(test, ddp_rows_find(&t, 767), &t.rules[0]);
+	KUNIT_EXPECT_NULL(test, ddp_rows_find(&t, 768));
+	KUNIT_EXPECT_EQ(test, ddp_rows_open(&two_functions, sizeof(two_functions) - 4, &t, &fault),
+			-EINVAL);
+}
+
+static void walk_goes_by_rows(struct kunit *test)
+{
+	u64 *stack = kunit_kzalloc(test, 4096, GFP_KERNEL);
+	struct ddp_window *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
+	struct ddp_unwind_ranges *ranges =
+		kunit_kzalloc(test, sizeof(*ranges) + sizeof(ranges->range[0]), GFP_KERNEL);
+	struct ddp_user_regs regs = { .ip = 0x400010, .sp = 0x1000, .limit = 0x7ffff000,
+				      .exact = true };
+	struct ddp_unwind_file file = {};
+	const char *fault = NULL;
+	struct ddp_walk walk;
+	struct ddp_rows t;
+	u64 frames[4];
+
+	KUNIT_ASSERT_NOT_NULL(test, stack);
+	KUNIT_ASSERT_NOT_NULL(test, w);
+	KUNIT_ASSERT_NOT_NULL(test, ranges);
+	KUNIT_ASSERT_EQ(test, ddp_rows_open(&two_functions, sizeof(two_functions), &t, &fault), 0);
+	ddp_store_release(&file.rows, &t);
+	ranges->nr = 1;
+	ranges->range[0] = (struct ddp_unwind_range){ 0x400000, 0x401000, 0, &file };
+	w->read = read_memory;
+	w->ctx = stack;
+	stack[1] = 0x400100;	/* behind the first function's last call */
+	stack[3] = 0x400180;
+	KUNIT_EXPECT_EQ(test, ddp_unwind_user(w, &regs, ranges, 5, frames, 4, &walk), 3U);
+	KUNIT_EXPECT_EQ(test, walk.end, (u8)DDPROF_END_ROOT);
+	KUNIT_EXPECT_EQ(test, frames[2], 0x400180ULL);
+	KUNIT_EXPECT_EQ(test, file.used, 5U);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(record_bytes),
 	KUNIT_CASE(ring_wraps_around),
@@ -144,6 +207,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(cache_claims_and_counts),
 	KUNIT_CASE(budget_skips_and_weighs),
 	KUNIT_CASE(walk_reaches_the_root),
+	KUNIT_CASE(rows_are_checked_and_found),
+	KUNIT_CASE(walk_goes_by_rows),
 	{}
 };
 
