@@ -39,7 +39,8 @@ int ddp_window_get(struct ddp_window *w, u64 addr, void *to, u32 len);
 
 struct ddp_user_regs {
 	u64 ip, sp, bp;
-	u64 limit;	/* first address past user space (TASK_SIZE of the task) */
+	/* first address past user space (TASK_SIZE of the task), where a page begins */
+	u64 limit;
 	bool compat;	/* 32-bit task: frame pointers only, frames are two 4-byte words */
 	bool exact;	/* ip is an interrupted instruction; else where a system call returns to */
 	/*

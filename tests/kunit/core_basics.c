@@ -143,7 +143,8 @@ static const struct {
 	struct ddprof_unwind_rule rules[3];
 	u32 pages[4], rows[3];
 } two_functions = {
-	{ .magic = DDPROF_UNWIND_MAGIC, .nr_rules = 3, .nr_pages = 3, .nr_rows = 3, .page_shift = 8 },
+	{ .magic = DDPROF_UNWIND_MAGIC, .nr_rules = 3, .nr_pages = 3, .nr_rows = 3,
+	  .page_shift = 8 },
 	{
 		{ .kind = DDPROF_UNWIND_NONE },
 		{ .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 16, .bp = DDPROF_UNWIND_BP_CFA,
