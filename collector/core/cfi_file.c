@@ -18,7 +18,7 @@
 
 /* Beyond what real programs have; a section can be a hole that costs its owner nothing. */
 enum {
-	MAX_SEGMENTS = 64,		/* program headers that are looked at, and executable ones */
+	MAX_SEGMENTS = 64,		/* program headers; real programs have a dozen */
 	MAX_SECTIONS = SHN_LORESERVE,	/* more are counted elsewhere; no program has them */
 	MAX_NAMES = 4 << 20,		/* bytes of section names */
 	MAX_PLTS = 4,

@@ -45,8 +45,8 @@ struct ddp_cfi_input {
 	uint64_t entry;			/* e_entry; 0: none */
 	uint64_t text, data;		/* bases of DW_EH_PE_textrel and datarel */
 	/*
-	 * Copies @nr bytes of a segment at a file offset. 0, anything else: not to be had; NULL: none
-	 * are. They tell padding from code that nobody describes, and what such code is.
+	 * Copies @nr bytes of a segment at a file offset. 0, anything else: not to be had; NULL:
+	 * none are. They tell padding from code that nobody describes, and what such code is.
 	 */
 	int (*read)(void *ctx, uint64_t offset, void *to, size_t nr);
 	void *ctx;
@@ -63,7 +63,7 @@ enum ddp_cfi_reason {
 	DDP_CFI_STATES,		/* remember_state nested too deeply, or restore_state without */
 	DDP_CFI_CIE,		/* an entry's CIE is missing, damaged or of an unknown version */
 	DDP_CFI_ENTRY,		/* an FDE is damaged, or what follows cannot be told apart */
-	DDP_CFI_OUTSIDE,	/* an FDE for address 0 (the linker threw the code away) or no segment's */
+	DDP_CFI_OUTSIDE,	/* an FDE for address 0 (thrown away by the linker) or no segment */
 	DDP_CFI_NR_REASONS,
 };
 

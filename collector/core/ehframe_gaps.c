@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See ehframe_gaps.h. A row simply holds on through padding: nothing there is run or returned to (the
- * return address behind a call at a function's end is looked up as the byte before it), so that
- * the two rows that a function's end would cost are saved.
+ * See ehframe_gaps.h. A row simply holds on through padding: nothing there is run or returned to
+ * (the return address behind a call at a function's end is looked up as the byte before it), so
+ * that the two rows that a function's end would cost are saved.
  */
 #include "core/ehframe_gaps.h"
 

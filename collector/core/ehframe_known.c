@@ -101,9 +101,13 @@ static int search_piece(struct search *s, const uint8_t *bytes, size_t nr, uint6
 		bool is_known = recognise(bytes, (size_t)(p - bytes), &known);
 
 		p += sizeof(tail);
-		if (!is_known || offset + known.offset < s->low)
+		if (!is_known || offset + known.offset + known.nr <= s->low)
 			continue;
 		known.offset += offset;
+		if (known.offset < s->low) {
+			known.nr -= s->low - known.offset;
+			known.offset = s->low;
+		}
 		r = s->found(s->ctx, &known);
 		s->low = known.offset + known.nr;
 	}

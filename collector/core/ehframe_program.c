@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See ehframe_program.h. Numbers of instructions: DWARF 5, section 7.24; the GNU ones: LSB 5, "DWARF
- * Extensions", and binutils. Offsets are 64 bits of a file's choice and may wrap around.
+ * See ehframe_program.h. Numbers of instructions: DWARF 5, section 7.24; the GNU ones: LSB 5,
+ * "DWARF Extensions", and binutils. Offsets are 64 bits of a file's choice and may wrap around.
  */
 #include "core/ehframe_program.h"
 

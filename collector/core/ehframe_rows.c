@@ -153,7 +153,7 @@ static uint64_t pages_at(const struct cfi_rows *t, unsigned int shift)
 
 /*
  * The finest directory, for the shortest searches, that leaves the whole at 4.5 bytes a row. Where
- * rules alone take more than that, in small files, an eighth of a byte a row still buys a finer one.
+ * rules alone take more than that, in small files, an eighth of a byte a row buys a finer one.
  */
 static unsigned int choose_shift(const struct cfi_rows *t)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An unwind table in the making: rows in the order of their offsets, with a dictionary of rules, and
- * the image of uapi/ddprof_unwind.h at the end. Used by ehframe.
+ * An unwind table in the making: rows in the order of their offsets, with a dictionary of rules,
+ * and the image of uapi/ddprof_unwind.h at the end. Used by ehframe.
  */
 #ifndef DDP_CORE_EHFRAME_ROWS_H
 #define DDP_CORE_EHFRAME_ROWS_H
