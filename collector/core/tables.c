@@ -12,41 +12,17 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#include "core/array.h"
 #include "core/cfi_file.h"
 #include "core/log.h"
-#include "core/table.h"
+#include "core/table_ahead.h"
 #include "core/table_make.h"
+#include "core/table_queue.h"
 
 enum {
 	/* a file system that does not answer must not keep the program from ending */
 	JOIN_TIMEOUT_S = 10,
-};
-
-/* One file that the module knows by number */
-struct wanted {
-	uint64_t id;
-	enum {
-		IDLE,		/* no table */
-		QUEUED,		/* or being made */
-		DONE,		/* the module has its table, or had at the last look */
-		HOPELESS,	/* the module does not take it */
-	} state;
-	int fd;			/* owned while QUEUED; -1: none */
-	char *path;		/* owned while QUEUED */
-	uint32_t users, refusals;
-	int64_t not_before_ms;	/* after a refusal */
-	uint64_t ended;		/* as the module last said */
-	uint64_t look;		/* the last one that found it in the module's list */
-};
-
-/* Made before START, when the module takes none */
-struct ahead {
-	int fd;
-	struct ddp_made made;
 };
 
 struct ddp_tables {
@@ -55,121 +31,20 @@ struct ddp_tables {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;		/* on CLOCK_MONOTONIC */
-	struct ddp_table files;		/* id -> struct wanted *, owned */
-	struct wanted *queue[DDP_TABLES_MAX_QUEUE];
-	size_t nr_queue;
-	uint64_t missing[DDP_TABLES_MAX_MISSING];
-	size_t nr_missing;
+	struct ddp_table_queue queue;
 	struct ddp_tables_counts counts;
 	bool ahead_ready, started, stopping;
-	int news;			/* eventfd: missing is not empty */
+	int news;			/* eventfd: the queue knows of missing tables */
 
 	/* the worker's own */
-	struct ddp_prebuild found;	/* whose tables are made ahead */
-	size_t next_found;
-	struct ahead *ahead;		/* owned, in order */
-	size_t nr_ahead, cap_ahead, next_ahead;
-	size_t ahead_bytes;
-	struct ddp_table inodes;	/* hash of device and inode of what was uploaded */
+	struct ddp_table_ahead ahead;
 	int64_t next_look_ms;
-	uint64_t look;
 	bool said;			/* that the module does not take tables */
 };
-
-const struct ddp_tables_ops ddp_tables_link_ops;
 
 static int64_t now_ms(const struct ddp_tables *t)
 {
 	return t->config.ops->now_ms();
-}
-
-/* The queue; the lock is held */
-
-static struct wanted *find(const struct ddp_tables *t, uint64_t id)
-{
-	const uint64_t *w = ddp_table_find(&t->files, id);
-
-	return w ? ddp_table_pointer(*w) : NULL;
-}
-
-static struct wanted *get(struct ddp_tables *t, uint64_t id)
-{
-	struct wanted *w = id ? find(t, id) : NULL;
-
-	if (w || !id)
-		return w;
-	w = calloc(1, sizeof(*w));
-	if (!w)
-		return NULL;
-	w->id = id;
-	w->fd = -1;
-	if (ddp_table_set(&t->files, id, ddp_table_value(w))) {
-		free(w);
-		return NULL;
-	}
-	return w;
-}
-
-/* Back from the queue, or never in it */
-static void leave(struct wanted *w, int state)
-{
-	close_fd(TAKE_FD(w->fd));
-	free(TAKE(w->path));
-	w->state = state;
-}
-
-static void remove_at(struct ddp_tables *t, size_t i)
-{
-	t->nr_queue--;
-	memmove(t->queue + i, t->queue + i + 1, (t->nr_queue - i) * sizeof(*t->queue));
-}
-
-/* Room for one more, by dropping the least used if that is less used than @users */
-static bool make_room(struct ddp_tables *t, uint32_t users)
-{
-	size_t least = 0;
-
-	if (t->nr_queue < DDP_TABLES_MAX_QUEUE)
-		return true;
-	t->counts.dropped++;
-	for (size_t i = 1; i < t->nr_queue; i++)
-		if (t->queue[i]->users <= t->queue[least]->users)
-			least = i;
-	if (t->queue[least]->users >= users)
-		return false;
-	leave(t->queue[least], IDLE);
-	remove_at(t, least);
-	return true;
-}
-
-static struct wanted *pop(struct ddp_tables *t)
-{
-	struct wanted *w;
-	size_t most = 0;
-
-	if (!t->nr_queue)
-		return NULL;
-	for (size_t i = 1; i < t->nr_queue; i++)
-		if (t->queue[i]->users > t->queue[most]->users)
-			most = i;
-	w = t->queue[most];
-	remove_at(t, most);
-	return w;
-}
-
-/* Takes @fd and @path, in any case */
-static void push(struct ddp_tables *t, struct wanted *w, int fd, char *path, uint32_t users)
-{
-	w->fd = fd;
-	w->path = path;
-	if (!make_room(t, users)) {
-		leave(w, IDLE);
-		return;
-	}
-	w->users = users;
-	w->state = QUEUED;
-	t->queue[t->nr_queue++] = w;
-	pthread_cond_broadcast(&t->changed);
 }
 
 /* One table */
@@ -225,11 +100,6 @@ static int make(struct ddp_tables *t, uint64_t id, int fd, const char *path, str
 	return r;
 }
 
-static bool is_refusal(int r)
-{
-	return r == -ENOSPC || r == -EBUSY || r == -ENOMEM || r == -ETIMEDOUT;
-}
-
 static void count_uploaded(struct ddp_tables *t, int r, const struct ddp_made *m)
 {
 	pthread_mutex_lock(&t->lock);
@@ -237,7 +107,7 @@ static void count_uploaded(struct ddp_tables *t, int r, const struct ddp_made *m
 		t->counts.uploaded++;
 		t->counts.rows += m->rows;
 		t->counts.image_bytes += m->bytes;
-	} else if (is_refusal(r)) {
+	} else if (ddp_table_is_refusal(r)) {
 		t->counts.refused++;
 	} else if (r != -ENOENT) {
 		t->counts.failed++;
@@ -255,195 +125,32 @@ static int upload(struct ddp_tables *t, uint64_t id, int fd, const char *path,
 	if (!r)
 		return 0;
 	/* no session any more, or no such file, is nothing to talk about; the rest is once */
-	if (is_refusal(r) || r == -ENOENT || t->said)
+	if (ddp_table_is_refusal(r) || r == -ENOENT || t->said)
 		ddp_log_debug("%s: its unwind table is not taken: %s", path, err.text);
 	else
 		ddp_log_warn("%s: its unwind table is not taken: %s", path, err.text);
-	t->said |= !is_refusal(r) && r != -ENOENT;
+	t->said |= !ddp_table_is_refusal(r) && r != -ENOENT;
 	return r;
 }
 
-static int64_t pause_ms(uint32_t refusals)
+/* One that was met in a process */
+static void work(struct ddp_tables *t, struct ddp_wanted *w)
 {
-	int64_t ms = DDP_TABLES_REFUSED_FIRST_MS;
+	CLEANUP(ddp_made_free) struct ddp_made made = { 0 };
+	int r = 0;
 
-	while (--refusals && ms < DDP_TABLES_REFUSED_LAST_MS)
-		ms *= 2;
-	return ms;
-}
-
-/* What became of a file from the queue */
-static void settle(struct ddp_tables *t, struct wanted *w, int r)
-{
-	int64_t now = now_ms(t);
-
-	pthread_mutex_lock(&t->lock);
-	if (!r)
-		w->refusals = 0;
-	if (is_refusal(r)) {
-		w->refusals++;
-		w->not_before_ms = now + pause_ms(w->refusals);
+	if (!ddp_table_ahead_is_through(&t->ahead, w->fd)) {
+		r = make(t, w->id, w->fd, w->path, &made);
+		r = r ?: upload(t, w->id, -1, w->path, &made, NULL);
 	}
-	leave(w, !r ? DONE : is_refusal(r) || r == -ENOENT ? IDLE : HOPELESS);
+	if (!r)
+		ddp_table_ahead_did(&t->ahead, w->fd);
+	pthread_mutex_lock(&t->lock);
+	ddp_table_queue_settle(&t->queue, w, r, now_ms(t));
 	pthread_mutex_unlock(&t->lock);
 }
 
-/* Key 0 means free in a table; two files with one key: one of them is not made ahead */
-static uint64_t inode_key(int fd)
-{
-	struct stat st;
-	uint64_t h;
-
-	if (fd < 0 || fstat(fd, &st))
-		return 0;
-	h = (st.st_ino ^ st.st_dev * 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
-	return h ? h : 1;
-}
-
-/* As long as something of what was found ahead is left, which may be the same file */
-static void remember_inode(struct ddp_tables *t, int fd)
-{
-	uint64_t key = t->found.nr ? inode_key(fd) : 0;
-
-	if (key)
-		(void)ddp_table_set(&t->inodes, key, 0); /* without memory it is made twice */
-}
-
-static void work(struct ddp_tables *t, struct wanted *w)
-{
-	CLEANUP(ddp_made_free) struct ddp_made made = { 0 };
-	int r = make(t, w->id, w->fd, w->path, &made);
-
-	r = r ?: upload(t, w->id, -1, w->path, &made, NULL);
-	if (!r)
-		remember_inode(t, w->fd);
-	settle(t, w, r);
-}
-
-/* Ahead of the session's files */
-
-static void forget_ahead(struct ddp_tables *t)
-{
-	while (t->next_ahead < t->nr_ahead) {
-		struct ahead *a = &t->ahead[t->next_ahead++];
-
-		close_fd(a->fd);
-		ddp_made_free(&a->made);
-	}
-	free(TAKE(t->ahead));
-	t->nr_ahead = t->cap_ahead = t->next_ahead = 0;
-	t->ahead_bytes = 0;
-	ddp_prebuild_free(&t->found);
-	t->next_found = 0;
-	ddp_table_free(&t->inodes);
-}
-
-static const char *found_name(const struct ddp_prebuild_file *f)
-{
-	return f->path ? f->path : "a file without a path";
-}
-
-/* The next file found, opened. -1: not to be had, or done already */
-static int open_found(struct ddp_tables *t, const struct ddp_prebuild_file *f)
-{
-	int fd = ddp_prebuild_open(t->scope.proc, f);
-
-	if (fd < 0)
-		ddp_log_debug("%s: not made ahead: %s", found_name(f), strerror(-fd));
-	if (fd < 0 || !ddp_table_find(&t->inodes, inode_key(fd)))
-		return fd < 0 ? -1 : fd;
-	close(fd);
-	return -1;
-}
-
-static int keep_ahead(struct ddp_tables *t, const struct ddp_prebuild_file *f)
-{
-	CLEANUP(ddp_made_free) struct ddp_made made = { 0 };
-	CLEANUP(close_fd) int fd = open_found(t, f);
-	struct ahead *more;
-
-	if (fd < 0 || make(t, 0, fd, found_name(f), &made))
-		return 0;
-	more = array_reserve(t->ahead, &t->cap_ahead, t->nr_ahead + 1, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	t->ahead = more;
-	t->ahead_bytes += made.bytes;
-	t->ahead[t->nr_ahead++] = (struct ahead){ TAKE_FD(fd), made };
-	made.image = NULL;
-	return 0;
-}
-
-/* Before START. @return whether there was something to do */
-static bool build_ahead(struct ddp_tables *t)
-{
-	if (t->next_found >= t->found.nr || t->ahead_bytes >= t->config.max_ahead_bytes)
-		return false;
-	return !keep_ahead(t, &t->found.files[t->next_found++]);
-}
-
-/* Its number is the module's answer: a mapping of it that comes finds it done */
-static int upload_found(struct ddp_tables *t, int fd, const char *path, const struct ddp_made *m)
-{
-	struct wanted *w;
-	uint64_t id = 0;
-	int r;
-
-	if (ddp_table_find(&t->inodes, inode_key(fd)))
-		return 0;
-	r = upload(t, 0, fd, path, m, &id);
-	if (r)
-		return r;
-	remember_inode(t, fd);
-	pthread_mutex_lock(&t->lock);
-	w = get(t, id);
-	if (w && w->state == IDLE)
-		w->state = DONE;
-	pthread_mutex_unlock(&t->lock);
-	return 0;
-}
-
-static int upload_made(struct ddp_tables *t)
-{
-	struct ahead *a = &t->ahead[t->next_ahead++];
-	int r = upload_found(t, a->fd, "a file made ahead", &a->made);
-
-	close_fd(a->fd);
-	ddp_made_free(&a->made);
-	return r;
-}
-
-static int make_found(struct ddp_tables *t)
-{
-	const struct ddp_prebuild_file *f = &t->found.files[t->next_found++];
-	CLEANUP(ddp_made_free) struct ddp_made made = { 0 };
-	CLEANUP(close_fd) int fd = open_found(t, f);
-
-	if (fd < 0 || make(t, 0, fd, found_name(f), &made))
-		return 0;
-	return upload_found(t, fd, found_name(f), &made);
-}
-
-/*
- * After START. When the module has no room left for what nobody needed yet, or no session, the rest
- * is not wanted. @return whether there was something to do
- */
-static bool work_ahead(struct ddp_tables *t)
-{
-	int r;
-
-	if (t->next_ahead < t->nr_ahead) {
-		r = upload_made(t);
-	} else if (t->next_found < t->found.nr) {
-		r = make_found(t);
-	} else {
-		forget_ahead(t);
-		return false;
-	}
-	if (r)
-		forget_ahead(t);
-	return true;
-}
+/* Ahead of the session */
 
 static bool enough_found(void *tables)
 {
@@ -458,78 +165,133 @@ static bool enough_found(void *tables)
 
 static void look_ahead(struct ddp_tables *t)
 {
-	int r = t->config.ahead ? ddp_prebuild_scan(&t->scope, &t->found) : 0;
+	int r = t->config.ahead ? ddp_prebuild_scan(&t->scope, &t->ahead.found) : 0;
 
 	if (r)
 		ddp_log_info("no unwind table is made ahead: %s: %s", t->scope.proc, strerror(-r));
 }
 
-/* What the module has */
-
-/* The lock is held. The vdso needs nobody to open it */
-static void miss(struct ddp_tables *t, struct wanted *w)
+/* Before START. @return whether there was something to do */
+static bool make_ahead(struct ddp_tables *t)
 {
-	if (w->id == DDPROF_FILE_VDSO) {
-		char *path = t->config.vdso ? strdup("[vdso]") : NULL;
+	struct ddp_made made = { 0 };
+	const char *name;
+	int fd;
 
-		if (path)
-			push(t, w, -1, path, UINT32_MAX);
-	} else if (t->nr_missing < DDP_TABLES_MAX_MISSING) {
-		t->missing[t->nr_missing++] = w->id;
-	}
+	if (t->ahead.made_bytes >= t->config.max_ahead_bytes)
+		return false;
+	fd = ddp_table_ahead_open(&t->ahead, t->scope.proc, &name);
+	if (fd < 0)
+		return false;
+	if (make(t, 0, fd, name, &made))
+		close_fd(fd);
+	else
+		ddp_table_ahead_keep(&t->ahead, fd, &made);
+	return true;
 }
 
-static int on_listed(void *tables, const struct ddp_link_table *said)
+/* Its number is the module's answer: a mapping of it that comes finds it done */
+static int upload_ahead(struct ddp_tables *t, int fd, const char *name, const struct ddp_made *m)
 {
-	struct ddp_tables *t = tables;
-	int64_t now = now_ms(t);
-	struct wanted *w;
+	struct ddp_wanted *w;
+	uint64_t id = 0;
+	int r;
 
+	if (ddp_table_ahead_is_through(&t->ahead, fd))
+		return 0;
+	r = upload(t, 0, fd, name, m, &id);
+	if (r)
+		return r;
+	ddp_table_ahead_did(&t->ahead, fd);
 	pthread_mutex_lock(&t->lock);
-	w = get(t, said->file_id);
-	if (w) {
-		w->look = t->look;
-		if (said->bytes && w->state == IDLE)
-			w->state = DONE;
-		if (!said->bytes && w->state == DONE)
-			w->state = IDLE; /* the module forgot it */
-		if (w->state == IDLE && said->ended > w->ended && now >= w->not_before_ms)
-			miss(t, w);
-		w->ended = said->ended;
-	}
+	w = ddp_table_queue_get(&t->queue, id);
+	if (w && w->state == DDP_WANTED_IDLE)
+		w->state = DDP_WANTED_DONE;
 	pthread_mutex_unlock(&t->lock);
 	return 0;
 }
 
-static bool is_unlisted(void *tables, void *value)
+/*
+ * After START: hands over a table that was made. When the module has no room for what nobody needed
+ * yet, or no session, the rest is not wanted either. @return whether there was something to do
+ */
+static bool hand_over(struct ddp_tables *t)
 {
-	const struct ddp_tables *t = tables;
-	struct wanted *w = value;
+	CLEANUP(ddp_made_free) struct ddp_made made = { 0 };
+	CLEANUP(close_fd) int fd = ddp_table_ahead_take(&t->ahead, &made);
 
-	if (w->look == t->look || w->state == QUEUED)
+	if (fd < 0)
 		return false;
-	free(w);
+	if (upload_ahead(t, fd, "a file of a running program", &made))
+		ddp_table_ahead_free(&t->ahead);
 	return true;
+}
+
+/* The same for a file whose table was not made in time */
+static bool catch_up(struct ddp_tables *t)
+{
+	CLEANUP(ddp_made_free) struct ddp_made made = { 0 };
+	CLEANUP(close_fd) int fd = -1;
+	const char *name;
+
+	if (!t->ahead.found.nr)
+		return false;
+	fd = ddp_table_ahead_open(&t->ahead, t->scope.proc, &name);
+	if (fd < 0 || (!make(t, 0, fd, name, &made) && upload_ahead(t, fd, name, &made)))
+		ddp_table_ahead_free(&t->ahead);
+	return true;
+}
+
+/* What the module has */
+
+static int on_listed(void *tables, const struct ddp_link_table *said)
+{
+	struct ddp_tables *t = tables;
+
+	pthread_mutex_lock(&t->lock);
+	ddp_table_queue_listed(&t->queue, said, now_ms(t));
+	pthread_mutex_unlock(&t->lock);
+	return 0;
+}
+
+/* The lock is held. The vdso needs nobody to open it */
+static void queue_vdso(struct ddp_tables *t)
+{
+	struct ddp_wanted *w = ddp_table_queue_get(&t->queue, DDPROF_FILE_VDSO);
+	char *path = w && t->config.vdso ? strdup("[vdso]") : NULL;
+
+	if (path)
+		ddp_table_queue_push(&t->queue, w, -1, path, UINT32_MAX);
+}
+
+/* The lock is held */
+static void tell_missing(struct ddp_tables *t)
+{
+	struct ddp_table_queue *q = &t->queue;
+	uint64_t one = 1;
+
+	for (size_t i = 0; i < q->nr_missing; i++)
+		if (q->missing[i] == DDPROF_FILE_VDSO)
+			queue_vdso(t);
+	if (q->nr_missing && write(t->news, &one, sizeof(one)) < 0)
+		ddp_log_debug("eventfd: %s", strerror(errno));
 }
 
 static void look(struct ddp_tables *t)
 {
 	struct ddp_error err = { "" };
-	uint64_t one = 1;
 	int r;
 
-	t->look++;
 	pthread_mutex_lock(&t->lock);
-	t->nr_missing = 0; /* what nobody took is missing still, or not any more */
+	ddp_table_queue_look(&t->queue);
 	pthread_mutex_unlock(&t->lock);
 	r = t->config.ops->list(t->config.ctx, on_listed, t, &err);
 	if (r)
 		ddp_log_debug("the module's unwind tables: %s", err.text);
 	pthread_mutex_lock(&t->lock);
 	if (!r)
-		ddp_table_prune(&t->files, is_unlisted, t);
-	if (t->nr_missing && write(t->news, &one, sizeof(one)) < 0)
-		ddp_log_debug("eventfd: %s", strerror(errno));
+		ddp_table_queue_looked(&t->queue);
+	tell_missing(t);
 	pthread_mutex_unlock(&t->lock);
 	t->next_look_ms = now_ms(t) + DDP_TABLES_LIST_MS;
 }
@@ -551,9 +313,17 @@ static void wait_ms(struct ddp_tables *t, int64_t ms)
 	pthread_cond_timedwait(&t->changed, &t->lock, &until);
 }
 
+static void wait_work(struct ddp_tables *t, int64_t ms)
+{
+	pthread_mutex_lock(&t->lock);
+	if (!t->queue.nr && !t->stopping)
+		wait_ms(t, ms);
+	pthread_mutex_unlock(&t->lock);
+}
+
 static bool before_start(struct ddp_tables *t)
 {
-	bool busy = build_ahead(t);
+	bool busy = make_ahead(t);
 
 	pthread_mutex_lock(&t->lock);
 	if (!busy && !t->ahead_ready) {
@@ -567,35 +337,43 @@ static bool before_start(struct ddp_tables *t)
 	return busy;
 }
 
-/* Sampled files first, then those that may be. @return false: to stop */
-static bool next_job(struct ddp_tables *t)
+static struct ddp_wanted *pop(struct ddp_tables *t)
 {
-	struct wanted *w = NULL;
+	struct ddp_wanted *w;
+
+	pthread_mutex_lock(&t->lock);
+	w = ddp_table_queue_pop(&t->queue);
+	pthread_mutex_unlock(&t->lock);
+	return w;
+}
+
+/* What is made already, then files that were met, then those that may be */
+static void next_job(struct ddp_tables *t)
+{
 	int64_t left = t->next_look_ms - now_ms(t);
-	bool stopping;
+	struct ddp_wanted *w;
 
 	if (left <= 0) {
 		look(t);
-		return true;
+		return;
 	}
+	if (hand_over(t))
+		return;
+	w = pop(t);
+	if (w)
+		work(t, w);
+	else if (!catch_up(t))
+		wait_work(t, left);
+}
+
+static bool is_stopping(struct ddp_tables *t)
+{
+	bool stopping;
+
 	pthread_mutex_lock(&t->lock);
 	stopping = t->stopping;
-	if (!stopping)
-		w = pop(t);
 	pthread_mutex_unlock(&t->lock);
-	if (stopping)
-		return false;
-	if (w) {
-		work(t, w);
-		return true;
-	}
-	if (work_ahead(t))
-		return true;
-	pthread_mutex_lock(&t->lock);
-	if (!t->nr_queue && !t->stopping)
-		wait_ms(t, left);
-	pthread_mutex_unlock(&t->lock);
-	return true;
+	return stopping;
 }
 
 static void *run(void *tables)
@@ -606,8 +384,8 @@ static void *run(void *tables)
 	while (before_start(t))
 		;
 	t->next_look_ms = now_ms(t) + DDP_TABLES_LIST_MS;
-	while (next_job(t))
-		;
+	while (!is_stopping(t))
+		next_job(t);
 	return NULL;
 }
 
@@ -615,28 +393,23 @@ static void *run(void *tables)
 
 bool ddp_tables_met(struct ddp_tables *t, uint64_t file_id, uint32_t users)
 {
-	bool wanted = true;
-	struct wanted *w;
+	bool wanted;
 
 	pthread_mutex_lock(&t->lock);
-	w = find(t, file_id);
-	if (w && w->state == QUEUED && w->users < users)
-		w->users = users;
-	if (w)
-		wanted = w->state == IDLE && now_ms(t) >= w->not_before_ms;
+	wanted = ddp_table_queue_met(&t->queue, file_id, users, now_ms(t));
 	pthread_mutex_unlock(&t->lock);
 	return wanted;
 }
 
 static int want(struct ddp_tables *t, uint64_t id, int fd, uint32_t users, const char *path)
 {
-	struct wanted *w = get(t, id);
+	struct ddp_wanted *w = ddp_table_queue_get(&t->queue, id);
 	int copy = -1;
 	char *name;
 
 	if (!w)
 		return -ENOMEM;
-	if (w->state != IDLE)
+	if (w->state != DDP_WANTED_IDLE)
 		return 0;
 	if (fd >= 0)
 		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -647,7 +420,8 @@ static int want(struct ddp_tables *t, uint64_t id, int fd, uint32_t users, const
 		close_fd(copy);
 		return -ENOMEM;
 	}
-	push(t, w, copy, name, users);
+	ddp_table_queue_push(&t->queue, w, copy, name, users);
+	pthread_cond_broadcast(&t->changed);
 	return 0;
 }
 
@@ -694,9 +468,9 @@ size_t ddp_tables_missing(struct ddp_tables *t, uint64_t ret[DDP_TABLES_MAX_MISS
 	size_t nr;
 
 	pthread_mutex_lock(&t->lock);
-	nr = t->nr_missing;
-	memcpy(ret, t->missing, nr * sizeof(*ret));
-	t->nr_missing = 0;
+	nr = t->queue.nr_missing;
+	memcpy(ret, t->queue.missing, nr * sizeof(*ret));
+	t->queue.nr_missing = 0;
 	(void)!read(t->news, &ignored, sizeof(ignored)); /* not readable until the next ones */
 	pthread_mutex_unlock(&t->lock);
 	return nr;
@@ -706,6 +480,7 @@ void ddp_tables_count(struct ddp_tables *t, struct ddp_tables_counts *ret)
 {
 	pthread_mutex_lock(&t->lock);
 	*ret = t->counts;
+	ret->dropped = t->queue.dropped;
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -713,27 +488,13 @@ void ddp_tables_count(struct ddp_tables *t, struct ddp_tables_counts *ret)
 
 static void release(struct ddp_tables *t)
 {
-	forget_ahead(t);
-	ddp_table_for_each(&t->files, slot) {
-		struct wanted *w = ddp_table_pointer(slot->value);
-
-		leave(w, IDLE);
-		free(w);
-	}
-	ddp_table_free(&t->files);
+	ddp_table_ahead_free(&t->ahead);
+	ddp_table_queue_free(&t->queue);
 	free((void *)(uintptr_t)t->scope.pids);
 	close_fd(t->news);
 	pthread_cond_destroy(&t->changed);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
-}
-
-static void queue_vdso(struct ddp_tables *t)
-{
-	struct wanted *w = t->config.vdso ? get(t, DDPROF_FILE_VDSO) : NULL;
-
-	if (w)
-		miss(t, w);
 }
 
 static int copy_scope(struct ddp_tables *t)

@@ -25,15 +25,9 @@
 #include "core/link.h"
 #include "core/prebuild.h"
 #include "core/table_cache.h"
+#include "core/table_queue.h"
 
-enum {
-	DDP_TABLES_MAX_QUEUE = 1024,	/* files, each with a descriptor; then the least used go */
-	DDP_TABLES_MAX_MISSING = 256,	/* told between two looks at the module's list */
-	DDP_TABLES_LIST_MS = 10000,	/* from one look to the next */
-	/* a file that the module had no room for rests for so long, doubling up to the last */
-	DDP_TABLES_REFUSED_FIRST_MS = 10000,
-	DDP_TABLES_REFUSED_LAST_MS = 320000,
-};
+enum { DDP_TABLES_LIST_MS = 10000 };	/* from one look at the module's list to the next */
 
 /** What the worker does outside. All as the functions of link.h and cfi_file.h are described. */
 struct ddp_tables_ops {
