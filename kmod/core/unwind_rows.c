@@ -148,8 +148,8 @@ int ddp_rows_check(const struct ddp_rows *t, u32 first, u32 nr, const char **fau
 }
 
 /*
- * The end of those of @row..@end that are not above @key. Few rows are gone through one by one: what
- * that costs most is one wrong guess of where it stops, and none when the same code is met again.
+ * The end of those of @row..@end that are not above @key. Few rows are gone through one by one: the
+ * CPU guesses wrong at most once where that stops, and not at all when it meets the code again.
  */
 static u32 rows_upto(const u32 *rows, u32 row, u32 end, u32 key)
 {

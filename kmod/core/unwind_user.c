@@ -153,8 +153,9 @@ static int read_frame(struct ddp_window *w, u64 bp, bool compat, struct frame *r
 }
 
 /*
- * A small saved frame pointer is no chain's end but a caller that uses the register otherwise, like
- * the C library's start-up code. So is a zero that is still in the register.
+ * Only a zero that was saved, or kept by code with a table, ends a chain. A zero in the innermost
+ * frame may be anything, and so may a small number in a caller: it uses the register otherwise, as
+ * the C library's start-up code does.
  */
 static u8 step_by_frame_pointer(struct walk *s)
 {
@@ -165,7 +166,7 @@ static u8 step_by_frame_pointer(struct walk *s)
 		return DDPROF_END_BAD_FRAME;
 	if (!s->bp && !s->innermost)
 		return DDPROF_END_ROOT;
-	if (s->bp < s->sp || s->bp & (word_bytes - 1) || 
+	if (s->bp < s->sp || s->bp & (word_bytes - 1) ||
 	    !is_user(s->regs->limit, s->bp, 2 * word_bytes))
 		return DDPROF_END_BAD_FRAME;
 	if (read_frame(s->w, s->bp, s->regs->compat, &frame))

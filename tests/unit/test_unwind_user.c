@@ -226,7 +226,8 @@ static const struct ddprof_unwind_rule rules[F_NR] = {
 
 enum {
 	CODE = 0x400000, CODE_OFFSET = 0x1000, CODE_END = CODE + 256 * F_NR,
-	LATE = 0x500000, BARE = 0x510000, ANON = 0x520000,	/* 0x8000 bytes each */
+	/* 0x8000 bytes each */
+	LATE = 0x500000, BARE = 0x510000, ANON = 0x520000, BEYOND = 0x530000,
 };
 
 #define FN(k) (CODE + 256 * (k))	/* its first instruction, and where the one before ends */
@@ -235,13 +236,14 @@ enum {
 static struct ddp_unwind_file with_rows, late, bare;
 static struct {
 	struct ddp_unwind_ranges head;
-	struct ddp_unwind_range range[4];
+	struct ddp_unwind_range range[5];
 } world = {
-	{ .nr = 4 }, {
+	{ .nr = 5 }, {
 		{ CODE, CODE_END, CODE_OFFSET, &with_rows },
 		{ LATE, LATE + 0x8000, 0, &late },
 		{ BARE, BARE + 0x8000, 0, &bare },
 		{ ANON, ANON + 0x8000, 0, NULL },
+		{ BEYOND, BEYOND + 0x8000, 0x100000, &with_rows },	/* not in its table */
 	},
 };
 
@@ -437,6 +439,10 @@ static const struct row_case row_cases[] = {
 	  { IN(F_UNKNOWN), IN(F_SP8), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
 	{ "no rule, no frame pointer", AT(IN(F_NONE), BP), { { 0 } }, { 0 },
 	  DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "outside the table, frame pointers help", AT(BEYOND + 16, S(0x10)),
+	  { { S(0x18), BEYOND + 32 }, { S(0x20), 0 } }, { BEYOND + 32 }, DDPROF_END_ROOT, 0, NULL },
+	{ "outside the table, no frame pointer", AT(BEYOND + 16, BP), { { 0 } }, { 0 },
+	  DDPROF_END_NO_RULE, 0, &with_rows },
 	{ "unknown, no frame pointer", AT(IN(F_UNKNOWN), 0), { { 0 } }, { 0 },
 	  DDPROF_END_NO_RULE, 0, &with_rows },
 	{ "no rule, frame pointers lead to data", AT(IN(F_NONE), S(0x10)),
@@ -456,9 +462,10 @@ static const struct row_case row_cases[] = {
 	{ "no table yet, bp lost", AT(IN(F_LOST), S(0x10)),
 	  { { S(0), LATE + 16 }, { S(0x18), IN(F_STOP) } }, { LATE + 16 },
 	  DDPROF_END_NO_TABLE, GUESSED | RETRY, &late },
-	{ "no table yet, astray three frames on", AT(LATE + 16, S(0x10)),
-	  { { S(0x18), IN(F_SP8) }, { S(0x20), IN(F_SP8) }, { S(0x28), IN(F_STAYS) } },
-	  { IN(F_SP8), IN(F_SP8), IN(F_STAYS) },
+	{ "no table yet, astray four frames on", AT(LATE + 16, S(0x10)),
+	  { { S(0x18), IN(F_SP8) }, { S(0x20), IN(F_SP8) }, { S(0x28), IN(F_SP8) },
+	    { S(0x30), IN(F_STAYS) } },
+	  { IN(F_SP8), IN(F_SP8), IN(F_SP8), IN(F_STAYS) },
 	  DDPROF_END_NO_TABLE, GUESSED | RETRY, &with_rows },
 	{ "no table yet, astray five frames on", AT(LATE + 16, S(0x10)),
 	  { { S(0x18), IN(F_SP8) }, { S(0x20), IN(F_SP8) }, { S(0x28), IN(F_SP8) },
@@ -476,6 +483,10 @@ static const struct row_case row_cases[] = {
 	{ "called at run time with frame pointer 0", AT(IN(F_SP8), 0), { { S(0), ANON + 16 } },
 	  { ANON + 16 }, DDPROF_END_ROOT, 0, NULL },
 
+	{ "32 bits: neither mappings nor tables",
+	  { .ip = IN(F_SP8), .sp = S(0), .bp = S(8), .limit = LIMIT, .compat = true },
+	  { { S(0), IN(F_STOP) }, { S(8), 0x8049000ULL << 32 } }, { 0x8049000 },
+	  DDPROF_END_ROOT, 0, NULL },
 	{ "code that was just mapped", AT(0x700000, S(0x10)), { { S(0x18), IN(F_STOP) } },
 	  { IN(F_STOP) }, DDPROF_END_ROOT, RETRY | UNMAPPED, NULL },
 	{ "code that was just mapped, no frame pointer", AT(0x700000, BP), { { 0 } }, { 0 },
