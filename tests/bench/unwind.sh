@@ -57,7 +57,8 @@ targets_build
 (($#)) || set -- libc libm ld.so libstdc++ python git bash perl cc1 libcrypto libLLVM node go rust self
 for name; do
 	if subject "$name"; then
-		"$build/bench/unwind" "${options[@]}" "$file" -- "${command[@]}"
+		"$build/bench/unwind" "${options[@]}" "$file" -- "${command[@]}" ||
+			echo "failed name=$name file=$file"
 	else
 		echo "skipped name=$name reason=\"not installed here\""
 	fi
@@ -87,3 +88,4 @@ END {
 	printf " speedup=%.0f", (libdw / all_libdw) / (ns / all_frames)
 	printf " ns_per_frame_cold=%.0f rows_compared=%d rows_disagree=%d\n", cold / all_frames, compared, disagree
 }' "$build/bench/unwind.raw"
+! grep -q '^failed' "$build/bench/unwind.raw"

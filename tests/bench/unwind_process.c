@@ -13,7 +13,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { VDSO_MAX = 64 * 1024, USER_LIMIT_BITS = 47 };
+enum {
+	VDSO_MAX = 64 * 1024,
+	USER_LIMIT_BITS = 47,
+	DRAWS = 8,	/* for a thread that runs */
+};
 
 static const char vdso[] = "[vdso]";
 
@@ -229,20 +233,31 @@ bool unwind_process_changed(const struct unwind_process *p)
 	return !layout || !p->layout || strcmp(layout, p->layout);
 }
 
-const char *unwind_process_where(const struct unwind_process *p, uint64_t address)
+static const struct ddp_unwind_range *range_of(const struct unwind_process *p, uint64_t address)
 {
 	for (u32 i = 0; i < p->ranges->nr; i++) {
 		const struct ddp_unwind_range *range = &p->ranges->range[i];
 
-		if (address < range->start || address >= range->end)
-			continue;
-		for (const struct unwind_table *t = p->tables->first; t; t = t->next) {
-			if (range->file == &t->file)
-				return t->path;
-		}
-		return "[anonymous]";
+		if (address >= range->start && address < range->end)
+			return range;
 	}
-	return "[unmapped]";
+	return NULL;
+}
+
+bool unwind_process_is_code(const struct unwind_process *p, uint64_t address)
+{
+	return range_of(p, address);
+}
+
+const char *unwind_process_where(const struct unwind_process *p, uint64_t address)
+{
+	const struct ddp_unwind_range *range = range_of(p, address);
+
+	for (const struct unwind_table *t = p->tables->first; range && t; t = t->next) {
+		if (range->file == &t->file)
+			return t->path;
+	}
+	return range ? "[anonymous]" : "[data]";
 }
 
 static pid_t random_thread(pid_t pid)
@@ -265,6 +280,29 @@ static pid_t random_thread(pid_t pid)
 	return chosen;
 }
 
+char unwind_thread_state(pid_t pid, pid_t tid)
+{
+	char name[64], line[256], *end;
+	CLEANUP(close_file) FILE *file = NULL;
+
+	snprintf(name, sizeof(name), "/proc/%d/task/%d/stat", pid, tid);
+	file = fopen(name, "re");
+	if (!file || !fgets(line, sizeof(line), file))
+		return 0;
+	end = strrchr(line, ')');
+	return end && end[1] == ' ' ? end[2] : 0;
+}
+
+/* Most threads of most programs sleep, all in the same few places: one that runs tells more. */
+static pid_t choose_thread(pid_t pid)
+{
+	pid_t tid = random_thread(pid);
+
+	for (int i = 0; i < DRAWS && tid > 0 && unwind_thread_state(pid, tid) != 'R'; i++)
+		tid = random_thread(pid);
+	return tid;
+}
+
 static int get_registers(struct unwind_stop *stop)
 {
 	struct user_regs_struct r;
@@ -281,7 +319,7 @@ static int get_registers(struct unwind_stop *stop)
 
 int unwind_stop_random(pid_t pid, struct unwind_stop *ret)
 {
-	pid_t tid = random_thread(pid);
+	pid_t tid = choose_thread(pid);
 	int status, r;
 
 	if (tid < 0)

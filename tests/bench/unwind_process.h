@@ -64,7 +64,10 @@ int unwind_process_refresh(struct unwind_process *p);
 /** Whether its executable mappings are no longer what ranges say; also when it is gone. */
 bool unwind_process_changed(const struct unwind_process *p);
 
-/** What @address lies in: a path, "[vdso]", "[anonymous]" or "[unmapped]". */
+/** Whether @address lies in executable memory. */
+bool unwind_process_is_code(const struct unwind_process *p, uint64_t address);
+
+/** What @address lies in: a path, "[vdso]", "[anonymous]" or, not being code, "[data]". */
 const char *unwind_process_where(const struct unwind_process *p, uint64_t address);
 
 /* A thread, stopped by ptrace. */
@@ -75,7 +78,13 @@ struct unwind_stop {
 	bool exact;			/* regs are those of an interrupted instruction */
 };
 
-/** Stops one of the threads of @pid, chosen at random. @return 0; negative errno */
+/** As /proc/PID/stat has it: 'R' runs, 'S' sleeps, 'T' is stopped by a signal; 0: gone */
+char unwind_thread_state(pid_t pid, pid_t tid);
+
+/**
+ * Stops one of the threads of @pid, chosen at random, rather one that runs.
+ * @return 0; negative errno
+ */
 int unwind_stop_random(pid_t pid, struct unwind_stop *ret);
 
 /** Lets it go on. */

@@ -29,16 +29,16 @@ make_source()
 	}' >"$targets/source.c"
 }
 
-# history enough to keep git busy: one file, changed in 1,500 commits
+# history enough to keep git busy: one file, a tenth of its lines changed in each of 1,000 commits
 make_repository()
 {
 	rm -rf "$targets/repository"
 	git init -q "$targets/repository"
 	awk 'BEGIN {
-		for (i = 1; i <= 1500; i++) {
+		for (i = 1; i <= 1000; i++) {
 			text = ""
-			for (line = 0; line < 900; line++)
-				text = text sprintf("%d %d\n", line, (line * 7919 + int((i + line % 100) / 100) * line) % 10007)
+			for (line = 0; line < 3000; line++)
+				text = text sprintf("%d %d\n", line, int((i + line % 10) / 10) * line * 7919 % 10007)
 			printf "commit refs/heads/main\nmark :%d\ncommitter A <a@b> %d +0000\ndata 1\n.", i, 1600000000 + i
 			printf "M 100644 inline file\ndata %d\n%s\n", length(text), text
 		}
@@ -76,14 +76,15 @@ target_command()
 	libm) command=("$targets/calls" libm) ;;
 	loader) command=("$targets/calls" loader "$(library libstdc++.so.6)") ;;
 	python) command=("$python" "$sources/work.py") ;;
-	git-log) command=(git -C "$targets/repository" log -p --stat -G77 --word-diff main) ;;
+	git-log) command=(git -C "$targets/repository" log -p --stat --patience -w
+		--word-diff=color --word-diff-regex=. main) ;;
 	git-pack) command=(git -C "$targets/repository" -c pack.threads=3 pack-objects --all --no-reuse-delta
 		--no-reuse-object --window=200 --depth=50 --stdout) ;;
 	bash) command=("$BASH" "$sources/work.sh") ;;
 	perl) command=(perl "$sources/work.pl") ;;
 	cc1) command=("$cc1" -quiet -O2 "$targets/source.c" -o /dev/null) ;;
 	openssl) command=("$openssl" speed -seconds 60 rsa2048) ;;
-	openssl-mixed) command=("$openssl" speed -seconds 1 ecdsap256 sha256 aes-128-gcm rsa2048) ;;
+	openssl-mixed) command=("$openssl" speed -seconds 1 ecdsap256 rsa2048 sha256 md5) ;;
 	clang) command=("$clang" -w -O2 -c "$targets/source.c" -o /dev/null) ;;
 	node) command=("$node" "$sources/work.js") ;;
 	rust) command=("$targets/rust") ;;

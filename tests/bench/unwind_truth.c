@@ -6,9 +6,12 @@
  * into classes; gdb is asked about the first stops of each class. At some stops the real eu-stack is
  * run too, to see that libdwfl is used rightly here. Behind `make check-unwind`.
  *
- * Prints key=value lines: one a class, then one for the workload. A class is
+ * Prints key=value lines: one a class, then one for the workload, where identical_code_pct counts
+ * the stops of kind beyond as well. A class is
  *   kind      longer, shorter: the one list is the beginning of the other; ours is the ...
+ *             beyond: libdwfl's is ours and then an address that is no code, which is no frame
  *             differ: after the last frame that both have, both go on
+ *             same: identical, but only one of the two says that it reached the root
  *   at        what has the code of the last frame that both have
  *   end       how our walk ended, as enum ddprof_walk_end names it
  *   libdw     libdwfl's error, or "root"
@@ -33,7 +36,7 @@ enum {
 	JUDGED = 3,		/* stops of a class shown to gdb */
 	CLASSES = 64,
 	CLASS_TEXT = 200,
-	RESTARTS = 1000,	/* of a program that ends by itself */
+	RESTARTS = 100,	/* of a program that ends by itself */
 	WARM_UP_MS = 300,
 	STOPPED_MS = 2000,	/* to wait for a thread to be seen stopped */
 };
@@ -58,7 +61,7 @@ struct truth {
 	struct unwind_libdw libdw;
 	struct class classes[CLASSES];
 	u32 nr_classes;
-	uint64_t stops, identical, frames, roots, libdw_roots, in_syscall;
+	uint64_t stops, identical, beyond, frames, roots, libdw_roots, in_syscall;
 	uint64_t eu_stack, eu_stack_same;
 	u32 restarts;
 };
@@ -98,6 +101,15 @@ static bool same(const struct list *a, const struct list *b)
 	return a->nr == b->nr && common(a, b) == a->nr;
 }
 
+/* Whether theirs is ours and then goes on with something that is no code, so no frame. */
+static bool beyond(const struct truth *t, const struct pair *p)
+{
+	u32 n = p->ours.nr;
+
+	return n < p->theirs.nr && common(&p->ours, &p->theirs) == n &&
+	       !unwind_process_is_code(&t->process, p->theirs.frame[n] - 1);
+}
+
 /* ---- the program ---- */
 
 static void stop_program(struct truth *t)
@@ -135,19 +147,10 @@ static int take_layout(struct truth *t)
 
 /* ---- other programs' opinions ---- */
 
-/* @return whether the thread is seen in state T, stopped by a signal */
 static bool wait_stopped(const struct unwind_stop *stop)
 {
-	char name[64], line[256], *state;
-
-	snprintf(name, sizeof(name), "/proc/%d/task/%d/stat", stop->pid, stop->tid);
 	for (int ms = 0; ms < STOPPED_MS; ms += 10) {
-		CLEANUP(close_file) FILE *file = fopen(name, "re");
-
-		if (!file || !fgets(line, sizeof(line), file))
-			return false;
-		state = strrchr(line, ')');
-		if (state && state[1] == ' ' && state[2] == 'T')
+		if (unwind_thread_state(stop->pid, stop->tid) == 'T')
 			return true;
 		sleep_ms(10);
 	}
@@ -277,11 +280,17 @@ static struct class *find_class(struct truth *t, const char *text)
 static struct class *classify(struct truth *t, const struct pair *p)
 {
 	u32 n = common(&p->ours, &p->theirs);
-	const char *kind = n == p->theirs.nr ? "longer" : n == p->ours.nr ? "shorter" : "differ";
+	const char *kind = "differ";
 	u64 last = p->ours.frame[n ? n - 1 : 0];
 	char text[CLASS_TEXT];
 	struct class *c;
 
+	if (beyond(t, p))
+		kind = "beyond";
+	else if (n == p->ours.nr)
+		kind = n == p->theirs.nr ? "same" : "shorter";
+	else if (n == p->theirs.nr)
+		kind = "longer";
 	snprintf(text, sizeof(text), "kind=%s at=%s%s end=%s libdw=\"%s\"", kind,
 		 base_name(unwind_process_where(&t->process, last - (n > 1))),
 		 n <= 1 ? " leaf" : "", end_name(p->how.end), p->error ?: "root");
@@ -335,9 +344,9 @@ static int compare_stop(struct truth *t)
 	}
 	walk(t, &stop, &p);
 	count(t, &stop, &p);
-	if (same(&p.ours, &p.theirs))
-		t->identical++;
-	else
+	t->identical += same(&p.ours, &p.theirs);
+	t->beyond += beyond(t, &p);
+	if (!same(&p.ours, &p.theirs) || !p.error != (p.how.end == DDPROF_END_ROOT))
 		c = classify(t, &p);
 	if (c && c->judged < JUDGED && !stop.signal)
 		judge(c, &stop, &p);
@@ -375,8 +384,9 @@ static void print(const struct truth *t)
 		       c->text, c->judged, c->gdb_ours, c->gdb_libdw, c->gdb_neither, c->example);
 	}
 	printf("workload=%s stops=%" PRIu64 " identical=%" PRIu64 " identical_pct=%.2f"
-	       " mean_frames=%.1f root_pct=%.2f libdw_root_pct=%.2f in_syscall_pct=%.1f",
-	       t->name, t->stops, t->identical, 100 * t->identical / stops, t->frames / stops,
+	       " beyond=%" PRIu64 " identical_code_pct=%.2f mean_frames=%.1f root_pct=%.2f libdw_root_pct=%.2f in_syscall_pct=%.1f",
+	       t->name, t->stops, t->identical, 100 * t->identical / stops, t->beyond,
+	       100 * (t->identical + t->beyond) / stops, t->frames / stops,
 	       100 * t->roots / stops, 100 * t->libdw_roots / stops, 100 * t->in_syscall / stops);
 	printf(" eu_stack_stops=%" PRIu64 " eu_stack_like_libdw=%" PRIu64 " runs=%u\n",
 	       t->eu_stack, t->eu_stack_same, t->restarts);
