@@ -20,6 +20,9 @@
 #ifndef CAP_PERFMON
 #define CAP_PERFMON 38
 #endif
+#ifndef CAP_CHECKPOINT_RESTORE
+#define CAP_CHECKPOINT_RESTORE 40
+#endif
 
 enum verdict {
 	OK,
@@ -138,6 +141,42 @@ static enum verdict check_files(struct finding *f)
 		"no CAP_DAC_READ_SEARCH: deleted programs stay without names");
 }
 
+/* In the initial user namespace, but that the kernel tells only by trying */
+static enum verdict check_ahead(struct finding *f)
+{
+	if (have(CAP_SYS_ADMIN) || have(CAP_CHECKPOINT_RESTORE))
+		return find(f, OK, "",
+			    "CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN: unwind tables of running "
+			    "programs are made before the first sample");
+	return find(f, WORSE, "run as root, or add cap_checkpoint_restore,cap_sys_ptrace to setcap",
+		    "neither CAP_CHECKPOINT_RESTORE nor CAP_SYS_ADMIN: unwind tables are made when "
+		    "a program is first sampled");
+}
+
+static enum verdict check_tables(struct finding *f)
+{
+	CLEANUP(ddp_link_close) struct ddp_link *l = NULL;
+	struct ddp_link_info info;
+	struct ddp_error err;
+
+	if (ddp_link_open(&l, &err) || ddp_link_get_info(l, &info, &err))
+		return find(f, WORSE, "load the module first", "unwind tables: not known");
+	if (!info.owner_tgid)
+		return find(f, OK, "", "unwind tables: none without a session");
+	if (!info.tables_max_bytes)
+		return find(f, WORSE, "start it without --unwind_tables 0",
+			    "unwind tables: none in this session; code without frame pointers "
+			    "shows few frames");
+	if (info.tables_refused)
+		return find(f, WORSE, "give them more memory: --unwind_tables KIB",
+			    "unwind tables: %" PRIu64 " in %" PRIu64 " of %" PRIu64 " KiB; %" PRIu64
+			    " times there was no room for one", info.tables,
+			    info.tables_bytes >> 10, info.tables_max_bytes >> 10,
+			    info.tables_refused);
+	return find(f, OK, "", "unwind tables: %" PRIu64 " in %" PRIu64 " of %" PRIu64 " KiB",
+		    info.tables, info.tables_bytes >> 10, info.tables_max_bytes >> 10);
+}
+
 static enum verdict check_lockdown(struct finding *f)
 {
 	CLEANUP(close_file) FILE *file = fopen("/sys/kernel/security/lockdown", "re");
@@ -196,8 +235,8 @@ static enum verdict check_kallsyms(struct finding *f)
 }
 
 static enum verdict (*const checks[])(struct finding *) = {
-	check_module, check_family, check_perfmon, check_syslog, check_files, check_lockdown,
-	check_unwinder, check_kallsyms, check_headers,
+	check_module, check_family, check_perfmon, check_syslog, check_files, check_ahead,
+	check_lockdown, check_unwinder, check_tables, check_kallsyms, check_headers,
 };
 
 static int run_checks(void)

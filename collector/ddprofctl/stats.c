@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `ddprofctl stats`: what the module counted since the session began, a column a CPU and the sum.
+ * `ddprofctl stats`: what the module counted since the session began, a column a CPU and the sum,
+ * and what its unwind tables do.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "core/array.h"
+#include "core/coverage.h"
 #include "core/link.h"
 #include "core/log.h"
 #include "core/options.h"
@@ -16,7 +18,7 @@
 
 struct options {
 	uint32_t interval_s;
-	bool totals_only, show_help;
+	bool totals_only, all_files, show_help;
 };
 
 #define AT(member) .offset = offsetof(struct options, member)
@@ -25,15 +27,42 @@ static const struct ddp_option option_table[] = {
 	{ "interval", NULL, 'i', DDP_OPTION_NUMBER, AT(interval_s), .min = 1, .max = 3600,
 	  .argument = "SECONDS", .help = "show again and again, until interrupted" },
 	{ "totals", NULL, 't', DDP_OPTION_FLAG, AT(totals_only), .help = "leave out the CPUs" },
+	{ "files", NULL, 'f', DDP_OPTION_FLAG, AT(all_files),
+	  .help = "show every file with or without an unwind table" },
 	{ "help", NULL, 'h', DDP_OPTION_FLAG, AT(show_help), .help = "show this" },
 	{ 0 },
 };
+
+enum { TOP_FILES = 10 };
 
 struct collected {
 	struct ddp_link_stats *cpus;	/* owned */
 	size_t nr, cap;
 	struct ddp_link_stats sum;
+	struct ddp_link_info info;
+	struct ddp_link_table *files;	/* owned */
+	size_t nr_files, cap_files;
 };
+
+static void collected_free(struct collected *c)
+{
+	free(c->cpus);
+	free(c->files);
+}
+DEFINE_CLEANUP_IN_PLACE(struct collected, collected_free)
+
+static int collect_file(void *ctx, const struct ddp_link_table *t)
+{
+	struct collected *c = ctx;
+	struct ddp_link_table *more = array_reserve(c->files, &c->cap_files, c->nr_files + 1,
+						    sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	c->files = more;
+	c->files[c->nr_files++] = *t;
+	return 0;
+}
 
 static int collect(void *ctx, const struct ddp_link_stats *s)
 {
@@ -56,7 +85,18 @@ static const struct {
 	ROW(samples), ROW(folded), ROW(new_stacks), ROW(nmi), ROW(idle), ROW(out_of_scope),
 	ROW(no_regs), ROW(no_aspace), ROW(missed), ROW(skipped), ROW(lost_ring), ROW(lost_nested),
 	ROW(lost_tasks), ROW(handler_ns), ROW(handler_max_ns), ROW(ring_bytes),
-	ROW(ring_high_bytes), ROW(messages), ROW(bytes),
+	ROW(ring_high_bytes), ROW(messages), ROW(bytes), ROW(deferred), ROW(defer_full),
+	ROW(guessed),
+};
+#undef ROW
+
+#define ROW(member) { #member, offsetof(struct ddp_link_info, member) }
+static const struct {
+	const char *name;
+	size_t offset;
+} session_rows[] = {
+	ROW(tables), ROW(tables_bytes), ROW(tables_max_bytes), ROW(tables_evicted),
+	ROW(tables_refused), ROW(cpu_bytes), ROW(defer_bytes),
 };
 #undef ROW
 
@@ -89,10 +129,31 @@ static void print_overhead(const struct collected *c)
 	putchar('\n');
 }
 
-static void print(const struct collected *c)
+static double root_percent(const struct ddp_link_stats *s)
+{
+	return ddp_coverage_percent(s->user_end);
+}
+
+static void print_root(const struct collected *c)
+{
+	printf("%-20s %13.2f%%", "user_root_percent", root_percent(&c->sum));
+	for (size_t i = 0; i < c->nr; i++)
+		printf(" %11.2f%%", root_percent(&c->cpus[i]));
+	putchar('\n');
+}
+
+static void print_ends(const struct collected *c, const char *half, size_t offset)
 {
 	char name[32];
 
+	for (size_t i = 0; i < __DDPROF_END_MAX; i++) {
+		snprintf(name, sizeof(name), "%s_%s", half, ends[i]);
+		print_row(c, name, offset + i * sizeof(uint64_t));
+	}
+}
+
+static void print(const struct collected *c)
+{
 	printf("%-20s %14s", "", "total");
 	for (size_t i = 0; i < c->nr; i++)
 		printf(" %8s%-4u", c->cpus[i].online ? "cpu" : "offline", c->cpus[i].cpu);
@@ -101,37 +162,91 @@ static void print(const struct collected *c)
 	print_overhead(c);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		print_row(c, rows[i].name, rows[i].offset);
-	for (size_t i = 0; i < __DDPROF_END_MAX; i++) {
-		snprintf(name, sizeof(name), "user_%s", ends[i]);
-		print_row(c, name,
-			  offsetof(struct ddp_link_stats, user_end) + i * sizeof(uint64_t));
-	}
-	for (size_t i = 0; i < __DDPROF_END_MAX; i++) {
-		snprintf(name, sizeof(name), "kernel_%s", ends[i]);
-		print_row(c, name,
-			  offsetof(struct ddp_link_stats, kernel_end) + i * sizeof(uint64_t));
-	}
-	fflush(stdout);
+	print_root(c);
+	print_ends(c, "user", offsetof(struct ddp_link_stats, user_end));
+	print_ends(c, "kernel", offsetof(struct ddp_link_stats, kernel_end));
+	for (size_t i = 0; i < sizeof(session_rows) / sizeof(session_rows[0]); i++)
+		printf("%-20s %14" PRIu64 "\n", session_rows[i].name,
+		       *(const uint64_t *)((const char *)&c->info + session_rows[i].offset));
+}
+
+/* Files */
+
+static int by_ended(const void *a, const void *b)
+{
+	const struct ddp_link_table *x = a, *y = b;
+
+	if (x->ended != y->ended)
+		return x->ended > y->ended ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* Nothing in a name shall steer the terminal */
+static void print_name(const char *name)
+{
+	for (; *name; name++)
+		putchar(*name >= ' ' && *name <= '~' ? *name : '?');
+	putchar('\n');
+}
+
+/* The figures first: a file may be called like a counter */
+static void print_file(const struct ddp_link_table *t)
+{
+	if (t->bytes)
+		printf("%14" PRIu64 " %10" PRIu32 " %10" PRIu32 " %7" PRIu32 "  ", t->ended,
+		       t->rows, t->bytes, t->idle_s);
+	else
+		printf("%14" PRIu64 " %10s %10s %7s  ", t->ended, "-", "-", "-");
+	print_name(t->name);
+}
+
+static void print_files(const struct collected *c, const struct options *o)
+{
+	size_t nr = 0;
+
+	if (c->nr_files)
+		qsort(c->files, c->nr_files, sizeof(*c->files), by_ended);
+	while (nr < c->nr_files && (o->all_files || (nr < TOP_FILES && c->files[nr].ended)))
+		nr++;
+	if (!nr)
+		return;
+	printf("\n%14s %10s %10s %7s  %s\n", "walks_ended_in", "rows", "bytes", "idle_s",
+	       "file");
+	for (size_t i = 0; i < nr; i++)
+		print_file(&c->files[i]);
+}
+
+static int ask(struct ddp_link *l, const struct options *o, struct collected *c,
+	       struct ddp_error *err)
+{
+	int r = ddp_link_get_stats(l, collect, c, err);
+
+	r = r ?: ddp_link_get_info(l, &c->info, err);
+	if (!r && (o->all_files || !o->totals_only))
+		r = ddp_link_table_list(l, collect_file, c, err);
+	return r;
 }
 
 static int show_once(struct ddp_link *l, const struct options *o)
 {
-	struct collected c = { 0 };
+	CLEANUP(collected_free) struct collected c = { 0 };
 	struct ddp_error err = { "" };
-	size_t nr;
-	int r = ddp_link_get_stats(l, collect, &c, &err);
+	int r = ask(l, o, &c, &err);
 
-	nr = c.nr;
-	if (r)
+	if (r) {
 		ddp_log_error("%s", err.text[0] ? err.text : strerror(-r));
-	else if (!nr)
+		return CTL_FAILED;
+	}
+	if (!c.nr) {
 		ddp_log_error("no session is running: `ddprof -g` starts one");
+		return CTL_FAILED;
+	}
 	if (o->totals_only)
 		c.nr = 0;
-	if (!r && nr)
-		print(&c);
-	free(c.cpus);
-	return r || !nr ? CTL_FAILED : CTL_OK;
+	print(&c);
+	print_files(&c, o);
+	fflush(stdout);
+	return CTL_OK;
 }
 
 static int show(const struct options *o)
@@ -166,7 +281,9 @@ int ctl_stats(int argc, char **argv)
 	if (o.show_help) {
 		puts("ddprofctl stats [options]\n\n"
 		     "The counters of the running session since it began: the sum, then each CPU.\n"
-		     "What they mean stands in uapi/ddprof.h. Exit status 1 without a session.\n");
+		     "What they mean stands in uapi/ddprof.h. Below, without --totals, the files\n"
+		     "in which most walks of user stacks ended that did not reach their root,\n"
+		     "with their unwind tables. Exit status 1 without a session.\n");
 		ddp_options_help(option_table, stdout);
 		return CTL_OK;
 	}
