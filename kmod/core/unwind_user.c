@@ -34,45 +34,38 @@ static int window_fill(struct ddp_window *w, u64 addr)
 	return 0;
 }
 
-/* As @to may straddle two pages, it can take two fills. */
-static int window_get_slow(struct ddp_window *w, u64 addr, u8 *to, u32 len)
+/* A word that the window does not have. One across two pages takes two fills. */
+static int window_word_slow(struct ddp_window *w, u64 addr, u64 *ret)
 {
-	while (len) {
-		u64 skip = addr - w->addr;
-		u32 part;
+	u32 part;
 
-		if (skip >= w->len) {
-			if (window_fill(w, addr))
-				return -EFAULT;
-			skip = 0;
-		}
-		part = w->len - (u32)skip;
-		if (part > len)
-			part = len;
-		memcpy(to, w->bytes + skip, part);
-		to += part;
-		addr += part;
-		len -= part;
+	if (addr + sizeof(*ret) < addr || window_fill(w, addr))
+		return -EFAULT;
+	if (w->len >= sizeof(*ret)) {
+		memcpy(ret, w->bytes, sizeof(*ret));
+		return 0;
 	}
+	part = w->len;
+	memcpy(ret, w->bytes, part);
+	if (window_fill(w, addr + part))
+		return -EFAULT;
+	memcpy((u8 *)ret + part, w->bytes, sizeof(*ret) - part);
 	return 0;
 }
 
-static inline int window_get(struct ddp_window *w, u64 addr, void *to, u32 len)
+static inline int window_word(struct ddp_window *w, u64 addr, u64 *ret)
 {
 	u64 skip = addr - w->addr;	/* huge when addr is below the window */
 
-	if (len <= w->len && skip <= w->len - len) {
-		memcpy(to, w->bytes + skip, len);
-		return 0;
-	}
-	if (addr + len < addr)
-		return -EFAULT;
-	return window_get_slow(w, addr, to, len);
+	if (w->len < sizeof(*ret) || skip > w->len - sizeof(*ret))
+		return window_word_slow(w, addr, ret);
+	memcpy(ret, w->bytes + skip, sizeof(*ret));
+	return 0;
 }
 
-int ddp_window_get(struct ddp_window *w, u64 addr, void *to, u32 len)
+int ddp_window_word(struct ddp_window *w, u64 addr, u64 *ret)
 {
-	return window_get(w, addr, to, len);
+	return window_word(w, addr, ret);
 }
 
 /* Where a walk is: a frame, of which the caller is looked for. */
@@ -131,7 +124,7 @@ static inline u8 read_word(struct ddp_window *w, u64 limit, u64 addr, u64 *ret)
 {
 	if (!is_user(limit, addr, sizeof(*ret)))
 		return DDPROF_END_BAD_FRAME;
-	return window_get(w, addr, ret, sizeof(*ret)) ? DDPROF_END_UNREADABLE : GO_ON;
+	return window_word(w, addr, ret) ? DDPROF_END_UNREADABLE : GO_ON;
 }
 
 /* What a frame pointer points to: the caller's frame pointer, and the address to return to. */
@@ -142,11 +135,13 @@ struct frame {
 static int read_frame(struct ddp_window *w, u64 bp, bool compat, struct frame *ret)
 {
 	u32 words[2];
+	u64 both;
 
 	if (!compat)
-		return window_get(w, bp, ret, sizeof(*ret));
-	if (window_get(w, bp, words, sizeof(words)))
+		return window_word(w, bp, &ret->bp) ? -EFAULT : window_word(w, bp + 8, &ret->pc);
+	if (window_word(w, bp, &both))
 		return -EFAULT;
+	memcpy(words, &both, sizeof(words));
 	ret->bp = words[0];
 	ret->pc = words[1];
 	return 0;
@@ -254,7 +249,7 @@ static u8 step_by_rule(struct walk *s, const struct ddprof_unwind_rule *rule, u6
 
 	/* bp first: it is below the return address, and one fill brings both */
 	restore_bp(s, rule, cfa);
-	if (window_get(s->w, cfa - 8, &pc, sizeof(pc)))
+	if (window_word(s->w, cfa - 8, &pc))
 		return DDPROF_END_UNREADABLE;
 	s->sp = cfa;
 	s->pc = pc;

@@ -34,8 +34,8 @@ static inline void ddp_window_reset(struct ddp_window *w)
 	w->len = 0;
 }
 
-/* Copy @len (1..16) bytes at @addr out of the window, filling it as needed. 0 or -EFAULT. */
-int ddp_window_get(struct ddp_window *w, u64 addr, void *to, u32 len);
+/* The word at @addr, of any alignment; fills the window as needed. 0 or -EFAULT. */
+int ddp_window_word(struct ddp_window *w, u64 addr, u64 *ret);
 
 struct ddp_user_regs {
 	u64 ip, sp, bp;

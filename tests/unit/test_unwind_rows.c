@@ -203,6 +203,7 @@ static void an_image_without_rows_covers_nothing(void **state)
 	assert_null(ddp_rows_find(&t, 0));
 	assert_null(ddp_rows_find(&t, ~0ULL));
 	assert_int_equal(ddp_rows_check(&t, 0, 1, &fault), -EINVAL);
+	assert_int_equal(ddp_rows_check(&t, 1, 1, &fault), -EINVAL);
 	((u32 *)image)[6] = 1;	/* pages[0] */
 	assert_int_equal(ddp_rows_open(image, 28, &t, &fault), -EINVAL);
 	assert_string_equal(fault, directory_ends);

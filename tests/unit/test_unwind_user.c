@@ -626,14 +626,41 @@ static void a_failed_fill_leaves_the_window_empty(void **state)
 
 	(void)state;
 	memory[0] = 5;
-	assert_int_equal(ddp_window_get(&window, BASE, &word, 8), 0);
+	assert_int_equal(ddp_window_word(&window, BASE, &word), 0);
 	assert_int_equal(word, 5);
-	assert_true(ddp_window_get(&window, BASE - 16, &word, 8) < 0);
+	assert_true(ddp_window_word(&window, BASE - 16, &word) < 0);
 	memory[0] = 6;
-	assert_int_equal(ddp_window_get(&window, BASE, &word, 8), 0);
+	assert_int_equal(ddp_window_word(&window, BASE, &word), 0);
 	assert_int_equal(word, 6);
-	assert_true(ddp_window_get(&window, ~0ULL - 3, &word, 8) < 0);
-	assert_true(ddp_window_get(&window, ~0ULL - 7, &word, 8) < 0);
+	assert_true(ddp_window_word(&window, ~0ULL - 3, &word) < 0);
+	assert_true(ddp_window_word(&window, ~0ULL - 7, &word) < 0);
+}
+
+/* At every distance from a page's end; a word is there when both its pages are. */
+static void words_across_pages(void **state)
+{
+	u64 word = 0, offset;
+
+	(void)state;
+	for (offset = 4096 - 8; offset <= 4096; offset++) {
+		const u64 wanted = 0x0102030405060708 * (offset & 15);
+
+		memcpy(memory + offset, &wanted, 8);
+		present_end = BASE + 8192;
+		ddp_window_reset(&window);
+		assert_int_equal(ddp_window_word(&window, BASE + offset, &word), 0);
+		assert_int_equal(word, wanted);
+		/* the same with the beginning in the window */
+		ddp_window_reset(&window);
+		assert_int_equal(ddp_window_word(&window, BASE + 4000, &word), 0);
+		assert_int_equal(ddp_window_word(&window, BASE + offset, &word), 0);
+		assert_int_equal(word, wanted);
+
+		present_end = BASE + 4096;
+		ddp_window_reset(&window);
+		assert_int_equal(ddp_window_word(&window, BASE + offset, &word),
+				 offset == 4096 - 8 ? 0 : -EFAULT);
+	}
 }
 
 static u64 rnd;
@@ -864,6 +891,7 @@ int main(void)
 		cmocka_unit_test_setup(depth_only_cuts_off, setup),
 		cmocka_unit_test_setup(window_saves_reads, setup),
 		cmocka_unit_test_setup(a_failed_fill_leaves_the_window_empty, setup),
+		cmocka_unit_test_setup(words_across_pages, setup),
 		cmocka_unit_test_setup(random_memory_is_harmless, setup),
 		cmocka_unit_test_setup(random_tables_are_harmless, setup),
 	};
