@@ -244,7 +244,7 @@ static int read_debug_frame(struct file *f)
 	if (!r)
 		return 0;
 	f->in.debug_frame = (struct ddp_cfi_section){ 0 };
-	return r == -ENOEXEC || r == -EBADMSG ? 0 : r;
+	return r == -ENOEXEC || r == -EBADMSG || r == -EFBIG ? 0 : r;
 }
 
 /* PT_GNU_EH_FRAME: version, three encodings, then the address of .eh_frame */

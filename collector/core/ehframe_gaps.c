@@ -197,6 +197,8 @@ int cfi_gaps_fill(struct cfi_gaps *g, uint64_t start, uint64_t end)
 {
 	int r = 0;
 
+	while (g->next < g->nr && g->pieces[g->next].offset + g->pieces[g->next].nr <= start)
+		g->next++;
 	if (start >= end || is_padding(g, start, end))
 		return 0;
 	while (!r && g->next < g->nr && g->pieces[g->next].offset < end) {
