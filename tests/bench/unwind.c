@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One file's unwind table: its size, what making it costs, whether it says what elfutils' libdw reads
- * in the same file, and what a walk by it costs beside libdw's of the same stacks. Prints a line of
- * key=value pairs, which tests/bench/unwind.sh collects for a set of files; docs/unwinding.md says
- * what was measured so.
+ * One file's unwind table: its size, what making it costs, whether it says what elfutils' libdw
+ * reads in the same file, and what a walk by it costs beside libdw's of the same stacks. Prints a
+ * line of key=value pairs, which tests/bench/unwind.sh collects for a set of files;
+ * docs/unwinding.md says what was measured so.
  *
  *   rows                 in the image
  *   bytes_per_row        of the whole image
@@ -13,8 +13,9 @@
  *   ns_per_frame_hot     ours, walking a snapshot again and again, best of ROUNDS
  *   libdw_ns_per_frame   libdwfl's, likewise, same snapshots
  *   speedup              the latter by the former
- *   libdw_ns_per_frame_first  libdwfl's, first walk of each snapshot, which reads the frames' entries
  *   ns_per_frame_cold    ours, first walk after all of the cache has been overwritten
+ *   libdw_ns_per_frame_first  libdwfl's, first walk of each snapshot: reads entries it has not seen
+ *   walks_same_pct       of the snapshots, those in which both give the same addresses
  *
  * Snapshots are taken of a program at random moments: all registers, and the stack from the stack
  * pointer up. Neither side pays for reading another process's memory.
@@ -39,7 +40,7 @@ enum {
 	SHOWN = 20,			/* disagreements, without --all */
 	SNAPSHOTS = 200,
 	TRIES = 10,			/* stops a snapshot at most: threads end, mappings change */
-	OTHER_LAYOUTS = 20,		/* stops in a row with other mappings: they are here to stay */
+	OTHER_LAYOUTS = 20,		/* stops in a row with other mappings: these stay */
 	WARM_UP_MS = 300,
 	ROUNDS = 5,
 	LOOPS = 50,			/* walks of one snapshot in a row, a round */
@@ -61,10 +62,10 @@ struct cost {
 
 struct costs {
 	struct cost hot, cold, libdw, libdw_first;
-	u32 walks, roots, libdw_roots;
+	u32 walks, roots, libdw_roots, same;
 };
 
-static u64 frames[UNWIND_MAX_FRAMES];
+static u64 frames[UNWIND_MAX_FRAMES], libdw_frames[UNWIND_MAX_FRAMES];
 
 static void sleep_us(long us)
 {
@@ -241,8 +242,9 @@ static u32 walk(const struct capture *c, const struct unwind_snapshot *s, struct
 			       ret);
 }
 
-static void measure_hot(const struct capture *c, const struct unwind_snapshot *s,
-			struct costs *costs)
+/* @return how many frames, in frames[] */
+static u32 measure_hot(const struct capture *c, const struct unwind_snapshot *s,
+		       struct costs *costs)
 {
 	uint64_t best = UINT64_MAX, nr = 0;
 	struct ddp_walk how;
@@ -258,9 +260,11 @@ static void measure_hot(const struct capture *c, const struct unwind_snapshot *s
 	costs->hot.ns += best;
 	costs->hot.frames += nr * LOOPS;
 	costs->roots += how.end == DDPROF_END_ROOT;
+	return nr;
 }
 
-static void measure_libdw(struct capture *c, const struct unwind_snapshot *s, struct costs *costs)
+/* @return how many frames, in libdw_frames[] */
+static u32 measure_libdw(struct capture *c, const struct unwind_snapshot *s, struct costs *costs)
 {
 	uint64_t best = UINT64_MAX, nr = 0;
 	const char *error = NULL;
@@ -269,7 +273,8 @@ static void measure_libdw(struct capture *c, const struct unwind_snapshot *s, st
 	for (int round = 0; round < ROUNDS; round++) {
 		uint64_t ns = unwind_now_ns();
 
-		nr = unwind_libdw_walk(&c->libdw, s->stop.tid, frames, UNWIND_MAX_FRAMES, &error);
+		nr = unwind_libdw_walk(&c->libdw, s->stop.tid, libdw_frames, UNWIND_MAX_FRAMES,
+				       &error);
 		ns = unwind_now_ns() - ns;
 		best = ns < best ? ns : best;
 		if (!round) {
@@ -280,6 +285,7 @@ static void measure_libdw(struct capture *c, const struct unwind_snapshot *s, st
 	costs->libdw.ns += best;
 	costs->libdw.frames += nr;
 	costs->libdw_roots += !error;
+	return nr;
 }
 
 static int measure_cold(const struct capture *c, struct costs *costs)
@@ -311,11 +317,12 @@ static void print_costs(const struct costs *c)
 
 static void print_costs_details(const struct costs *c)
 {
-	printf(" ns_per_frame_cold=%.0f libdw_ns_per_frame_first=%.0f walks=%u frames_per_walk=%.1f libdw_frames_per_walk=%.1f",
-	       per(c->cold.ns, c->cold.frames),
-	       per(c->libdw_first.ns, c->libdw_first.frames), c->walks,
+	printf(" ns_per_frame_cold=%.0f libdw_ns_per_frame_first=%.0f",
+	       per(c->cold.ns, c->cold.frames), per(c->libdw_first.ns, c->libdw_first.frames));
+	printf(" walks=%u frames_per_walk=%.1f libdw_frames_per_walk=%.1f", c->walks,
 	       per(c->hot.frames, LOOPS * (uint64_t)c->walks), per(c->libdw.frames, c->walks));
-	printf(" root_pct=%.1f libdw_root_pct=%.1f", 100 * per(c->roots, c->walks),
+	printf(" walks_same_pct=%.1f root_pct=%.1f libdw_root_pct=%.1f",
+	       100 * per(c->same, c->walks), 100 * per(c->roots, c->walks),
 	       100 * per(c->libdw_roots, c->walks));
 }
 
@@ -329,8 +336,11 @@ static int measure_walks(char **argv, u32 wanted, struct costs *costs)
 		return r;
 	costs->walks = c.nr;
 	for (u32 i = 0; i < c.nr; i++) {
-		measure_libdw(&c, &c.snapshots[i], costs);
-		measure_hot(&c, &c.snapshots[i], costs);
+		u32 libdw_nr = measure_libdw(&c, &c.snapshots[i], costs);
+		u32 nr = measure_hot(&c, &c.snapshots[i], costs);
+
+		if (nr == libdw_nr && !memcmp(frames, libdw_frames, nr * sizeof(frames[0])))
+			costs->same++;
 	}
 	return measure_cold(&c, costs);
 }
@@ -362,7 +372,7 @@ static int usage(FILE *out)
 {
 	fprintf(out, "usage: unwind [--all] [--snapshots N] FILE [-- COMMAND ARG...]\n"
 		"  FILE             ELF file whose table is measured\n"
-		"  COMMAND          program whose stacks are walked; should spend its time in FILE\n"
+		"  COMMAND          program whose stacks are walked; should work in FILE\n"
 		"  --all            list every row that disagrees with libdw, not the first %d\n"
 		"  --snapshots N    stacks walked (default: %d)\n", SHOWN, SNAPSHOTS);
 	return out == stdout ? 0 : 2;

@@ -313,7 +313,11 @@ static int get_registers(struct unwind_stop *stop)
 		r.rax, r.rdx, r.rcx, r.rbx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9, r.r10, r.r11,
 		r.r12, r.r13, r.r14, r.r15, r.rip,
 	}, sizeof(stop->regs));
-	stop->exact = (int64_t)r.orig_rax < 0;
+	/*
+	 * A system call leaves where it returns to in rcx. Where that is not rip any more, a signal
+	 * was delivered (rip is a handler's first instruction), or the call is about to be redone.
+	 */
+	stop->exact = (int64_t)r.orig_rax < 0 || r.rcx != r.rip;
 	return 0;
 }
 

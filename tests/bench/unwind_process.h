@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Another process as the unwinder sees it: its executable memory with the tables of the files behind
- * it, one of its threads stopped, and that stop kept as registers and stack bytes. Shared by the
- * unwinding benchmark and the check against other unwinders, so that both walk with kmod/core's own
- * code and with tables that the collector's own code made. Needs the right to ptrace the process.
+ * Another process as the unwinder sees it: its executable memory with the tables of the files
+ * behind it, one of its threads stopped, and that stop kept as registers and stack bytes. Shared by
+ * the unwinding benchmark and the check against other unwinders, so that both walk with kmod/core's
+ * own code and with tables that the collector's own code made. Needs the right to ptrace.
  */
 #ifndef BENCH_UNWIND_PROCESS_H
 #define BENCH_UNWIND_PROCESS_H

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Our walks against other people's: stops random threads of a running program at random moments and
- * walks each stop twice, with kmod/core and the collector's tables, and with elfutils' libdwfl, which
- * is what eu-stack is made of. Says how many gave identical lists of addresses, and sorts the others
- * into classes; gdb is asked about the first stops of each class. At some stops the real eu-stack is
- * run too, to see that libdwfl is used rightly here. Behind `make check-unwind`.
+ * walks each stop twice, with kmod/core and the collector's tables, and with elfutils' libdwfl,
+ * which is what eu-stack is made of. Says how many gave identical lists of addresses, and sorts the
+ * others into classes; gdb is asked about the first stops of each class. At some stops the real
+ * eu-stack is run too, to see that libdwfl is used rightly here. Behind `make check-unwind`.
  *
  * Prints key=value lines: one a class, then one for the workload, where identical_code_pct counts
  * the stops of kind beyond as well. A class is
- *   kind      longer, shorter: the one list is the beginning of the other; ours is the ...
+ *   kind      longer: libdwfl's list is the beginning of ours
+ *             shorter: ours is the beginning of libdwfl's
  *             beyond: libdwfl's is ours and then an address that is no code, which is no frame
  *             differ: after the last frame that both have, both go on
  *             same: identical, but only one of the two says that it reached the root
@@ -36,7 +37,7 @@ enum {
 	JUDGED = 3,		/* stops of a class shown to gdb */
 	CLASSES = 64,
 	CLASS_TEXT = 200,
-	RESTARTS = 100,	/* of a program that ends by itself */
+	RESTARTS = 100,		/* of a program that ends by itself */
 	WARM_UP_MS = 300,
 	STOPPED_MS = 2000,	/* to wait for a thread to be seen stopped */
 };
@@ -384,7 +385,8 @@ static void print(const struct truth *t)
 		       c->text, c->judged, c->gdb_ours, c->gdb_libdw, c->gdb_neither, c->example);
 	}
 	printf("workload=%s stops=%" PRIu64 " identical=%" PRIu64 " identical_pct=%.2f"
-	       " beyond=%" PRIu64 " identical_code_pct=%.2f mean_frames=%.1f root_pct=%.2f libdw_root_pct=%.2f in_syscall_pct=%.1f",
+	       " beyond=%" PRIu64 " identical_code_pct=%.2f mean_frames=%.1f root_pct=%.2f"
+	       " libdw_root_pct=%.2f in_syscall_pct=%.1f",
 	       t->name, t->stops, t->identical, 100 * t->identical / stops, t->beyond,
 	       100 * (t->identical + t->beyond) / stops, t->frames / stops,
 	       100 * t->roots / stops, 100 * t->libdw_roots / stops, 100 * t->in_syscall / stops);

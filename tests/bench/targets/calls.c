@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Deep stacks that end in one library: calls C, "libc" (sorting with callbacks, formatting, memory), "libm" or
- * "loader" (dlopen and dlclose of a library, given as second argument). Runs until it is killed. To be
- * built optimised and without frame pointers.
+ * Deep stacks that end in one library, by the first argument: "libc" (sorting with callbacks,
+ * formatting, memory), "libm" or "loader" (dlopen and dlclose of the library that the second one
+ * names). Runs until it is killed. To be built optimised and without frame pointers.
  */
 #include <dlfcn.h>
 #include <math.h>

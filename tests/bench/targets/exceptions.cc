@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * C++ to be stopped at random: four threads that recurse, throw and catch through many frames, sort,
- * format and match, with a timer's signals on top, one thread's on a stack of their own. Runs until
- * it is killed. To be built optimised and without frame pointers.
+ * C++ to be stopped at random: four threads that recurse, throw and catch through many frames,
+ * sort, format and match, with a timer's signals on top, one thread's on a stack of their own. Runs
+ * until it is killed. To be built optimised and without frame pointers.
  */
 #include <algorithm>
 #include <map>
