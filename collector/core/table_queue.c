@@ -133,7 +133,6 @@ void ddp_table_queue_settle(struct ddp_table_queue *q, struct ddp_wanted *w, int
 void ddp_table_queue_look(struct ddp_table_queue *q)
 {
 	q->look++;
-	q->nr_missing = 0; /* what nobody took is missing still, or not any more */
 }
 
 void ddp_table_queue_listed(struct ddp_table_queue *q, const struct ddp_link_table *said,

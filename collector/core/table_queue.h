@@ -73,8 +73,8 @@ void ddp_table_queue_settle(struct ddp_table_queue *q, struct ddp_wanted *w, int
 
 /**
  * A look at the module's list: begin, each file in it, and, when it was read to its end, end, which
- * forgets the others. Afterwards missing holds those without a table that walks ended in since the
- * last look and that may be tried now.
+ * forgets the others. To missing it adds those without a table that walks ended in since the last
+ * look and that may be tried now; who takes them from there empties it.
  */
 void ddp_table_queue_look(struct ddp_table_queue *q);
 void ddp_table_queue_listed(struct ddp_table_queue *q, const struct ddp_link_table *said,

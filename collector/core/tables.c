@@ -254,7 +254,7 @@ static int on_listed(void *tables, const struct ddp_link_table *said)
 	return 0;
 }
 
-/* The lock is held. The vdso needs nobody to open it */
+/* The lock is held */
 static void queue_vdso(struct ddp_tables *t)
 {
 	struct ddp_wanted *w = ddp_table_queue_get(&t->queue, DDPROF_FILE_VDSO);
@@ -264,16 +264,21 @@ static void queue_vdso(struct ddp_tables *t)
 		ddp_table_queue_push(&t->queue, w, -1, path, UINT32_MAX);
 }
 
-/* The lock is held */
+/* The lock is held. The vdso needs nobody to open it, the others the owner of the files */
 static void tell_missing(struct ddp_tables *t)
 {
 	struct ddp_table_queue *q = &t->queue;
 	uint64_t one = 1;
+	size_t kept = 0;
 
-	for (size_t i = 0; i < q->nr_missing; i++)
+	for (size_t i = 0; i < q->nr_missing; i++) {
 		if (q->missing[i] == DDPROF_FILE_VDSO)
 			queue_vdso(t);
-	if (q->nr_missing && write(t->news, &one, sizeof(one)) < 0)
+		else
+			q->missing[kept++] = q->missing[i];
+	}
+	q->nr_missing = kept;
+	if (kept && write(t->news, &one, sizeof(one)) < 0)
 		ddp_log_debug("eventfd: %s", strerror(errno));
 }
 
