@@ -30,6 +30,7 @@ struct cfi_place {
 };
 
 enum { CFI_BP, CFI_SP, CFI_RA, CFI_NR_PLACES };
+enum { CFI_REG_BP = 6, CFI_REG_SP = 7 };	/* DWARF numbers */
 
 struct cfi_state {
 	struct cfi_value cfa;

@@ -84,7 +84,7 @@ static void check_image(const void *image, size_t nr, const struct ddp_cfi_count
 	must(t.nr_rows == n->rows);
 	must(n->unknown_rows <= n->rows);
 	must(n->unknown_bytes <= n->code_bytes);
-	for (uint64_t offset = 0; offset < CODE_OFFSET + 0x2000; offset += 7)
+	for (uint64_t offset = 0; offset < CODE_OFFSET + 0x1000; offset += 97)
 		(void)ddp_rows_find(&t, offset);
 }
 
