@@ -167,6 +167,11 @@ $(BUILD)/bench/%: $(BUILD)/opt/tests/bench/%.o \
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -ldw $(PKG_LIBS) -lm -pthread
 
+.PHONY: bench-coverage
+bench-coverage: deps	## how many user stacks reach their root: programs without frame pointers, in a VM
+	$(Q)$(MAKE) userspace vm-module $(BUILD)/bench/coverage
+	$(Q)BUILD=$(BUILD) tests/bench/coverage.sh
+
 .PHONY: bench-unwind
 bench-unwind: deps	## unwind tables of this machine's programs: size, cost, agreement with elfutils
 	$(Q)$(MAKE) $(BUILD)/bench/unwind
