@@ -13,7 +13,7 @@
  *   ns_per_frame_hot     ours, walking a snapshot again and again, best of ROUNDS
  *   libdw_ns_per_frame   libdwfl's, likewise, same snapshots
  *   speedup              the latter by the former
- *   ns_per_frame_cold    ours, first walk after all of the cache has been overwritten
+ *   ns_per_frame_cold    ours, first walk after all of the cache has been overwritten: median
  *   libdw_ns_per_frame_first  libdwfl's, first walk of each snapshot: reads entries it has not seen
  *   walks_same_pct       of the snapshots, those in which both give the same addresses
  *
@@ -61,7 +61,8 @@ struct cost {
 };
 
 struct costs {
-	struct cost hot, cold, libdw, libdw_first;
+	struct cost hot, libdw, libdw_first;
+	uint64_t cold_ps;		/* a frame, picoseconds: median of the walks */
 	u32 walks, roots, libdw_roots, same;
 };
 
@@ -291,19 +292,24 @@ static u32 measure_libdw(struct capture *c, const struct unwind_snapshot *s, str
 static int measure_cold(const struct capture *c, struct costs *costs)
 {
 	CLEANUP(free) uint8_t *cache = malloc(CACHE_BYTES);
+	u32 nr = c->nr < COLD ? c->nr : COLD;
+	uint64_t ps[COLD];
 	struct ddp_walk how;
 
 	if (!cache)
 		return -ENOMEM;
-	for (u32 i = 0; i < COLD && i < c->nr; i++) {
+	for (u32 i = 0; i < nr; i++) {
 		uint64_t ns;
+		u32 frames_nr;
 
 		memset(cache, i, CACHE_BYTES);
 		__asm__ volatile("" : : "r"(cache) : "memory");
 		ns = unwind_now_ns();
-		costs->cold.frames += walk(c, &c->snapshots[i], &how);
-		costs->cold.ns += unwind_now_ns() - ns;
+		frames_nr = walk(c, &c->snapshots[i], &how);
+		ps[i] = (unwind_now_ns() - ns) * 1000 / frames_nr;
 	}
+	qsort(ps, nr, sizeof(ps[0]), compare_u64);
+	costs->cold_ps = ps[nr / 2];
 	return 0;
 }
 
@@ -318,7 +324,7 @@ static void print_costs(const struct costs *c)
 static void print_costs_details(const struct costs *c)
 {
 	printf(" ns_per_frame_cold=%.0f libdw_ns_per_frame_first=%.0f",
-	       per(c->cold.ns, c->cold.frames), per(c->libdw_first.ns, c->libdw_first.frames));
+	       per(c->cold_ps, 1000), per(c->libdw_first.ns, c->libdw_first.frames));
 	printf(" walks=%u frames_per_walk=%.1f libdw_frames_per_walk=%.1f", c->walks,
 	       per(c->hot.frames, LOOPS * (uint64_t)c->walks), per(c->libdw.frames, c->walks));
 	printf(" walks_same_pct=%.1f root_pct=%.1f libdw_root_pct=%.1f",
