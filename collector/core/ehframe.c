@@ -232,6 +232,8 @@ static int make(struct build *b, void **ret_image, size_t *ret_bytes)
 	r = r ?: read_entries(b);
 	r = r ?: add_rows(b);
 	count_rows(b);
+	cfi_entries_deinit(&b->entries);	/* before there is the image as well */
+	b->entries = (struct cfi_entries){ 0 };
 	return r ?: cfi_rows_image(&b->rows, ret_image, ret_bytes);
 }
 
