@@ -498,14 +498,24 @@ static void wait_news(struct module *m)
 	assert_true(news(m));
 }
 
-/* Until the module was asked for its list so many times, and its answer was understood */
-static void pass_until(struct module *m, size_t nr_lists)
+static size_t nr_lists(struct module *m)
 {
-	for (int i = 0; i < 3000 && m->nr_lists < nr_lists + 1; i++) {
+	size_t nr;
+
+	pthread_mutex_lock(&m->lock);
+	nr = m->nr_lists;
+	pthread_mutex_unlock(&m->lock);
+	return nr;
+}
+
+/* Until the module was asked for its list so many times, and its answer was understood */
+static void pass_until(struct module *m, size_t nr)
+{
+	for (int i = 0; i < 3000 && nr_lists(m) <= nr; i++) {
 		pass_ms(m, DDP_TABLES_LIST_MS + 1);
 		usleep(10000);
 	}
-	assert_true(m->nr_lists > nr_lists);
+	assert_true(nr_lists(m) > nr);
 }
 
 static void no_room_is_tried_again_when_walks_need_it(void **state)
@@ -526,10 +536,10 @@ static void no_room_is_tried_again_when_walks_need_it(void **state)
 	assert_int_equal(missing[0], 7);
 	assert_false(news(m));
 	assert_int_equal(ddp_tables_missing(m->tables, missing), 0);
-	pass_until(m, m->nr_lists + 2); /* nobody asked for it, and no walk ended in it since */
+	pass_until(m, nr_lists(m) + 2); /* nobody asked for it, and no walk ended in it since */
 	assert_false(news(m));
 	SET(m, listed, ((struct ddp_link_table){ .file_id = 7, .ended = 6 }));
-	pass_until(m, m->nr_lists + 1);
+	pass_until(m, nr_lists(m) + 1);
 	wait_news(m);
 	assert_int_equal(ddp_tables_missing(m->tables, missing), 1);
 	SET(m, upload_answer, 0);
