@@ -196,6 +196,27 @@ static void find_code(struct file *f)
 			add_code(f, &f->segments[i]);
 }
 
+/* A segment may have more than code: one that linkers made for both has headers and constants */
+static void find_limits(struct file *f)
+{
+	f->in.code_start = UINT64_MAX;
+	for (size_t i = 0; i < f->nr_sections; i++) {
+		const Elf64_Shdr *s = &f->sections[i];
+
+		if (!(s->sh_flags & SHF_EXECINSTR) || s->sh_type == SHT_NOBITS ||
+		    s->sh_offset > f->source.nr || s->sh_size > f->source.nr - s->sh_offset)
+			continue;
+		if (s->sh_offset < f->in.code_start)
+			f->in.code_start = s->sh_offset;
+		if (s->sh_offset + s->sh_size > f->in.code_end)
+			f->in.code_end = s->sh_offset + s->sh_size;
+	}
+	if (f->in.code_start < f->in.code_end)
+		return;
+	f->in.code_start = 0;
+	f->in.code_end = f->source.nr;
+}
+
 static void find_plts(struct file *f)
 {
 	static const char *const names[MAX_PLTS] = { ".plt", ".plt.sec", ".plt.got", ".iplt" };
@@ -338,6 +359,7 @@ static int make_table(struct file *f, void **ret_image, size_t *ret_bytes,
 	if (r)
 		return r;
 	find_code(f);
+	find_limits(f);
 	find_plts(f);
 	f->in.read = read_code;
 	f->in.ctx = f;

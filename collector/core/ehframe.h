@@ -43,6 +43,7 @@ struct ddp_cfi_input {
 	const struct ddp_cfi_plt *plts;
 	size_t nr_plts;
 	uint64_t entry;			/* e_entry; 0: none */
+	uint64_t code_start, code_end;	/* file offsets; segments have code here, else only data */
 	uint64_t text, data;		/* bases of DW_EH_PE_textrel and datarel */
 	/*
 	 * Copies @nr bytes of a segment at a file offset. 0, anything else: not to be had; NULL:

@@ -119,11 +119,16 @@ int cfi_known_search(const struct ddp_cfi_input *in, uint64_t start, uint64_t en
 		     uint64_t *searched, int (*found)(void *ctx, const struct cfi_known *known),
 		     void *ctx)
 {
-	struct search s = { .low = start, .found = found, .ctx = ctx };
+	struct search s = { .found = found, .ctx = ctx };
 	uint8_t bytes[1 << 14];
 	int r = 0;
 
-	while (!r && in->read && end - start > sizeof(tail) && *searched < CFI_MAX_SEARCHED) {
+	if (start < in->code_start)
+		start = in->code_start;
+	if (end > in->code_end)
+		end = in->code_end;
+	s.low = start;
+	while (!r && in->read && start + sizeof(tail) < end && *searched < CFI_MAX_SEARCHED) {
 		size_t nr = end - start < sizeof(bytes) ? end - start : sizeof(bytes);
 
 		if (in->read(in->ctx, start, bytes, nr))

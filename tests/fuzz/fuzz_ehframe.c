@@ -117,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in.nr_segments = mode & SCATTERED ? sizeof(scattered) / sizeof(scattered[0]) : 1;
 	in.plts = plts;
 	in.nr_plts = mode & PLTS ? sizeof(plts) / sizeof(plts[0]) : 0;
+	in.code_end = CODE_OFFSET + CODE_BYTES;
 	in.entry = mode & ENTRY ? CODE + 0x90 : 0;
 	in.read = mode & READABLE ? read_code : NULL;
 	in.ctx = &code;

@@ -102,6 +102,7 @@ struct ddp_cfi_input cfi_input_of(const struct bytes *eh_frame)
 	return (struct ddp_cfi_input){
 		.eh_frame = { .bytes = eh_frame->b, .nr = eh_frame->nr, .address = SECTION },
 		.segments = &one_segment, .nr_segments = 1,
+		.code_end = CODE_OFFSET + CODE_BYTES,
 	};
 }
 

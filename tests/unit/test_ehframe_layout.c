@@ -381,6 +381,7 @@ static void a_trampoline_anywhere(void **state)
 
 	(void)state;
 	in.segments = &segment;
+	in.code_end = CODE_OFFSET + BYTES;
 	in.ctx = &text;
 	in.read = text_read;
 	for (uint32_t at = READ - 40; at < READ + 20; at++) {
@@ -394,6 +395,24 @@ static void a_trampoline_anywhere(void **state)
 }
 
 /* Go's, which .debug_frame describes as functions like any other */
+static void data_is_not_searched(void **state)
+{
+	uint8_t code[CODE_BYTES];
+	struct code_bytes text = { code, sizeof(code) };
+	struct bytes s = { .nr = 0 };
+	struct ddp_cfi_input in = cfi_input_of(&s);
+
+	(void)state;
+	memset(code, 0xf4, sizeof(code));
+	for (uint32_t at = 0x100; at < CODE_BYTES; at += 0x100)
+		memcpy(code + at, SIGRETURN, sizeof(SIGRETURN) - 1);
+	in.read = text_read;
+	in.ctx = &text;
+	in.code_start = CODE_OFFSET + 0x300;
+	in.code_end = CODE_OFFSET + 0x480;
+	cfi_expect("code in the middle", &in, "300 signal, 309 none, 3ff signal, 409 none", NULL);
+}
+
 static void what_bytes_say_goes_before_debug_frame(void **state)
 {
 	static const struct piece pieces[] = {
@@ -673,6 +692,7 @@ int main(void)
 		cmocka_unit_test(an_fde_whose_augmentation_is_damaged),
 		cmocka_unit_test(code_between_functions),
 		cmocka_unit_test(a_trampoline_anywhere),
+		cmocka_unit_test(data_is_not_searched),
 		cmocka_unit_test(what_bytes_say_goes_before_debug_frame),
 		cmocka_unit_test(linkage_tables),
 		cmocka_unit_test(several_linkage_tables),
