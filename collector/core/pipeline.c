@@ -14,6 +14,7 @@
 
 #include "core/build.h"
 #include "core/comments.h"
+#include "core/coverage.h"
 #include "core/log.h"
 #include "core/unwinding.h"
 
@@ -202,6 +203,8 @@ static int make_profile(struct ddp_pipeline *p, const struct ddp_marks *now, int
 		ddp_log_error("cannot build the profile: %s", strerror(-r));
 		return r;
 	}
+	ddp_log_info("profile %" PRIu64 ": %" PRIu64 " samples, %.2f%% of user stacks whole",
+		     p->profile_nr, p->samples.pending, ddp_coverage_percent(p->samples.ends[1]));
 	return ddp_output_profile(p->output, profile, p->interval_start_unix_ns, end_unix_ns);
 }
 
@@ -363,7 +366,7 @@ int ddp_pipeline_finish(struct ddp_pipeline *p)
 	p->stopped = true;
 	if (!p->ended)
 		r = ddp_link_stop(p->link, &err);
-	/* the acknowledgement finds no room in a full receive buffer; the end of the records does */
+	/* the acknowledgement finds no room in a full receive buffer; the records' end does */
 	if (!r || r == -ETIMEDOUT)
 		wait_end(p);
 	else

@@ -16,7 +16,7 @@ struct ddp_pipeline_config {
 	/* length of an interval; 0: one profile over the whole session */
 	uint32_t period_s;
 	size_t max_sample_bytes;	/* ends an interval early; 0: 64 MiB */
-	const char *table_cache;	/* folder for unwind tables, borrowed as start; NULL: none */
+	const char *table_cache;	/* folder for unwind tables, borrowed; NULL: none */
 	/* longest wait for the tables of running programs before START; 0: none are made before */
 	uint32_t ahead_ms;
 };

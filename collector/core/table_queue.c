@@ -5,6 +5,13 @@
 #include <errno.h>
 #include <string.h>
 
+void ddp_table_queue_init(struct ddp_table_queue *q, size_t max_fds)
+{
+	*q = (struct ddp_table_queue){
+		.max = max_fds < DDP_TABLES_MAX_QUEUE ? max_fds : DDP_TABLES_MAX_QUEUE
+	};
+}
+
 struct ddp_wanted *ddp_table_queue_find(const struct ddp_table_queue *q, uint64_t id)
 {
 	const uint64_t *w = ddp_table_find(&q->files, id);
@@ -58,9 +65,11 @@ static bool make_room(struct ddp_table_queue *q, uint32_t users)
 {
 	size_t least = 0;
 
-	if (q->nr < DDP_TABLES_MAX_QUEUE)
+	if (q->nr < q->max)
 		return true;
 	q->dropped++;
+	if (!q->nr)
+		return false;
 	for (size_t i = 1; i < q->nr; i++)
 		if (q->queue[i]->users <= q->queue[least]->users)
 			least = i;

@@ -39,15 +39,18 @@ struct ddp_wanted {
 	uint64_t look;		/* the last one that found it in the module's list */
 };
 
-struct ddp_table_queue {		/* all zero: empty */
+struct ddp_table_queue {		/* see ddp_table_queue_init() */
 	struct ddp_table files;		/* id -> struct ddp_wanted *, owned */
 	struct ddp_wanted *queue[DDP_TABLES_MAX_QUEUE];	/* as they came */
-	size_t nr;
+	size_t nr, max;			/* in queue */
 	uint64_t missing[DDP_TABLES_MAX_MISSING];
 	size_t nr_missing;
 	uint64_t look;
 	uint64_t dropped;		/* total: they found no place in the queue */
 };
+
+/** @param max_fds  by which files that wait may be held; DDP_TABLES_MAX_QUEUE at most */
+void ddp_table_queue_init(struct ddp_table_queue *q, size_t max_fds);
 
 /** NULL: not known. Stays until a look that does not find it, or the queue's end. */
 struct ddp_wanted *ddp_table_queue_find(const struct ddp_table_queue *q, uint64_t id);

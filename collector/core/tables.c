@@ -178,7 +178,8 @@ static bool make_ahead(struct ddp_tables *t)
 	const char *name;
 	int fd;
 
-	if (t->ahead.made_bytes >= t->config.max_ahead_bytes)
+	if (t->ahead.made_bytes >= t->config.max_ahead_bytes ||
+	    t->ahead.nr_made >= t->config.max_fds)
 		return false;
 	fd = ddp_table_ahead_open(&t->ahead, t->scope.proc, &name);
 	if (fd < 0)
@@ -530,6 +531,7 @@ int ddp_tables_create(const struct ddp_tables_config *config, struct ddp_tables 
 	if (!t)
 		return -ENOMEM;
 	t->config = *config;
+	ddp_table_queue_init(&t->queue, config->max_fds);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -566,29 +568,3 @@ bool ddp_tables_destroy(struct ddp_tables *t)
 	release(t);
 	return true;
 }
-
-/* The real operations */
-
-static int link_upload(void *ctx, uint64_t file_id, int fd, const void *image, size_t bytes,
-		       uint64_t *ret_id, struct ddp_error *err)
-{
-	return ddp_link_table_upload(ctx, file_id, fd, image, bytes, ret_id, err);
-}
-
-static int link_list(void *ctx, ddp_link_table_fn fn, void *fn_ctx, struct ddp_error *err)
-{
-	return ddp_link_table_list(ctx, fn, fn_ctx, err);
-}
-
-static int64_t monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-const struct ddp_tables_ops ddp_tables_link_ops = {
-	.upload = link_upload, .list = link_list, .build = ddp_cfi_file_table,
-	.now_ms = monotonic_ms,
-};

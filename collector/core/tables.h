@@ -39,9 +39,6 @@ struct ddp_tables_ops {
 	int64_t (*now_ms)(void);	/* monotonic */
 };
 
-/** The real ones; ctx is a struct ddp_link that only the worker uses. */
-extern const struct ddp_tables_ops ddp_tables_link_ops;
-
 struct ddp_tables_config {
 	const struct ddp_tables_ops *ops;
 	void *ctx;
@@ -51,6 +48,7 @@ struct ddp_tables_config {
 	/* whose files are built ahead, copied; its enough is not asked; NULL: nobody's */
 	const struct ddp_prebuild_scope *ahead;
 	size_t max_ahead_bytes;		/* of tables kept until START */
+	size_t max_fds;			/* that files may be held by, waiting or done ahead; each */
 };
 
 struct ddp_tables;

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 
+#include "core/cfi_file.h"
 #include "core/log.h"
 #include "core/symbols.h"
 
@@ -14,6 +17,41 @@ enum {
 	/* of tables that wait for START; the files of most processes are among them */
 	MAX_AHEAD_BYTES = 16 << 20,
 };
+
+/* The worker's operations; ctx is its own link */
+
+static int upload(void *ctx, uint64_t file_id, int fd, const void *image, size_t bytes,
+		  uint64_t *ret_id, struct ddp_error *err)
+{
+	return ddp_link_table_upload(ctx, file_id, fd, image, bytes, ret_id, err);
+}
+
+static int list(void *ctx, ddp_link_table_fn fn, void *fn_ctx, struct ddp_error *err)
+{
+	return ddp_link_table_list(ctx, fn, fn_ctx, err);
+}
+
+static int64_t monotonic_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static const struct ddp_tables_ops ops = {
+	.upload = upload, .list = list, .build = ddp_cfi_file_table, .now_ms = monotonic_ms,
+};
+
+/* Setting up */
+
+/* Of a process's descriptors half are for the files that symbols come from */
+static size_t max_fds(void)
+{
+	struct rlimit l;
+
+	return getrlimit(RLIMIT_NOFILE, &l) ? 64 : l.rlim_cur / 8;
+}
 
 static void open_cache(struct ddp_unwinding *u, const char *path)
 {
@@ -37,7 +75,7 @@ static int open_tables(struct ddp_unwinding *u, const struct ddp_unwinding_confi
 		.descendants = c->start->scope == DDPROF_SCOPE_TREES,
 	};
 	struct ddp_tables_config config = {
-		.ops = &ddp_tables_link_ops, .ctx = u->link, .cache = u->cache,
+		.ops = &ops, .ctx = u->link, .cache = u->cache, .max_fds = max_fds(),
 		.ahead = c->ahead_ms ? &scope : NULL, .max_ahead_bytes = ahead_bytes(c->start),
 	};
 

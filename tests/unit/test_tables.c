@@ -59,10 +59,11 @@ static uint64_t pop(struct ddp_table_queue *q)
 
 static void most_users_first(void **state)
 {
-	struct ddp_table_queue q = { 0 };
+	struct ddp_table_queue q;
 	size_t before = open_files();
 
 	(void)state;
+	ddp_table_queue_init(&q, DDP_TABLES_MAX_QUEUE);
 	push(&q, 1, 1);
 	push(&q, 2, 5);
 	push(&q, 3, 1);
@@ -83,10 +84,11 @@ static void most_users_first(void **state)
 
 static void a_full_queue_drops_the_least_used(void **state)
 {
-	struct ddp_table_queue q = { 0 };
+	struct ddp_table_queue q;
 	uint64_t id = 1;
 
 	(void)state;
+	ddp_table_queue_init(&q, DDP_TABLES_MAX_QUEUE);
 	for (; id <= DDP_TABLES_MAX_QUEUE; id++)
 		push(&q, id, id % 2 ? 3 : 2);
 	push(&q, id, 1); /* finds no place */
@@ -100,13 +102,32 @@ static void a_full_queue_drops_the_least_used(void **state)
 	ddp_table_queue_free(&q);
 }
 
+static void few_descriptors_are_a_short_queue(void **state)
+{
+	struct ddp_table_queue q;
+
+	(void)state;
+	ddp_table_queue_init(&q, 2);
+	for (uint64_t id = 1; id < 10; id++)
+		push(&q, id, (uint32_t)id);
+	assert_int_equal(q.nr, 2);
+	assert_int_equal(pop(&q), 9);
+	assert_int_equal(pop(&q), 8);
+	ddp_table_queue_free(&q);
+	ddp_table_queue_init(&q, 0);
+	push(&q, 1, 1);
+	assert_int_equal(pop(&q), 0);
+	ddp_table_queue_free(&q);
+}
+
 static void refusals_rest_longer_each_time(void **state)
 {
 	static const int64_t rests[] = { 10000, 20000, 40000, 80000, 160000, 320000, 320000 };
-	struct ddp_table_queue q = { 0 };
+	struct ddp_table_queue q;
 	int64_t now = 5;
 
 	(void)state;
+	ddp_table_queue_init(&q, DDP_TABLES_MAX_QUEUE);
 	for (size_t i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
 		push(&q, 1, 1);
 		ddp_table_queue_settle(&q, ddp_table_queue_pop(&q), i % 2 ? -ENOSPC : -ENOMEM, now);
@@ -136,8 +157,9 @@ static void what_becomes_of_a_file(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct ddp_table_queue q = { 0 };
+		struct ddp_table_queue q;
 
+		ddp_table_queue_init(&q, 1);
 		push(&q, 1, 1);
 		ddp_table_queue_settle(&q, ddp_table_queue_pop(&q), rows[i].r, 0);
 		if (ddp_table_queue_met(&q, 1, 1, 0) != rows[i].again)
@@ -163,9 +185,10 @@ static size_t look(struct ddp_table_queue *q, uint64_t id, uint32_t bytes, uint6
 
 static void missing_is_what_walks_end_for_lack_of(void **state)
 {
-	struct ddp_table_queue q = { 0 };
+	struct ddp_table_queue q;
 
 	(void)state;
+	ddp_table_queue_init(&q, DDP_TABLES_MAX_QUEUE);
 	/* never asked for, as its MAP was lost: only when walks end in it */
 	assert_int_equal(look(&q, 1, 0, 0, 0), 0);
 	assert_int_equal(look(&q, 1, 0, 3, 0), 1);
@@ -192,9 +215,10 @@ static void missing_is_what_walks_end_for_lack_of(void **state)
 
 static void files_that_are_gone_are_forgotten(void **state)
 {
-	struct ddp_table_queue q = { 0 };
+	struct ddp_table_queue q;
 
 	(void)state;
+	ddp_table_queue_init(&q, DDP_TABLES_MAX_QUEUE);
 	for (uint64_t id = 1; id <= 1000; id++)
 		look(&q, id, 100, 0, 0);
 	push(&q, 5000, 1);
@@ -391,6 +415,7 @@ static void create(struct module *m, const struct ddp_prebuild_scope *ahead, siz
 {
 	struct ddp_tables_config config = {
 		.ops = &fake_ops, .ctx = m, .ahead = ahead, .max_ahead_bytes = max_ahead_bytes,
+		.max_fds = 500,
 	};
 
 	assert_int_equal(ddp_tables_create(&config, &m->tables), 0);
@@ -737,6 +762,7 @@ static void the_vdso_comes_first_and_again(void **state)
 	struct module *m = *state;
 	struct ddp_tables_config config = {
 		.ops = &fake_ops, .ctx = m, .vdso = "no program", .vdso_bytes = 10,
+		.max_fds = 2,
 	};
 
 	assert_int_equal(ddp_tables_create(&config, &m->tables), 0);
@@ -758,6 +784,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(most_users_first),
 		cmocka_unit_test(a_full_queue_drops_the_least_used),
+		cmocka_unit_test(few_descriptors_are_a_short_queue),
 		cmocka_unit_test(refusals_rest_longer_each_time),
 		cmocka_unit_test(what_becomes_of_a_file),
 		cmocka_unit_test(missing_is_what_walks_end_for_lack_of),
