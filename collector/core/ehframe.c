@@ -186,7 +186,7 @@ static int add_all_known(struct cfi_entries *e, const struct ddp_cfi_input *in)
 		r = cfi_known_search(in, in->segments[i].offset,
 				     in->segments[i].offset + in->segments[i].nr, &searched,
 				     add_known, &known);
-	cfi_entries_sort(&known, 0);
+	r = r ?: cfi_entries_sort(&known, 0);
 	drop_covered(e, 0, known.fdes, known.nr_fdes);
 	for (size_t i = 0; !r && i < known.nr_fdes; i++)
 		r = cfi_entries_add_fde(e, &known.fdes[i]);
@@ -200,21 +200,18 @@ static int read_entries(struct build *b)
 	size_t nr_eh;
 	int r = cfi_entries_add(e, &b->in->eh_frame, false, b->in, b->counts);
 
-	if (r)
-		return r;
-	cfi_entries_sort(e, 0);
+	r = r ?: cfi_entries_sort(e, 0);
 	nr_eh = e->nr_fdes;
-	r = cfi_entries_add(e, &b->in->debug_frame, true, b->in, b->counts);
+	r = r ?: cfi_entries_add(e, &b->in->debug_frame, true, b->in, b->counts);
+	r = r ?: cfi_entries_sort(e, nr_eh);
 	if (r)
 		return r;
-	cfi_entries_sort(e, nr_eh);
 	drop_covered(e, nr_eh, e->fdes, nr_eh);
 	if (e->nr_fdes == nr_eh)
 		return 0;
-	cfi_entries_sort(e, 0);
-	r = add_all_known(e, b->in);
-	cfi_entries_sort(e, 0);
-	return r;
+	r = cfi_entries_sort(e, 0);
+	r = r ?: add_all_known(e, b->in);
+	return r ?: cfi_entries_sort(e, 0);
 }
 
 static void count_rows(struct build *b)

@@ -8,6 +8,8 @@
 
 #include "core/array.h"
 
+enum { DIGIT_BITS = 11 };	/* of sorting: 26 bits of a large program are three rounds */
+
 struct entry {
 	uint64_t at;		/* position of its length */
 	uint64_t cie_at;	/* of an FDE: its CIE's position */
@@ -351,26 +353,57 @@ int cfi_entries_add(struct cfi_entries *e, const struct ddp_cfi_section *s, bool
 	return r ?: add_all(&rd, false);
 }
 
-static int by_offset(const void *a, const void *b)
-{
-	const struct cfi_fde *x = a, *y = b;
+/* Sorting */
 
-	if (x->offset != y->offset)
-		return x->offset < y->offset ? -1 : 1;
-	if (x->program != y->program)
-		return x->program < y->program ? -1 : 1;
+/* One digit of the offsets; what has the same stays in its order */
+static void sort_by_digit(const struct cfi_fde *from, size_t nr, unsigned int shift,
+			  struct cfi_fde *to)
+{
+	enum { DIGITS = 1 << DIGIT_BITS };
+	size_t at[DIGITS] = { 0 }, sum = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		at[from[i].offset >> shift & (DIGITS - 1)]++;
+	for (size_t i = 0; i < DIGITS; i++) {
+		size_t n = at[i];
+
+		at[i] = sum;
+		sum += n;
+	}
+	for (size_t i = 0; i < nr; i++)
+		to[at[from[i].offset >> shift & (DIGITS - 1)]++] = from[i];
+}
+
+static int sort(struct cfi_fde *fdes, size_t nr, uint64_t max)
+{
+	CLEANUP(free) struct cfi_fde *other = calloc(nr, sizeof(*other));
+	struct cfi_fde *from = fdes, *to = other, *swap;
+
+	if (!other)
+		return -ENOMEM;
+	for (unsigned int shift = 0; shift < 64 && max >> shift; shift += DIGIT_BITS) {
+		sort_by_digit(from, nr, shift, to);
+		swap = from;
+		from = to;
+		to = swap;
+	}
+	if (from != fdes)
+		memcpy(fdes, from, nr * sizeof(*fdes));
 	return 0;
 }
 
-/* Linkers write them in order, most of the time */
-void cfi_entries_sort(struct cfi_entries *e, size_t first)
+/* Linkers write them in order but for what they move to sections of its own: cold, startup, hot */
+int cfi_entries_sort(struct cfi_entries *e, size_t first)
 {
-	for (size_t i = first + 1; i < e->nr_fdes; i++) {
-		if (by_offset(&e->fdes[i - 1], &e->fdes[i]) > 0) {
-			qsort(e->fdes + first, e->nr_fdes - first, sizeof(*e->fdes), by_offset);
-			return;
-		}
+	bool sorted = true;
+	uint64_t max = 0;
+
+	for (size_t i = first; i < e->nr_fdes; i++) {
+		sorted &= e->fdes[i].offset >= max;
+		if (e->fdes[i].offset > max)
+			max = e->fdes[i].offset;
 	}
+	return sorted ? 0 : sort(e->fdes + first, e->nr_fdes - first, max);
 }
 
 void cfi_entries_deinit(struct cfi_entries *e)

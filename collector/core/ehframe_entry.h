@@ -57,10 +57,10 @@ int cfi_entries_add(struct cfi_entries *e, const struct ddp_cfi_section *s, bool
 int cfi_entries_add_fde(struct cfi_entries *e, const struct cfi_fde *fde);
 
 /**
- * Sorts FDEs from @first on by file offset; of several with the same, the last in the file comes
- * last.
+ * Puts FDEs from @first on in the order of their file offsets; those with the same keep theirs.
+ * @return 0 or -ENOMEM
  */
-void cfi_entries_sort(struct cfi_entries *e, size_t first);
+int cfi_entries_sort(struct cfi_entries *e, size_t first);
 
 void cfi_entries_deinit(struct cfi_entries *e);
 DEFINE_CLEANUP_IN_PLACE(struct cfi_entries, cfi_entries_deinit)
