@@ -7,7 +7,7 @@
  *
  *   rows                 in the image
  *   bytes_per_row        of the whole image
- *   build_ns_per_row     reading the file (cached) and making the image, best of BUILDS
+ *   build_ns_per_row     reading the file (cached) and making the image, best of many
  *   rows_agree_pct       of the rows that both describe
  *   unknown_pct          of the bytes that FDEs describe, those in rows of kind UNKNOWN
  *   ns_per_frame_hot     ours, walking a snapshot again and again, best of ROUNDS
@@ -36,7 +36,9 @@
 #include "uapi/ddprof.h"
 
 enum {
-	BUILDS = 7,
+	BUILDS = 1000,			/* at most */
+	BUILD_MS = 300,			/* builds go on at least so long, */
+	MIN_BUILDS = 7,			/* and are at least so many */
 	SHOWN = 20,			/* disagreements, without --all */
 	SNAPSHOTS = 200,
 	TRIES = 10,			/* stops a snapshot at most: threads end, mappings change */
@@ -105,12 +107,13 @@ DEFINE_CLEANUP_IN_PLACE(struct table, table_free)
 static int build(const char *path, struct table *t)
 {
 	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	uint64_t ns[BUILDS];
+	uint64_t ns[BUILDS], total = 0;
+	u32 nr = 0;
 	const char *fault;
 
 	if (fd < 0)
 		return -errno;
-	for (int i = 0; i < BUILDS; i++) {
+	while (nr < BUILDS && (nr < MIN_BUILDS || total < BUILD_MS * 1000000)) {
 		uint64_t start = unwind_now_ns();
 		int r;
 
@@ -118,11 +121,12 @@ static int build(const char *path, struct table *t)
 		r = ddp_cfi_file_table(fd, &t->image, &t->bytes, &t->counts);
 		if (r)
 			return r;
-		ns[i] = unwind_now_ns() - start;
+		ns[nr] = unwind_now_ns() - start;
+		total += ns[nr++];
 	}
-	qsort(ns, BUILDS, sizeof(ns[0]), compare_u64);
+	qsort(ns, nr, sizeof(ns[0]), compare_u64);
 	t->best_ns = ns[0];
-	t->median_ns = ns[BUILDS / 2];
+	t->median_ns = ns[nr / 2];
 	if (!ddp_rows_open(t->image, t->bytes, &t->rows, &fault) &&
 	    !ddp_rows_check(&t->rows, 0, t->rows.nr_pages, &fault))
 		return 0;
