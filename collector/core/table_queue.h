@@ -17,8 +17,8 @@ enum {
 	DDP_TABLES_MAX_QUEUE = 1024,	/* files, each with a descriptor; then the least used go */
 	DDP_TABLES_MAX_MISSING = 256,	/* told between two looks at the module's list */
 	/* a file that the module had no room for rests for so long, doubling up to the last */
-	DDP_TABLES_REFUSED_FIRST_MS = 10000,
-	DDP_TABLES_REFUSED_LAST_MS = 320000,
+	DDP_TABLES_REFUSED_FIRST_MS = 2000,
+	DDP_TABLES_REFUSED_LAST_MS = 256000,
 };
 
 /** One file. */

@@ -38,6 +38,7 @@ struct ddp_tables {
 
 	/* the worker's own */
 	struct ddp_table_ahead ahead;
+	uint64_t ahead_bytes;		/* of it, handed over */
 	int64_t next_look_ms;
 	bool said;			/* that the module does not take tables */
 };
@@ -137,6 +138,7 @@ static int upload(struct ddp_tables *t, uint64_t id, int fd, const char *path,
 static void work(struct ddp_tables *t, struct ddp_wanted *w)
 {
 	CLEANUP(ddp_made_free) struct ddp_made made = { 0 };
+	int64_t now;
 	int r = 0;
 
 	if (!ddp_table_ahead_is_through(&t->ahead, w->fd)) {
@@ -145,9 +147,12 @@ static void work(struct ddp_tables *t, struct ddp_wanted *w)
 	}
 	if (!r)
 		ddp_table_ahead_did(&t->ahead, w->fd);
+	now = now_ms(t);
 	pthread_mutex_lock(&t->lock);
-	ddp_table_queue_settle(&t->queue, w, r, now_ms(t));
+	ddp_table_queue_settle(&t->queue, w, r, now);
 	pthread_mutex_unlock(&t->lock);
+	if (ddp_table_is_refusal(r) && t->next_look_ms > now + DDP_TABLES_REFUSED_FIRST_MS)
+		t->next_look_ms = now + DDP_TABLES_REFUSED_FIRST_MS;
 }
 
 /* Ahead of the session */
@@ -178,7 +183,7 @@ static bool make_ahead(struct ddp_tables *t)
 	const char *name;
 	int fd;
 
-	if (t->ahead.made_bytes >= t->config.max_ahead_bytes ||
+	if (t->ahead.made_bytes >= t->config.max_made_bytes ||
 	    t->ahead.nr_made >= t->config.max_fds)
 		return false;
 	fd = ddp_table_ahead_open(&t->ahead, t->scope.proc, &name);
@@ -200,6 +205,9 @@ static int upload_ahead(struct ddp_tables *t, int fd, const char *name, const st
 
 	if (ddp_table_ahead_is_through(&t->ahead, fd))
 		return 0;
+	t->ahead_bytes += m->bytes;
+	if (t->ahead_bytes > t->config.max_ahead_bytes)
+		return -ENOSPC;
 	r = upload(t, 0, fd, name, m, &id);
 	if (r)
 		return r;

@@ -27,7 +27,10 @@
 #include "core/table_cache.h"
 #include "core/table_queue.h"
 
-enum { DDP_TABLES_LIST_MS = 10000 };	/* from one look at the module's list to the next */
+enum {
+	/* from one look at the module's list to the next; after a refusal when that has rested */
+	DDP_TABLES_LIST_MS = 10000,
+};
 
 /** What the worker does outside. All as the functions of link.h and cfi_file.h are described. */
 struct ddp_tables_ops {
@@ -47,7 +50,9 @@ struct ddp_tables_config {
 	size_t vdso_bytes;
 	/* whose files are built ahead, copied; its enough is not asked; NULL: nobody's */
 	const struct ddp_prebuild_scope *ahead;
-	size_t max_ahead_bytes;		/* of tables kept until START */
+	size_t max_made_bytes;		/* of tables that are made ahead and kept until START */
+	/* of all made ahead: the rest of the module's memory is left to files that samples meet */
+	uint64_t max_ahead_bytes;
 	size_t max_fds;			/* that files may be held by, waiting or done ahead; each */
 };
 

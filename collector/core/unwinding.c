@@ -15,7 +15,7 @@
 enum {
 	CACHE_BYTES = 256 << 20,	/* tables of thousands of programs */
 	/* of tables that wait for START; the files of most processes are among them */
-	MAX_AHEAD_BYTES = 16 << 20,
+	MAX_MADE_BYTES = 16 << 20,
 };
 
 /* The worker's operations; ctx is its own link */
@@ -61,11 +61,12 @@ static void open_cache(struct ddp_unwinding *u, const char *path)
 		ddp_log_warn("%s: unwind tables are not kept", err.text);
 }
 
-static size_t ahead_bytes(const struct ddp_link_start *start)
+/* A quarter is left to files that samples meet */
+static uint64_t ahead_bytes(const struct ddp_link_start *start)
 {
-	uint64_t limit = start->tables_kib ? (uint64_t)*start->tables_kib << 10 : MAX_AHEAD_BYTES;
+	uint64_t limit = start->tables_kib ? (uint64_t)*start->tables_kib << 10 : MAX_MADE_BYTES;
 
-	return limit < MAX_AHEAD_BYTES ? limit : MAX_AHEAD_BYTES;
+	return limit - limit / 4;
 }
 
 static int open_tables(struct ddp_unwinding *u, const struct ddp_unwinding_config *c)
@@ -79,6 +80,8 @@ static int open_tables(struct ddp_unwinding *u, const struct ddp_unwinding_confi
 		.ahead = c->ahead_ms ? &scope : NULL, .max_ahead_bytes = ahead_bytes(c->start),
 	};
 
+	config.max_made_bytes = config.max_ahead_bytes < MAX_MADE_BYTES ? config.max_ahead_bytes :
+									 MAX_MADE_BYTES;
 	config.vdso_bytes = ddp_own_vdso(&config.vdso);
 	if (!config.vdso_bytes)
 		config.vdso = NULL;

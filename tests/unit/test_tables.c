@@ -122,7 +122,8 @@ static void few_descriptors_are_a_short_queue(void **state)
 
 static void refusals_rest_longer_each_time(void **state)
 {
-	static const int64_t rests[] = { 10000, 20000, 40000, 80000, 160000, 320000, 320000 };
+	static const int64_t rests[] = { 2000, 4000, 8000, 16000, 32000, 64000, 128000, 256000,
+					 256000 };
 	struct ddp_table_queue q;
 	int64_t now = 5;
 
@@ -205,8 +206,8 @@ static void missing_is_what_walks_end_for_lack_of(void **state)
 	assert_int_equal(look(&q, 1, 0, 10, 0), 1);
 	push(&q, 1, 1);
 	ddp_table_queue_settle(&q, ddp_table_queue_pop(&q), -ENOSPC, 0);
-	assert_int_equal(look(&q, 1, 0, 11, 5000), 0); /* it rests */
-	assert_int_equal(look(&q, 1, 0, 12, 10000), 1);
+	assert_int_equal(look(&q, 1, 0, 11, 1999), 0); /* it rests */
+	assert_int_equal(look(&q, 1, 0, 12, 2000), 1);
 	push(&q, 1, 1);
 	ddp_table_queue_settle(&q, ddp_table_queue_pop(&q), -EINVAL, 0);
 	assert_int_equal(look(&q, 1, 0, 13, 99999), 0); /* the module does not take it */
@@ -250,6 +251,7 @@ struct module {
 	uint64_t next_id;		/* of files by descriptor */
 	struct ddp_link_table listed;	/* file_id 0: none */
 	size_t files_before;
+	uint64_t max_ahead_bytes;
 	struct ddp_tables *tables;
 };
 
@@ -393,6 +395,7 @@ static int setup(void **state)
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->changed, NULL);
 	m->next_id = 1000;
+	m->max_ahead_bytes = 1 << 20;
 	m->files_before = open_files();
 	module = m;
 	*state = m;
@@ -411,11 +414,11 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void create(struct module *m, const struct ddp_prebuild_scope *ahead, size_t max_ahead_bytes)
+static void create(struct module *m, const struct ddp_prebuild_scope *ahead, size_t max_made_bytes)
 {
 	struct ddp_tables_config config = {
-		.ops = &fake_ops, .ctx = m, .ahead = ahead, .max_ahead_bytes = max_ahead_bytes,
-		.max_fds = 500,
+		.ops = &fake_ops, .ctx = m, .ahead = ahead, .max_made_bytes = max_made_bytes,
+		.max_ahead_bytes = m->max_ahead_bytes, .max_fds = 500,
 	};
 
 	assert_int_equal(ddp_tables_create(&config, &m->tables), 0);
@@ -742,6 +745,48 @@ static void no_room_ends_what_is_ahead(void **state)
 	assert_int_equal(m->uploads[1].id, 7);
 }
 
+/* Memory is left for the files that samples will meet */
+static void not_all_room_is_for_what_is_ahead(void **state)
+{
+	struct ddp_prebuild_scope scope = { .proc = "/proc", .pids = (uint32_t[]){ getpid() },
+					    .nr_pids = 1 };
+	struct ddp_tables_counts n;
+	struct module *m = *state;
+
+	m->max_ahead_bytes = 100; /* a made up table has 56 */
+	create(m, &scope, 1 << 20);
+	assert_true(ddp_tables_wait_ahead(m->tables, 30000));
+	assert_true(m->nr_builds > 1);
+	ddp_tables_start(m->tables);
+	want(m, 7, 1);
+	wait_for(m, &m->nr_uploads, 2);
+	WAIT_COUNT(m, uploaded, 2);
+	assert_int_equal(m->uploads[0].id, 0);
+	assert_int_equal(m->uploads[1].id, 7);
+	ddp_tables_count(m->tables, &n);
+	assert_int_equal(n.refused, 0);
+}
+
+/* Tried again soon: room may be there in a moment */
+static void a_refusal_is_looked_at_soon(void **state)
+{
+	struct module *m = *state;
+
+	create(m, NULL, 0);
+	ddp_tables_start(m->tables);
+	m->upload_answer = -ENOSPC;
+	SET(m, listed, ((struct ddp_link_table){ .file_id = 7, .ended = 5 }));
+	want(m, 7, 1);
+	WAIT_COUNT(m, refused, 1);
+	/* it is settled a moment after it is counted; all of this is less than DDP_TABLES_LIST_MS */
+	for (int i = 0; i < 4 && !news(m); i++) {
+		pass_ms(m, DDP_TABLES_REFUSED_FIRST_MS + 1);
+		for (int k = 0; k < 100 && !news(m); k++)
+			usleep(10000);
+	}
+	assert_true(news(m));
+}
+
 static void waiting_for_what_is_ahead_has_an_end(void **state)
 {
 	struct ddp_prebuild_scope scope = { .proc = "/proc", .pids = (uint32_t[]){ getpid() },
@@ -802,6 +847,8 @@ int main(void)
 		TEST(little_is_kept_until_start),
 		TEST(a_file_is_not_made_ahead_and_again),
 		TEST(no_room_ends_what_is_ahead),
+		TEST(not_all_room_is_for_what_is_ahead),
+		TEST(a_refusal_is_looked_at_soon),
 		TEST(waiting_for_what_is_ahead_has_an_end),
 		TEST(the_vdso_comes_first_and_again),
 	};
