@@ -778,7 +778,7 @@ static void a_refusal_is_looked_at_soon(void **state)
 	SET(m, listed, ((struct ddp_link_table){ .file_id = 7, .ended = 5 }));
 	want(m, 7, 1);
 	WAIT_COUNT(m, refused, 1);
-	/* it is settled a moment after it is counted; all of this is less than DDP_TABLES_LIST_MS */
+	/* it is settled a moment after it is counted; all this is less than DDP_TABLES_LIST_MS */
 	for (int i = 0; i < 4 && !news(m); i++) {
 		pass_ms(m, DDP_TABLES_REFUSED_FIRST_MS + 1);
 		for (int k = 0; k < 100 && !news(m); k++)
