@@ -3,7 +3,7 @@
  * A bounds-checked walk over bytes that nobody has vouched for. Every read checks what is left,
  * answers -EBADMSG instead of reading past the end, and then leaves the cursor at the field that
  * did not fit, so that cursor_at() names the place. Formats: uapi/ddprof.h, "RECORDS"; DWARF 5,
- * section 7. Numbers of fixed size are in the machine's byte order. Used by decode and ehframe.
+ * section 7. Used by decode and ehframe.
  */
 #ifndef DDP_CORE_CURSOR_H
 #define DDP_CORE_CURSOR_H
@@ -45,18 +45,16 @@ static inline int cursor_u8(struct cursor *c, uint8_t *ret)
 	return 0;
 }
 
-#define DEFINE_CURSOR_FIXED(name, type)					\
-	static inline int name(struct cursor *c, type *ret)		\
-	{								\
-		if (cursor_left(c) < sizeof(*ret))			\
-			return -EBADMSG;				\
-		memcpy(ret, c->pos, sizeof(*ret));			\
-		c->pos += sizeof(*ret);					\
-		return 0;						\
-	}
-DEFINE_CURSOR_FIXED(cursor_u16, uint16_t)
-DEFINE_CURSOR_FIXED(cursor_u32, uint32_t)
-DEFINE_CURSOR_FIXED(cursor_u64, uint64_t)
+/** A number of @bytes bytes, 1..8, lowest first. */
+static inline int cursor_fixed(struct cursor *c, size_t bytes, uint64_t *ret)
+{
+	if (cursor_left(c) < bytes)
+		return -EBADMSG;
+	*ret = 0;
+	memcpy(ret, c->pos, bytes);
+	c->pos += bytes;
+	return 0;
+}
 
 /** LEB128 of at most ten bytes and 64 bits. Longer spellings of a small number are allowed. */
 static inline int cursor_varint(struct cursor *c, uint64_t *ret)

@@ -32,20 +32,15 @@ struct reader {
 static int read_id(struct entry *e, bool is_debug, bool long_form)
 {
 	uint64_t field = cursor_at(&e->body), id;
-	uint32_t short_id;
-	int r;
-
 	/* LSB: 4 bytes in .eh_frame whatever the length is written in */
-	if (is_debug && long_form) {
-		r = cursor_u64(&e->body, &id);
-		e->is_cie = id == UINT64_MAX;
-	} else {
-		r = cursor_u32(&e->body, &short_id);
-		id = short_id;
-		e->is_cie = id == (is_debug ? UINT32_MAX : 0);
-	}
+	bool long_id = is_debug && long_form;
+	int r = cursor_fixed(&e->body, long_id ? 8 : 4, &id);
+
+	if (r)
+		return r;
+	e->is_cie = id == (!is_debug ? 0 : long_id ? UINT64_MAX : UINT32_MAX);
 	e->cie_at = is_debug ? id : field - id;
-	return r;
+	return 0;
 }
 
 /**
@@ -55,17 +50,16 @@ static int read_id(struct entry *e, bool is_debug, bool long_form)
  */
 static int next_entry(struct cursor *c, bool is_debug, bool open_ended, struct entry *ret)
 {
-	uint64_t length;
-	uint32_t first;
+	uint64_t first, length;
 	int r;
 
 	ret->at = cursor_at(c);
 	if (!cursor_left(c))
 		return -ENOENT;
-	r = cursor_u32(c, &first);
+	r = cursor_fixed(c, 4, &first);
 	length = first;
 	if (!r && first == UINT32_MAX)
-		r = cursor_u64(c, &length);
+		r = cursor_fixed(c, 8, &length);
 	if (!r && !length)
 		return open_ended ? -ENOENT : -EAGAIN;
 	r = r ?: cursor_slice(c, length, &ret->body);
@@ -141,7 +135,7 @@ static int read_header(struct cursor *c, struct cfi_cie *cie, const char **ret_l
 		return -EBADMSG;
 	r = read_string(c, ret_letters);
 	if (!r && !strncmp(*ret_letters, "eh", 2)) {
-		r = cursor_u64(c, &ignored);	/* of GCC 2: a pointer to its own data */
+		r = cursor_fixed(c, 8, &ignored);	/* of GCC 2: a pointer to its own data */
 		*ret_letters += 2;
 	}
 	if (!r && version == 4) {

@@ -130,12 +130,11 @@ static int push_based(struct machine *m, uint64_t reg)
 static int push_fixed(struct machine *m, unsigned int log, bool is_signed)
 {
 	unsigned int spare = 64 - (8U << log);
-	uint64_t v = 0;
+	uint64_t v;
+	int r = cursor_fixed(&m->code, 1U << log, &v);
 
-	if (cursor_left(&m->code) < 1U << log)
-		return -EBADMSG;
-	memcpy(&v, m->code.pos, 1U << log);
-	m->code.pos += 1U << log;
+	if (r)
+		return r;
 	return push_const(m, is_signed ? (int64_t)(v << spare) >> spare : (int64_t)v);
 }
 

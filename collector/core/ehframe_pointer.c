@@ -2,22 +2,13 @@
 /* See ehframe_pointer.h. */
 #include "core/ehframe_pointer.h"
 
-static int fixed(struct cursor *c, size_t bytes, uint64_t *ret)
-{
-	*ret = 0;
-	if (cursor_left(c) < bytes)
-		return -EBADMSG;
-	memcpy(ret, c->pos, bytes);	/* little-endian */
-	c->pos += bytes;
-	return 0;
-}
-
 static int fixed_signed(struct cursor *c, size_t bytes, uint64_t *ret)
 {
 	unsigned int spare = 64 - 8 * (unsigned int)bytes;
-	int r = fixed(c, bytes, ret);
+	int r = cursor_fixed(c, bytes, ret);
 
-	*ret = (uint64_t)((int64_t)(*ret << spare) >> spare);
+	if (!r)
+		*ret = (uint64_t)((int64_t)(*ret << spare) >> spare);
 	return r;
 }
 
@@ -31,11 +22,11 @@ static int number(struct cursor *c, uint8_t format, uint64_t *ret)
 	case CFI_PE_UDATA8:
 	case CFI_PE_SIGNED:
 	case CFI_PE_SDATA8:
-		return fixed(c, 8, ret);
+		return cursor_fixed(c, 8, ret);
 	case CFI_PE_UDATA2:
-		return fixed(c, 2, ret);
+		return cursor_fixed(c, 2, ret);
 	case CFI_PE_UDATA4:
-		return fixed(c, 4, ret);
+		return cursor_fixed(c, 4, ret);
 	case CFI_PE_SDATA2:
 		return fixed_signed(c, 2, ret);
 	case CFI_PE_SDATA4:
@@ -57,7 +48,7 @@ static int aligned(struct cursor *c, const struct cfi_bases *bases, uint64_t *re
 	uint64_t address = bases->section + cursor_at(c);
 	int r = cursor_skip(c, (0 - address) & 7);
 
-	return r ?: fixed(c, 8, ret);
+	return r ?: cursor_fixed(c, 8, ret);
 }
 
 int cfi_pointer(struct cursor *c, uint8_t encoding, const struct cfi_bases *bases, uint64_t *ret)

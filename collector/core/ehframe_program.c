@@ -81,13 +81,10 @@ static int advance(struct cfi_program *p, uint64_t n)
 
 static int advance_by_field(struct cfi_program *p, size_t field_bytes)
 {
-	uint64_t n = 0;
+	uint64_t n;
+	int r = cursor_fixed(&p->code, field_bytes, &n);
 
-	if (cursor_left(&p->code) < field_bytes)
-		return -EBADMSG;
-	memcpy(&n, p->code.pos, field_bytes);	/* little-endian */
-	p->code.pos += field_bytes;
-	return advance(p, n);
+	return r ?: advance(p, n);
 }
 
 /* Forward only, as DWARF has it */
