@@ -89,6 +89,7 @@ target_command()
 	node) command=("$node" "$sources/work.js") ;;
 	rust) command=("$targets/rust") ;;
 	go) command=("$targets/go") ;;
+	*) echo "no workload is called '$1'" >&2; exit 2 ;;
 	esac
 	[[ -x $(type -P "${command[0]}") ]]
 }
