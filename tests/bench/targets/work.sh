@@ -4,7 +4,7 @@
 # until it is killed.
 descend()
 {
-	local depth=$1 text=$2
+	local depth=$1 text=$2 suffix
 	if ((depth == 0)); then
 		text=${text//a/bb}
 		[[ $text =~ ^([a-z]+)([0-9]*)$ ]] && text=${BASH_REMATCH[1]}
@@ -13,8 +13,7 @@ descend()
 	fi
 	case $((depth % 3)) in
 	0) eval 'descend $((depth - 1)) "$text$depth"' ;;
-	# shellcheck disable=SC2043	# one more kind of frame is what it is for
-	1) for _ in once; do descend $((depth - 1)) "a$text"; done ;;
+	1) for suffix in a b; do [[ $suffix == b ]] || descend $((depth - 1)) "$suffix$text"; done ;;
 	*) while descend $((depth - 1)) "${text}b"; do break; done ;;
 	esac
 }
