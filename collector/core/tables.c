@@ -125,11 +125,10 @@ static int upload(struct ddp_tables *t, uint64_t id, int fd, const char *path,
 	count_uploaded(t, r, m);
 	if (!r)
 		return 0;
-	/* no session any more, or no such file, is nothing to talk about; the rest is once */
-	if (ddp_table_is_refusal(r) || r == -ENOENT || t->said)
-		ddp_log_debug("%s: its unwind table is not taken: %s", path, err.text);
-	else
-		ddp_log_warn("%s: its unwind table is not taken: %s", path, err.text);
+	ddp_log_debug("%s: its unwind table is not taken: %s", path, err.text);
+	/* no room, no session any more, or no such file: that happens. The rest is said once */
+	if (!ddp_table_is_refusal(r) && r != -ENOENT && !t->said)
+		ddp_log_warn("the module does not take an unwind table: %s", err.text);
 	t->said |= !ddp_table_is_refusal(r) && r != -ENOENT;
 	return r;
 }
