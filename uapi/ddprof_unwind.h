@@ -26,21 +26,21 @@
  * such, the row before pages[i]. Before the first row, and in pages outside the directory, there is
  * no rule; the last row of an image has a rule of kind NONE, which ends what the image covers.
  *
- * A STEP with a rule, on registers pc, sp, bp (x86-64: rip, rsp, rbp) and base, the register that
- * the rule names by its DWARF number:
+ * A STEP with a rule, on registers pc, sp, bp, bx (x86-64: rip, rsp, rbp, rbx) and base, the
+ * register that the rule names by its DWARF number:
  *
  *   NONE     the file says nothing about this code
  *   STOP     the outermost frame: there is no caller
  *   REG      cfa = base + offset
  *   DEREF    cfa = [base + offset] + add
  *   PLT      cfa = base + offset + ((pc & 15) >= add ? 8 : 0)
- *   SIGNAL   a signal's frame: sp = [sp + 160], bp = [sp + 120], pc = [sp + 168], and pc is an
- *            interrupted instruction. No other member means anything.
+ *   SIGNAL   a signal's frame: sp = [sp + 160], bp = [sp + 120], bx = [sp + 128],
+ *            pc = [sp + 168], and pc is an interrupted instruction
  *   UNKNOWN  the file describes this code in a way that rules cannot
  *
- * REG, DEREF and PLT go on: bp by the member bp (below), pc = [cfa - 8], sp = cfa. In any frame but
- * the innermost, and in that one after a system call, the look-up is for pc - 1: pc is where a call
- * returns to, which may already be the next function.
+ * REG, DEREF and PLT go on: bp by the member bp and bx by the member bx (below), pc = [cfa - 8],
+ * sp = cfa. In any frame but the innermost, and in that one after a system call, the look-up is for
+ * pc - 1: pc is where a call returns to, which may already be the next function.
  *
  * Sources: DWARF 5, section 6.4; System V ABI, AMD64 supplement, sections 3.4 and 3.7; struct
  * rt_sigframe, arch/x86/include/asm/sigframe.h.
@@ -89,13 +89,17 @@ enum ddprof_unwind_bp {
 	__DDPROF_UNWIND_BP_MAX,
 };
 
+/* Member bx: cannot be told */
+#define DDPROF_UNWIND_BX_LOST	(-128)
+
 /* Members that a kind does not use are 0. */
 struct ddprof_unwind_rule {
 	__u8 kind;		/* enum ddprof_unwind_kind */
 	/* DWARF number, 0..15: 0 rax 1 rdx 2 rcx 3 rbx 4 rsi 5 rdi 6 rbp 7 rsp 8 r8 .. 15 r15 */
 	__u8 base;
 	__u8 bp;		/* enum ddprof_unwind_bp */
-	__u8 zero;
+	/* Where the caller's bx is: 0 in the register, -127..-1 [cfa + 8 * bx], or BX_LOST */
+	__s8 bx;
 	__s32 offset;		/* bytes */
 	__s16 add;		/* bytes; PLT: 0..15 */
 	__s16 bp_offset;	/* bytes */

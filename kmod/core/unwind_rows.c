@@ -40,8 +40,10 @@ static size_t image_bytes(const struct ddprof_unwind_header *h)
 	       (h->nr_pages + 1 + h->nr_rows) * sizeof(u32);
 }
 
-static bool bp_is_right(const struct ddprof_unwind_rule *r)
+static bool kept_is_right(const struct ddprof_unwind_rule *r)
 {
+	if (r->bx > 0)
+		return false;
 	switch (r->bp) {
 	case DDPROF_UNWIND_BP_CFA:
 	case DDPROF_UNWIND_BP_BP:
@@ -56,20 +58,18 @@ static bool bp_is_right(const struct ddprof_unwind_rule *r)
 
 static bool rule_is_right(const struct ddprof_unwind_rule *r)
 {
-	if (r->zero)
-		return false;
 	switch (r->kind) {
 	case DDPROF_UNWIND_NONE:
 	case DDPROF_UNWIND_STOP:
 	case DDPROF_UNWIND_SIGNAL:
 	case DDPROF_UNWIND_UNKNOWN:
-		return !r->base && !r->bp && !r->offset && !r->add && !r->bp_offset;
+		return !r->base && !r->bp && !r->bx && !r->offset && !r->add && !r->bp_offset;
 	case DDPROF_UNWIND_REG:
-		return r->base <= 15 && !r->add && bp_is_right(r);
+		return r->base <= 15 && !r->add && kept_is_right(r);
 	case DDPROF_UNWIND_DEREF:
-		return r->base <= 15 && bp_is_right(r);
+		return r->base <= 15 && kept_is_right(r);
 	case DDPROF_UNWIND_PLT:
-		return r->base <= 15 && r->add >= 0 && r->add <= 15 && bp_is_right(r);
+		return r->base <= 15 && r->add >= 0 && r->add <= 15 && kept_is_right(r);
 	default:
 		return false;
 	}

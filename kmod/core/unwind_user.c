@@ -12,12 +12,19 @@ enum {
 	/* a frame in a file without rows and four after it: going astray there is put down to it */
 	GUESS_REACH = 5,
 	/* DWARF's numbers */
+	REG_BX = 3,
 	REG_BP = 6,
 	REG_SP = 7,
+	/* those that a callee need not keep: rax rdx rcx rsi rdi r8..r11 */
+	CALLER_SAVED = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 4 | 1 << 5 | 0xf << 8,
 	/* the interrupted registers' places, from the sp of a signal's frame */
 	SIGNAL_BP = 120,
+	SIGNAL_BX = 128,
 	SIGNAL_SP = 160,
 	SIGNAL_PC = 168,
+	/* what functions save of registers lies in so many bytes below their return address */
+	SAVED_BYTES = 48,
+	CALL_BYTES = 8,	/* looked at before a return address; the longest call has 7 */
 };
 
 static int window_fill(struct ddp_window *w, u64 addr)
@@ -34,39 +41,60 @@ static int window_fill(struct ddp_window *w, u64 addr)
 	return 0;
 }
 
-/* A word that the window does not have. One across two pages takes two fills. */
-static int window_word_slow(struct ddp_window *w, u64 addr, u64 *ret)
+/*
+ * A word that the window does not have, with what lies from @low up to it, if that is the same
+ * page: one fill brings both. One across two pages takes two fills.
+ */
+static __attribute__((noinline)) int window_word_slow(struct ddp_window *w, u64 low, u64 addr,
+						      u64 *ret)
 {
-	u32 part;
+	u32 skip, part;
 
-	if (addr + sizeof(*ret) < addr || window_fill(w, addr))
+	if (addr + sizeof(*ret) < addr)
 		return -EFAULT;
-	if (w->len >= sizeof(*ret)) {
-		memcpy(ret, w->bytes, sizeof(*ret));
+	if (low > addr || low < (addr & ~(u64)(PAGE_BYTES - 1)))
+		low = addr;
+	if (window_fill(w, low))
+		return -EFAULT;
+	skip = (u32)(addr - low);
+	part = w->len - skip;
+	if (part >= sizeof(*ret)) {
+		memcpy(ret, w->bytes + skip, sizeof(*ret));
 		return 0;
 	}
-	part = w->len;
-	memcpy(ret, w->bytes, part);
+	memcpy(ret, w->bytes + skip, part);
 	if (window_fill(w, addr + part))
 		return -EFAULT;
 	memcpy((u8 *)ret + part, w->bytes, sizeof(*ret) - part);
 	return 0;
 }
 
-static inline int window_word(struct ddp_window *w, u64 addr, u64 *ret)
+/* @low is at most SAVED_BYTES below @addr. */
+static inline int window_word(struct ddp_window *w, u64 low, u64 addr, u64 *ret)
 {
 	u64 skip = addr - w->addr;	/* huge when addr is below the window */
 
 	if (w->len < sizeof(*ret) || skip > w->len - sizeof(*ret))
-		return window_word_slow(w, addr, ret);
+		return window_word_slow(w, low, addr, ret);
 	memcpy(ret, w->bytes + skip, sizeof(*ret));
 	return 0;
 }
 
 int ddp_window_word(struct ddp_window *w, u64 addr, u64 *ret)
 {
-	return window_word(w, addr, ret);
+	return window_word(w, addr, addr, ret);
 }
+
+/*
+ * A register that functions keep for their callers. A step only notes where it was saved; that word
+ * is read when a frame needs it, and most never do.
+ */
+struct kept {
+	u64 word;	/* its value; SAVED: the address of it */
+	u32 how;	/* HELD, ..., LOST + what a walk that needs it ends with */
+};
+
+enum { HELD, SAVED, INTERRUPTED /* as it was there, to be asked for */, LOST };
 
 /* Where a walk is: a frame, of which the caller is looked for. */
 struct walk {
@@ -74,12 +102,14 @@ struct walk {
 	const struct ddp_user_regs *regs;
 	const struct ddp_unwind_ranges *ranges;
 	struct ddp_walk *ret;
-	u64 pc, sp, bp;
+	u64 pc, sp;
+	struct kept bp, bx;
 	u64 at;		/* the address to look up, pc or pc - 1 */
 	const struct ddp_unwind_range *range;	/* that has @at; NULL: none */
+	const struct ddp_rows *rows;		/* of its file; NULL: none, or not looked for yet */
 	bool innermost;
 	bool exact;	/* pc is an interrupted instruction */
-	bool bp_lost;
+	bool signal;	/* passed one's frame: other registers are not those interrupted */
 	bool no_rule;	/* the file's rows do not help in this frame */
 	u32 guess;	/* of GUESS_REACH, the frames left */
 	u32 stamp;
@@ -93,14 +123,11 @@ static bool in_range(const struct ddp_unwind_range *r, u64 addr)
 	return addr >= r->start && addr < r->end;
 }
 
-/* The range that has @addr; @last, where the frame before was, is the likely one. */
-static const struct ddp_unwind_range *find_range(const struct ddp_unwind_ranges *ranges,
-						 const struct ddp_unwind_range *last, u64 addr)
+/* The range that has @addr. */
+static const struct ddp_unwind_range *find_range(const struct ddp_unwind_ranges *ranges, u64 addr)
 {
 	u32 low = 0, high = ranges->nr;
 
-	if (last && in_range(last, addr))
-		return last;
 	while (low < high) {
 		u32 middle = (low + high) / 2;
 
@@ -124,27 +151,39 @@ static inline u8 read_word(struct ddp_window *w, u64 limit, u64 addr, u64 *ret)
 {
 	if (!is_user(limit, addr, sizeof(*ret)))
 		return DDPROF_END_BAD_FRAME;
-	return window_word(w, addr, ret) ? DDPROF_END_UNREADABLE : GO_ON;
+	return window_word(w, addr, addr, ret) ? DDPROF_END_UNREADABLE : GO_ON;
 }
 
-/* What a frame pointer points to: the caller's frame pointer, and the address to return to. */
-struct frame {
-	u64 bp, pc;
-};
+static inline void keep_saved(struct kept *r, u64 addr)
+{
+	r->word = addr;
+	r->how = SAVED;
+}
 
-static int read_frame(struct ddp_window *w, u64 bp, bool compat, struct frame *ret)
+/* The value of a register. GO_ON, or why it is not known; that is found out once. */
+static u8 kept_value(struct walk *s, struct kept *r, u64 *ret)
+{
+	if (r->how == SAVED) {
+		u8 end = read_word(s->w, s->regs->limit, r->word, &r->word);
+
+		r->how = end ? LOST + end : HELD;
+	}
+	*ret = r->word;
+	return r->how == HELD ? GO_ON : r->how - LOST;
+}
+
+/* A frame of two 4-byte words, which are one word here. */
+static u8 step_compat(struct walk *s, u64 bp)
 {
 	u32 words[2];
 	u64 both;
 
-	if (!compat)
-		return window_word(w, bp, &ret->bp) ? -EFAULT : window_word(w, bp + 8, &ret->pc);
-	if (window_word(w, bp, &both))
-		return -EFAULT;
+	if (window_word(s->w, bp, bp, &both))
+		return DDPROF_END_UNREADABLE;
 	memcpy(words, &both, sizeof(words));
-	ret->bp = words[0];
-	ret->pc = words[1];
-	return 0;
+	s->bp.word = words[0];
+	s->pc = words[1];
+	return GO_ON;
 }
 
 /*
@@ -155,87 +194,102 @@ static int read_frame(struct ddp_window *w, u64 bp, bool compat, struct frame *r
 static u8 step_by_frame_pointer(struct walk *s)
 {
 	u32 word_bytes = s->regs->compat ? 4 : 8;
-	struct frame frame;
+	u64 bp;
+	u8 end = kept_value(s, &s->bp, &bp);
 
-	if (s->bp_lost)
-		return DDPROF_END_BAD_FRAME;
-	if (!s->bp && !s->innermost)
+	if (end)
+		return end == DDPROF_END_UNREADABLE ? end : DDPROF_END_BAD_FRAME;
+	if (!bp && !s->innermost)
 		return DDPROF_END_ROOT;
-	if (s->bp < s->sp || s->bp & (word_bytes - 1) ||
-	    !is_user(s->regs->limit, s->bp, 2 * word_bytes))
+	if (bp < s->sp || bp & (word_bytes - 1) || !is_user(s->regs->limit, bp, 2 * word_bytes))
 		return DDPROF_END_BAD_FRAME;
-	if (read_frame(s->w, s->bp, s->regs->compat, &frame))
-		return DDPROF_END_UNREADABLE;
-	if (!frame.pc)
-		return DDPROF_END_ROOT;
-	s->sp = s->bp + 2 * word_bytes;
-	s->bp = frame.bp;
-	s->pc = frame.pc;
-	return GO_ON;
+	if (s->regs->compat) {
+		end = step_compat(s, bp);
+		if (end)
+			return end;
+	} else {
+		if (window_word(s->w, bp, bp + 8, &s->pc))
+			return DDPROF_END_UNREADABLE;
+		keep_saved(&s->bp, bp);
+	}
+	s->sp = bp + 2 * word_bytes;
+	return s->pc ? GO_ON : DDPROF_END_ROOT;
 }
 
 static u8 step_by_signal(struct walk *s)
 {
-	u64 limit = s->regs->limit, bp, sp, pc;
+	u64 limit = s->regs->limit, frame = s->sp, sp, pc;
 	u8 end;
 
-	end = read_word(s->w, limit, s->sp + SIGNAL_BP, &bp);
+	end = read_word(s->w, limit, frame + SIGNAL_SP, &sp);
 	if (!end)
-		end = read_word(s->w, limit, s->sp + SIGNAL_SP, &sp);
-	if (!end)
-		end = read_word(s->w, limit, s->sp + SIGNAL_PC, &pc);
+		end = read_word(s->w, limit, frame + SIGNAL_PC, &pc);
 	if (end)
 		return end;
 	if (sp & 7 || !is_user(limit, sp, 8))
 		return DDPROF_END_BAD_FRAME;
 	s->sp = sp;
-	s->bp = bp;
 	s->pc = pc;
-	s->bp_lost = false;
+	keep_saved(&s->bp, frame + SIGNAL_BP);
+	keep_saved(&s->bx, frame + SIGNAL_BX);
 	s->exact = true;
+	s->signal = true;
 	return GO_ON;
 }
 
-/* The value of the register that a rule builds on; false when it is not known in this frame. */
-static bool base_value(const struct walk *s, u32 number, u64 *ret)
+/*
+ * The value of a register in the interrupted frame that is still the same here. CFI that counts
+ * from a register that a callee need not keep says that this one left it alone.
+ */
+static u8 interrupted_value(const struct walk *s, u32 number, u64 *ret)
+{
+	if (!s->regs->get || s->signal)
+		return DDPROF_END_NO_RULE;
+	if (!s->innermost && number != REG_BX && !(CALLER_SAVED >> number & 1))
+		return DDPROF_END_NO_RULE;
+	*ret = s->regs->get(s->regs->ctx, number);
+	return GO_ON;
+}
+
+/* The value of the register that a rule builds on. GO_ON, or why it is not known in this frame. */
+static u8 base_value(struct walk *s, u32 number, u64 *ret)
 {
 	if (number == REG_SP) {
 		*ret = s->sp;
-		return true;
+		return GO_ON;
 	}
-	if (number == REG_BP) {
-		*ret = s->bp;
-		return !s->bp_lost;
-	}
-	if (!s->innermost || !s->regs->get)
-		return false;
-	*ret = s->regs->get(s->regs->ctx, number);
-	return true;
+	if (number == REG_BP)
+		return kept_value(s, &s->bp, ret);
+	if (number == REG_BX && s->bx.how != INTERRUPTED)
+		return kept_value(s, &s->bx, ret);
+	return interrupted_value(s, number, ret);
 }
 
-/* A bp that cannot be read is lost, which need not matter to anybody. */
-static void restore_bp(struct walk *s, const struct ddprof_unwind_rule *rule, u64 cfa)
+/* Note where the caller's registers are. */
+static void note_kept(struct walk *s, const struct ddprof_unwind_rule *rule, u64 cfa)
 {
-	u64 from = cfa, bp = 0;
+	u64 bp;
 
-	if (rule->bp == DDPROF_UNWIND_BP_SAME)
-		return;
-	if (rule->bp == DDPROF_UNWIND_BP_BP) {
-		if (s->bp_lost)
-			return;
-		from = s->bp;
-	}
-	from += (u64)(s64)rule->bp_offset;
-	s->bp_lost = rule->bp == DDPROF_UNWIND_BP_LOST ||
-		     read_word(s->w, s->regs->limit, from, &bp) != GO_ON;
-	s->bp = bp;
+	if (rule->bp == DDPROF_UNWIND_BP_CFA)
+		keep_saved(&s->bp, cfa + (u64)(s64)rule->bp_offset);
+	else if (rule->bp == DDPROF_UNWIND_BP_LOST)
+		s->bp.how = LOST + DDPROF_END_NO_RULE;
+	else if (rule->bp == DDPROF_UNWIND_BP_BP && !kept_value(s, &s->bp, &bp))
+		keep_saved(&s->bp, bp + (u64)(s64)rule->bp_offset);
+	if (rule->bx == DDPROF_UNWIND_BX_LOST)
+		s->bx.how = LOST + DDPROF_END_NO_RULE;
+	else if (rule->bx)
+		keep_saved(&s->bx, cfa + 8 * (u64)(s64)rule->bx);
 }
 
-static u8 step_by_rule(struct walk *s, const struct ddprof_unwind_rule *rule, u64 base)
+static u8 step_by_rule(struct walk *s, const struct ddprof_unwind_rule *rule)
 {
-	u64 limit = s->regs->limit, cfa = base + (u64)(s64)rule->offset, pc;
-	u8 end;
+	u64 limit = s->regs->limit, cfa, low;
+	u8 end = base_value(s, rule->base, &cfa);
 
+	if (end)
+		return end;
+	cfa += (u64)(s64)rule->offset;
 	if (rule->kind == DDPROF_UNWIND_DEREF) {
 		end = read_word(s->w, limit, cfa, &cfa);
 		if (end)
@@ -247,58 +301,125 @@ static u8 step_by_rule(struct walk *s, const struct ddprof_unwind_rule *rule, u6
 	if (cfa <= s->sp || cfa & 7 || cfa > limit)
 		return DDPROF_END_BAD_FRAME;
 
-	/* bp first: it is below the return address, and one fill brings both */
-	restore_bp(s, rule, cfa);
-	if (window_word(s->w, cfa - 8, &pc))
+	low = cfa - 8 - s->sp > SAVED_BYTES ? cfa - 8 - SAVED_BYTES : s->sp;
+	if (window_word(s->w, low, cfa - 8, &s->pc))
 		return DDPROF_END_UNREADABLE;
+	if (rule->bp | rule->bx)
+		note_kept(s, rule, cfa);
 	s->sp = cfa;
-	s->pc = pc;
-	return pc ? GO_ON : DDPROF_END_ROOT;
+	return s->pc ? GO_ON : DDPROF_END_ROOT;
 }
 
-/* The rule for @s->at; NULL: go by frame pointers. */
-static const struct ddprof_unwind_rule *find_rule(struct walk *s)
+/* How long the call at @code would be whose operand is no constant; 0: it is none. */
+static u32 indirect_call_bytes(const u8 *code)
+{
+	u32 mod = code[1] >> 6, rm = code[1] & 7, sib = rm == 4, bytes = 2 + sib;
+
+	if (code[0] != 0xff || (code[1] >> 3 & 7) != 2)
+		return 0;
+	switch (mod) {
+	case 0:
+		return rm == 5 || (sib && (code[2] & 7) == 5) ? bytes + 4 : bytes;
+	case 1:
+		return bytes + 1;
+	case 2:
+		return bytes + 4;
+	default:
+		return 2;
+	}
+}
+
+/* Whether a call ends with this word. Source: Intel's manual, volume 2, CALL and ModR/M. */
+static bool ends_in_call(u64 word)
+{
+	u8 code[CALL_BYTES + 1] = { 0 };	/* the shortest call has no third byte to look at */
+	u32 n;
+
+	memcpy(code, &word, CALL_BYTES);
+	if (code[CALL_BYTES - 5] == 0xe8)
+		return true;
+	for (n = 2; n < CALL_BYTES; n++)
+		if (indirect_call_bytes(code + CALL_BYTES - n) == n)
+			return true;
+	return false;
+}
+
+/*
+ * Functions without any description are mostly small ones in assembly that use no stack: then the
+ * word at sp is where a call returns to. Believed when it is.
+ */
+static bool step_out_of_leaf(struct walk *s)
+{
+	u64 pc, code;
+
+	if (s->sp & 7 || read_word(s->w, s->regs->limit, s->sp, &pc))
+		return false;
+	if (pc < CALL_BYTES || !find_range(s->ranges, pc - 1) ||
+	    read_word(s->w, s->regs->limit, pc - CALL_BYTES, &code) ||
+	    !ends_in_call(code))
+		return false;
+	s->pc = pc;
+	s->sp += 8;
+	return true;
+}
+
+/* The rows of the file that @s->at is in; they may have come a moment ago. */
+static const struct ddp_rows *find_rows(struct walk *s)
 {
 	struct ddp_unwind_file *file = s->range ? s->range->file : NULL;
-	const struct ddprof_unwind_rule *rule;
 	const struct ddp_rows *rows;
 
 	if (!file)
 		return NULL;
 	rows = ddp_load_acquire(&file->rows);
-	if (!rows || !rows->nr_rows) {
-		s->guess = GUESS_REACH;
-		s->ret->guessed = true;
-		s->ret->retry |= !rows;
-		return NULL;
+	if (rows && rows->nr_rows) {
+		if (ddp_load(&file->used) != s->stamp)
+			ddp_store(&file->used, s->stamp);
+		return rows;
 	}
-	if (ddp_load(&file->used) != s->stamp)
-		ddp_store(&file->used, s->stamp);
-	rule = ddp_rows_find(rows, s->at - s->range->start + s->range->file_offset);
-	s->no_rule = !rule;
-	return rule;
+	s->guess = GUESS_REACH;
+	s->ret->guessed = true;
+	/* a table that is not coming any more is not waited for */
+	if (!rows && (int)(ddp_load(&file->awaited_until) - s->stamp) >= 0)
+		s->ret->retry = true;
+	return NULL;
+}
+
+static u8 step_without_rule(struct walk *s)
+{
+	s->no_rule = s->rows;
+	if (s->rows && s->innermost && s->regs->exact && step_out_of_leaf(s))
+		return GO_ON;
+	return step_by_frame_pointer(s);
 }
 
 static u8 step(struct walk *s)
 {
-	const struct ddprof_unwind_rule *rule;
-	u64 base;
+	const struct ddprof_unwind_rule *rule = NULL;
 
 	s->exact = false;
 	s->no_rule = false;
 	s->guess -= !!s->guess;
-	rule = find_rule(s);
-	if (rule) {
-		if (rule->kind >= DDPROF_UNWIND_REG && rule->kind <= DDPROF_UNWIND_PLT &&
-		    base_value(s, rule->base, &base))
-			return step_by_rule(s, rule, base);
-		if (rule->kind == DDPROF_UNWIND_STOP)
-			return DDPROF_END_ROOT;
-		if (rule->kind == DDPROF_UNWIND_SIGNAL)
-			return step_by_signal(s);
-		s->no_rule = true;
+	if (!s->rows)
+		s->rows = find_rows(s);
+	if (s->rows)
+		rule = ddp_rows_find(s->rows, s->at - s->range->start + s->range->file_offset);
+	if (!rule)
+		return step_without_rule(s);
+	switch (rule->kind) {
+	case DDPROF_UNWIND_REG:
+	case DDPROF_UNWIND_DEREF:
+	case DDPROF_UNWIND_PLT:
+		return step_by_rule(s, rule);
+	case DDPROF_UNWIND_STOP:
+		return DDPROF_END_ROOT;
+	case DDPROF_UNWIND_SIGNAL:
+		return step_by_signal(s);
+	case DDPROF_UNWIND_UNKNOWN:
+		return DDPROF_END_NO_RULE;
+	default:
+		return step_without_rule(s);
 	}
-	return step_by_frame_pointer(s);
 }
 
 /* An address that no range has: the list of mappings may be older than it. */
@@ -319,12 +440,17 @@ static u8 arrive(struct walk *s)
 	s->at = s->pc - !s->exact;
 	if (!s->ranges)
 		return GO_ON;
-	range = find_range(s->ranges, s->range, s->at);
+	if (s->range && in_range(s->range, s->at))
+		return GO_ON;
+	range = find_range(s->ranges, s->at);
 	if (!range) {
-		mark_unmapped(s->ret);
+		/* a guess that goes astray is no missing mapping */
+		if (!s->guess)
+			mark_unmapped(s->ret);
 		return DDPROF_END_BAD_FRAME;
 	}
 	s->range = range;
+	s->rows = NULL;
 	return GO_ON;
 }
 
@@ -343,7 +469,7 @@ static void start(struct walk *s)
 	if (s->regs->compat)
 		return;
 	if (s->ranges)
-		s->range = find_range(s->ranges, NULL, s->at);
+		s->range = find_range(s->ranges, s->at);
 	if (!s->range)
 		mark_unmapped(s->ret);
 }
@@ -354,7 +480,7 @@ u32 ddp_unwind_user(struct ddp_window *w, const struct ddp_user_regs *regs,
 {
 	struct walk s = {
 		.w = w, .regs = regs, .ranges = regs->compat ? NULL : ranges, .ret = ret,
-		.pc = regs->ip, .sp = regs->sp, .bp = regs->bp,
+		.pc = regs->ip, .sp = regs->sp, .bp.word = regs->bp, .bx.how = INTERRUPTED,
 		.at = regs->ip - !regs->exact, .innermost = true, .stamp = stamp,
 	};
 	u32 n = 0;

@@ -3,9 +3,12 @@
  * Walking a user stack from its registers: by unwind rows where the code's file has them, else by
  * frame pointers. Memory is the target's and hostile: it is read through a window (below) that the
  * caller fills, every step but a signal's must go up the stack, and the walk ends after at most the
- * asked number of frames whatever it reads. One step is one look-up and at most three reads of 8
- * bytes. Pure but for the window's read callback. Called by kmod/capture in interrupts and by
- * kmod/defer in the drain thread; by benchmarks and fuzzers on the host.
+ * asked number of frames whatever it reads. One step is one look-up and, mostly, one read of 8
+ * bytes, the return address; registers that callees saved are read when a frame needs them. A step
+ * reads at most four words. A read that fails ends the walk or marks a register as lost, and the
+ * latter happens at most once a step. Pure but for the window's read callback. Called by
+ * kmod/capture in interrupts and by kmod/defer in the drain thread; by benchmarks and fuzzers on
+ * the host.
  */
 #ifndef DDP_CORE_UNWIND_USER_H
 #define DDP_CORE_UNWIND_USER_H
@@ -43,9 +46,7 @@ struct ddp_user_regs {
 	u64 limit;
 	bool compat;	/* 32-bit task: frame pointers only, frames are two 4-byte words */
 	bool exact;	/* ip is an interrupted instruction; else where a system call returns to */
-	/*
-	 * Any register of the innermost frame by DWARF number, 0..15; NULL: only these are known.
-	 */
+	/* Any register as it was interrupted, by DWARF number 0..15; NULL: only these are known */
 	u64 (*get)(const void *ctx, u32 number);
 	const void *ctx;
 };
@@ -58,6 +59,7 @@ struct ddp_user_regs {
 struct ddp_unwind_file {
 	const struct ddp_rows *rows;	/* NULL: none, not yet */
 	u32 used;			/* stamp of the last walk that used the rows */
+	u32 awaited_until;		/* stamp: rows that are missing may come until then */
 };
 
 /* Executable memory of an address space. */
@@ -78,8 +80,8 @@ struct ddp_walk {
 	/* a frame in a file without rows was walked by frame pointers: what follows may be wrong */
 	bool guessed;
 	/*
-	 * worth doing again when tables and mappings are up to date: a file without rows yet, or an
-	 * address that no range has
+	 * worth doing again when tables and mappings are up to date: a file whose rows are awaited,
+	 * or an address that no range has and no guess led to
 	 */
 	bool retry;
 	bool unmapped;		/* the latter of these */
@@ -96,8 +98,9 @@ struct ddp_walk {
  * ROOT: a STOP rule; return address 0; or frame pointer 0 in a caller that is walked by frame
  * pointers. BAD_FRAME: the next frame is not above the last, misaligned, outside user space or,
  * when ranges are known, not in executable memory; that address is not written. NO_TABLE: BAD_FRAME
- * in, or a few frames after, a file without rows. NO_RULE: in code that its file's rows do not
- * describe, and frame pointers did not help.
+ * in, or a few frames after, a file without rows. NO_RULE: in code whose rule is UNKNOWN or counts
+ * from a register that is not known there; or in code that its file's rows do not describe, and
+ * neither frame pointers helped nor, in the innermost frame, what a call left at sp.
  */
 u32 ddp_unwind_user(struct ddp_window *w, const struct ddp_user_regs *regs,
 		    const struct ddp_unwind_ranges *ranges, u32 stamp,

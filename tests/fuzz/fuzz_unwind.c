@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
 	RAW_IMAGE = 1, COMPAT = 2, EXACT = 4, REGISTERS = 8, NO_RANGES = 16, NO_ROWS = 32,
-	DAMAGED = 64,
+	DAMAGED = 64, AWAITED = 128,
 };
 
 enum {
@@ -87,14 +87,16 @@ static s64 member(struct input *in, bool wild)
 
 static struct ddprof_unwind_rule make_rule(struct input *in)
 {
-	struct ddprof_unwind_rule r = { .kind = byte(in) % __DDPROF_UNWIND_KIND_MAX };
-	u32 how = byte(in);
+	u32 kind = byte(in), how = byte(in);
+	struct ddprof_unwind_rule r = { .kind = kind % __DDPROF_UNWIND_KIND_MAX };
 
 	if (r.kind != DDPROF_UNWIND_REG && r.kind != DDPROF_UNWIND_DEREF &&
 	    r.kind != DDPROF_UNWIND_PLT)
 		return r;
 	r.base = how & 64 ? 7 : how & 15;
 	r.bp = how >> 4 & 3;
+	kind /= __DDPROF_UNWIND_KIND_MAX;	/* its rest says where bx is, mostly nowhere */
+	r.bx = kind > 34 ? DDPROF_UNWIND_BX_LOST : kind > 17 ? 17 - (int)kind : 0;
 	r.offset = how & 128 ? (s64)word(in) : member(in, false);
 	if (r.kind == DDPROF_UNWIND_DEREF)
 		r.add = member(in, how & 128);
@@ -218,6 +220,11 @@ static int read_stack(void *ctx, void *to, u64 addr, u32 len)
 	must(len && len <= DDP_WINDOW_BYTES);
 	must(addr < LIMIT && LIMIT - addr >= len);
 	must(addr / PAGE == (addr + len - 1) / PAGE);
+	if (addr >= CODE && addr < STACK) {	/* code: many calls */
+		for (; len; len--, addr++)
+			*(u8 *)to++ = addr % 8 ? 0x90 : 0xe8;
+		return 0;
+	}
 	if (addr < STACK || addr + len > STACK + STACK_BYTES)
 		return -EFAULT;
 	memcpy(to, s->bytes + (addr - STACK), len);
@@ -276,7 +283,7 @@ static void walk(struct world *w, const struct ddp_user_regs *regs, u32 max)
 	must(frames);
 	n = ddp_unwind_user(&window, regs, w->ranges, 1, frames, max, &end);
 	must(n <= max);
-	must(w->stack.reads <= 6 * max);	/* three words a step, two fills each at most */
+	must(w->stack.reads <= 8 * max);	/* four words a step, two fills each at most */
 	must(end.end >= DDPROF_END_ROOT && end.end < __DDPROF_END_MAX);
 	must(end.end != DDPROF_END_TRUNCATED || n == max);
 	must(end.retry || !end.unmapped);
@@ -298,6 +305,7 @@ static void walk_all(struct input *in, u32 mode, const struct ddp_rows *t)
 	};
 	struct world w = { .files[0].rows = mode & NO_ROWS ? NULL : t };
 
+	w.files[0].awaited_until = w.files[1].awaited_until = !!(mode & AWAITED);
 	if (!(mode & NO_RANGES))
 		make_ranges(&w, in);
 	regs.ip = word(in);

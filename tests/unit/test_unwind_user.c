@@ -187,6 +187,11 @@ enum {
 	F_LOST,		/* cfa = sp + 8, bp lost */
 	F_FAR_BP,	/* cfa = sp + 8, bp at cfa + 32752 */
 	F_R10,		/* cfa = r10 + 8 */
+	F_R12,		/* cfa = r12 + 8 */
+	F_BX,		/* cfa = bx + 16 */
+	F_PUSHED_BX,	/* cfa = sp + 24, bx at cfa - 16 */
+	F_LOST_BX,	/* cfa = sp + 8, bx lost */
+	F_FAR_BX,	/* cfa = sp + 8, bx at cfa - 1016 */
 	F_ALIGNED,	/* cfa = [bp - 8], bp at [bp] */
 	F_ALIGNED_R10,	/* cfa = [r10 + 16] + 8 */
 	F_PLT,		/* cfa = sp + 8, + 8 from the 11th byte of each entry */
@@ -214,6 +219,12 @@ static const struct ddprof_unwind_rule rules[F_NR] = {
 	[F_FAR_BP] = { .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 8,
 		       .bp = DDPROF_UNWIND_BP_CFA, .bp_offset = 32752 },
 	[F_R10] = { .kind = DDPROF_UNWIND_REG, .base = 10, .offset = 8 },
+	[F_R12] = { .kind = DDPROF_UNWIND_REG, .base = 12, .offset = 8 },
+	[F_BX] = { .kind = DDPROF_UNWIND_REG, .base = 3, .offset = 16 },
+	[F_PUSHED_BX] = { .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 24, .bx = -2 },
+	[F_LOST_BX] = { .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 8,
+			.bx = DDPROF_UNWIND_BX_LOST },
+	[F_FAR_BX] = { .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 8, .bx = -127 },
 	[F_ALIGNED] = { .kind = DDPROF_UNWIND_DEREF, .base = 6, .offset = -8,
 			.bp = DDPROF_UNWIND_BP_BP },
 	[F_ALIGNED_R10] = { .kind = DDPROF_UNWIND_DEREF, .base = 10, .offset = 16, .add = 8 },
@@ -228,17 +239,21 @@ enum {
 	CODE = 0x400000, CODE_OFFSET = 0x1000, CODE_END = CODE + 256 * F_NR,
 	/* 0x8000 bytes each */
 	LATE = 0x500000, BARE = 0x510000, ANON = 0x520000, BEYOND = 0x530000,
+	/* the same functions in memory that can be read, as other code cannot */
+	COPY = BASE + 0x3000, COPY_END = BASE + BYTES,
 };
 
 #define FN(k) (CODE + 256 * (k))	/* its first instruction, and where the one before ends */
 #define IN(k) (FN(k) + 32)
+#define COPY_IN(k) (COPY + 256 * (k) + 32)
 
 static struct ddp_unwind_file with_rows, late, bare;
 static struct {
 	struct ddp_unwind_ranges head;
-	struct ddp_unwind_range range[5];
+	struct ddp_unwind_range range[6];
 } world = {
-	{ .nr = 5 }, {
+	{ .nr = 6 }, {
+		{ COPY, COPY_END, CODE_OFFSET, &with_rows },
 		{ CODE, CODE_END, CODE_OFFSET, &with_rows },
 		{ LATE, LATE + 0x8000, 0, &late },
 		{ BARE, BARE + 0x8000, 0, &bare },
@@ -271,20 +286,31 @@ static int end_world(void **state)
 	return 0;
 }
 
+enum { AWAITED_UNTIL = 7 };	/* a stamp */
+
 static void reset_world(void)
 {
 	with_rows = (struct ddp_unwind_file){ .rows = &code_rows };
-	late = (struct ddp_unwind_file){ .rows = NULL };
+	late = (struct ddp_unwind_file){ .rows = NULL, .awaited_until = AWAITED_UNTIL };
 	bare = (struct ddp_unwind_file){ .rows = &no_rows };
 }
 
-enum { R10 = BASE + 0x80 };
+enum { R10 = BASE + 0x80, R12 = BASE + 0xa0, BX = BASE + 0xc0 };
 
 static u64 get_register(const void *ctx, u32 number)
 {
 	assert_null(ctx);
 	assert_true(number < 16);
-	return number == 10 ? R10 : 0;
+	switch (number) {
+	case 3:
+		return BX;
+	case 10:
+		return R10;
+	case 12:
+		return R12;
+	default:
+		return 0;
+	}
 }
 
 enum { GUESSED = 1, RETRY = 2, UNMAPPED = 4 };
@@ -306,6 +332,7 @@ struct row_case {
 #define NO_BP(ip_, sp_) { .ip = (ip_), .sp = (sp_), .limit = LIMIT, .exact = true }
 #define AFTER_CALL(ip_, bp_) { .ip = (ip_), .sp = BASE, .bp = (bp_), .limit = LIMIT }
 #define BP 0x1234567	/* nothing that can be followed */
+#define CALL (0xe8ULL << 24)	/* a word that ends with a call */
 
 static const struct row_case row_cases[] = {
 	{ "the outermost frame", AT(IN(F_STOP), BP), { { 0 } }, { 0 }, DDPROF_END_ROOT, 0, NULL },
@@ -349,17 +376,67 @@ static const struct row_case row_cases[] = {
 	  DDPROF_END_NO_RULE, 0, &with_rows },
 	{ "bp where nothing can be read", AT(IN(F_FAR_BP), S(0x40)),
 	  { { S(0), IN(F_SP8) }, { S(8), IN(F_FRAME) } }, { IN(F_SP8), IN(F_FRAME) },
-	  DDPROF_END_NO_RULE, 0, &with_rows },
+	  DDPROF_END_UNREADABLE, 0, &with_rows },
+	{ "bp where nothing can be read, and found from itself", AT(IN(F_FAR_BP), S(0x40)),
+	  { { S(0), IN(F_ALIGNED) } }, { IN(F_ALIGNED) }, DDPROF_END_UNREADABLE, 0, &with_rows },
+	{ "bp where nothing can be read, not needed", AT(IN(F_FAR_BP), S(0x40)),
+	  { { S(0), IN(F_SP8) }, { S(8), IN(F_STOP) } }, { IN(F_SP8), IN(F_STOP) },
+	  DDPROF_END_ROOT, 0, NULL },
+	{ "bp where nothing can be read, needed by frame pointers", AT(IN(F_FAR_BP), S(0x40)),
+	  { { S(0), ANON + 16 } }, { ANON + 16 }, DDPROF_END_UNREADABLE, 0, NULL },
+	{ "bp lost, needed by frame pointers", AT(IN(F_LOST), S(0x40)),
+	  { { S(0), ANON + 16 } }, { ANON + 16 }, DDPROF_END_BAD_FRAME, 0, NULL },
 	{ "any register of the innermost frame", AT(IN(F_R10), BP), { { R10, IN(F_STOP) } },
 	  { IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
 	{ "any register after a call", AFTER_CALL(IN(F_R10), BP), { { R10, IN(F_STOP) } },
 	  { 0 }, DDPROF_END_NO_RULE, 0, &with_rows },
-	{ "any register of a caller", AT(IN(F_SP8), BP),
+	{ "a register that a callee left alone", AT(IN(F_SP8), BP),
+	  { { S(0), IN(F_R10) }, { R10, IN(F_STOP) } },
+	  { IN(F_R10), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "a register that a callee left alone, not known", NO_BP(IN(F_SP8), S(0)),
 	  { { S(0), IN(F_R10) }, { R10, IN(F_STOP) } },
 	  { IN(F_R10) }, DDPROF_END_NO_RULE, 0, &with_rows },
-	{ "any register of a caller that keeps a frame pointer", AT(IN(F_SP8), S(0x40)),
-	  { { S(0), IN(F_R10) }, { S(0x48), IN(F_STOP) } },
-	  { IN(F_R10), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "a register of the innermost frame that callees keep", AT(IN(F_R12), BP),
+	  { { R12, IN(F_STOP) } }, { IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "a register that a callee may have saved", AT(IN(F_SP8), S(0x40)),
+	  { { S(0), IN(F_R12) }, { R12, IN(F_STOP) }, { S(0x48), IN(F_STOP) } },
+	  { IN(F_R12) }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "a register before a signal", AT(IN(F_SIGNAL), BP),
+	  { { S(160), S(0x100) }, { S(168), FN(F_R10) }, { R10, IN(F_STOP) } },
+	  { FN(F_R10) + 1 }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "a frame that lies above the one whose register it has", AT(IN(F_SP8), BP),
+	  { { S(0), IN(F_PUSHED) }, { S(24), IN(F_R10) }, { R10, IN(F_R10) } },
+	  { IN(F_PUSHED), IN(F_R10), IN(F_R10) }, DDPROF_END_BAD_FRAME, 0, &with_rows },
+
+	{ "bx of the innermost frame", AT(IN(F_BX), BP), { { BX + 8, IN(F_STOP) } },
+	  { IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "bx that is not known", NO_BP(IN(F_BX), S(0)), { { BX + 8, IN(F_STOP) } },
+	  { 0 }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "bx kept by a callee", AT(IN(F_SP8), BP),
+	  { { S(0), IN(F_BX) }, { BX + 8, IN(F_STOP) } },
+	  { IN(F_BX), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "bx saved by a callee", AT(IN(F_PUSHED_BX), BP),
+	  { { S(8), S(0x60) }, { S(16), IN(F_BX) }, { S(0x68), IN(F_STOP) } },
+	  { IN(F_BX), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "bx saved by one and kept by another callee", AT(IN(F_PUSHED_BX), BP),
+	  { { S(8), S(0x60) }, { S(16), IN(F_SP8) }, { S(24), IN(F_BX) },
+	    { S(0x68), IN(F_BX) }, { S(0x70), IN(F_STOP) } },
+	  { IN(F_SP8), IN(F_BX), IN(F_BX) }, DDPROF_END_BAD_FRAME, 0, &with_rows },
+	{ "bx lost and needed", AT(IN(F_LOST_BX), S(0x40)),
+	  { { S(0), IN(F_BX) }, { BX + 8, IN(F_STOP) } },
+	  { IN(F_BX) }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "bx lost and found", AT(IN(F_LOST_BX), BP),
+	  { { S(0), IN(F_PUSHED_BX) }, { S(16), S(0x60) }, { S(24), IN(F_BX) },
+	    { S(0x68), IN(F_STOP) } },
+	  { IN(F_PUSHED_BX), IN(F_BX), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "bx where nothing can be read", AT(IN(F_FAR_BX), BP), { { S(0), IN(F_BX) } },
+	  { IN(F_BX) }, DDPROF_END_UNREADABLE, 0, &with_rows },
+	{ "bx where nothing can be read, not needed", AT(IN(F_FAR_BX), BP),
+	  { { S(0), IN(F_STOP) } }, { IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "bx of what a signal interrupted", AT(IN(F_SIGNAL), BP),
+	  { { S(128), S(0x140) }, { S(160), S(0x100) }, { S(168), FN(F_BX) },
+	    { S(0x148), IN(F_STOP) } },
+	  { FN(F_BX) + 1, IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
 	{ "a realigned stack", AT(IN(F_ALIGNED), S(0x40)),
 	  { { S(0x38), S(0x80) }, { S(0x40), S(0xc0) }, { S(0x78), IN(F_FRAME) },
 	    { S(0xc8), IN(F_STOP) } },
@@ -434,23 +511,65 @@ static const struct row_case row_cases[] = {
 	  { 0 }, DDPROF_END_UNREADABLE, 0, &with_rows },
 
 	{ "no rule, frame pointers help", AT(IN(F_NONE), S(0x10)),
-	  { { S(0x10), S(0x40) }, { S(0x18), IN(F_UNKNOWN) }, { S(0x40), 0 },
+	  { { S(0x10), S(0x40) }, { S(0x18), IN(F_NONE) }, { S(0x40), 0 },
 	    { S(0x48), IN(F_SP8) }, { S(0x50), IN(F_STOP) } },
-	  { IN(F_UNKNOWN), IN(F_SP8), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	  { IN(F_NONE), IN(F_SP8), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
 	{ "no rule, no frame pointer", AT(IN(F_NONE), BP), { { 0 } }, { 0 },
 	  DDPROF_END_NO_RULE, 0, &with_rows },
 	{ "outside the table, frame pointers help", AT(BEYOND + 16, S(0x10)),
 	  { { S(0x18), BEYOND + 32 }, { S(0x20), 0 } }, { BEYOND + 32 }, DDPROF_END_ROOT, 0, NULL },
 	{ "outside the table, no frame pointer", AT(BEYOND + 16, BP), { { 0 } }, { 0 },
 	  DDPROF_END_NO_RULE, 0, &with_rows },
-	{ "unknown, no frame pointer", AT(IN(F_UNKNOWN), 0), { { 0 } }, { 0 },
-	  DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "unknown, whatever the frame pointer", AT(IN(F_UNKNOWN), S(0x10)),
+	  { { S(0x18), IN(F_STOP) } }, { 0 }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "unknown in a caller with frame pointer 0", AT(IN(F_SP8), 0),
+	  { { S(0), IN(F_UNKNOWN) } }, { IN(F_UNKNOWN) }, DDPROF_END_NO_RULE, 0, &with_rows },
 	{ "no rule, frame pointers lead to data", AT(IN(F_NONE), S(0x10)),
 	  { { S(0x18), S(0x40) } }, { 0 }, DDPROF_END_NO_RULE, RETRY | UNMAPPED, &with_rows },
-	{ "no rule in a caller with frame pointer 0", AT(IN(F_SP8), 0), { { S(0), IN(F_UNKNOWN) } },
-	  { IN(F_UNKNOWN) }, DDPROF_END_ROOT, 0, NULL },
+	{ "no rule in a caller with frame pointer 0", AT(IN(F_SP8), 0), { { S(0), IN(F_NONE) } },
+	  { IN(F_NONE) }, DDPROF_END_ROOT, 0, NULL },
 	{ "no rule, a frame pointer to nowhere", AT(IN(F_NONE), S(0x8000)), { { 0 } }, { 0 },
 	  DDPROF_END_UNREADABLE, 0, &with_rows },
+
+	{ "no rule in a leaf", AT(IN(F_NONE), BP),
+	  { { S(0), COPY_IN(F_STOP) }, { COPY_IN(F_STOP) - 8, CALL } },
+	  { COPY_IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "outside the table in a leaf", AT(BEYOND + 16, BP),
+	  { { S(0), COPY_IN(F_STOP) }, { COPY_IN(F_STOP) - 8, CALL } },
+	  { COPY_IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "no rule in a leaf, which keeps registers", AT(IN(F_NONE), S(0x40)),
+	  { { S(0), COPY_IN(F_FRAME) }, { COPY_IN(F_FRAME) - 8, CALL }, { S(0x40), BP },
+	    { S(0x48), IN(F_BX) }, { BX + 8, IN(F_STOP) } },
+	  { COPY_IN(F_FRAME), IN(F_BX), IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "no rule, a word that no call left", AT(IN(F_NONE), BP),
+	  { { S(0), COPY_IN(F_STOP) } }, { 0 }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "no rule, a word that no call left, frame pointers help", AT(IN(F_NONE), S(0x10)),
+	  { { S(0), COPY_IN(F_UNKNOWN) }, { S(0x18), IN(F_STOP) } },
+	  { IN(F_STOP) }, DDPROF_END_ROOT, 0, NULL },
+	{ "no rule, code that cannot be read", AT(IN(F_NONE), BP),
+	  { { S(0), IN(F_STOP) } }, { 0 }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "no rule, a call that is data", AT(IN(F_NONE), BP),
+	  { { S(0), S(0x100) }, { S(0x100) - 8, CALL } }, { 0 },
+	  DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "no rule, a crooked stack", { .ip = IN(F_NONE), .sp = S(4), .limit = LIMIT,
+					.exact = true },
+	  { { S(4), COPY_IN(F_STOP) }, { COPY_IN(F_STOP) - 8, CALL } }, { 0 },
+	  DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "no rule in a caller is no leaf", AT(IN(F_SP8), BP),
+	  { { S(0), IN(F_NONE) }, { S(8), COPY_IN(F_STOP) }, { COPY_IN(F_STOP) - 8, CALL } },
+	  { IN(F_NONE) }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "no rule after a system call is no leaf", AFTER_CALL(IN(F_NONE), BP),
+	  { { S(0), COPY_IN(F_STOP) }, { COPY_IN(F_STOP) - 8, CALL } },
+	  { 0 }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "unknown is no leaf", AT(IN(F_UNKNOWN), BP),
+	  { { S(0), COPY_IN(F_STOP) }, { COPY_IN(F_STOP) - 8, CALL } },
+	  { 0 }, DDPROF_END_NO_RULE, 0, &with_rows },
+	{ "compiled at run time is no leaf", AT(ANON + 16, BP),
+	  { { S(0), COPY_IN(F_STOP) }, { COPY_IN(F_STOP) - 8, CALL } },
+	  { 0 }, DDPROF_END_BAD_FRAME, 0, NULL },
+	{ "no unwind information is no leaf", AT(BARE + 16, BP),
+	  { { S(0), COPY_IN(F_STOP) }, { COPY_IN(F_STOP) - 8, CALL } },
+	  { 0 }, DDPROF_END_NO_TABLE, GUESSED, &bare },
 
 	{ "no table yet", AT(LATE + 16, S(0x10)),
 	  { { S(0x10), BP }, { S(0x18), IN(F_SP8) }, { S(0x20), IN(F_STOP) } },
@@ -472,6 +591,11 @@ static const struct row_case row_cases[] = {
 	    { S(0x30), IN(F_SP8) }, { S(0x38), IN(F_STAYS) } },
 	  { IN(F_SP8), IN(F_SP8), IN(F_SP8), IN(F_SP8), IN(F_STAYS) },
 	  DDPROF_END_BAD_FRAME, GUESSED | RETRY, &with_rows },
+	{ "no table yet, frame pointers lead to data", AT(LATE + 16, S(0x10)),
+	  { { S(0x18), 0x700000 } }, { 0 }, DDPROF_END_NO_TABLE, GUESSED | RETRY, &late },
+	{ "no unwind information, frame pointers lead to data", AT(BARE + 16, S(0x10)),
+	  { { S(0x18), IN(F_SP8) }, { S(0x20), 0x700000 } },
+	  { IN(F_SP8) }, DDPROF_END_NO_TABLE, GUESSED, &with_rows },
 	{ "no unwind information", AT(BARE + 16, S(0x10)), { { S(0x18), IN(F_STOP) } },
 	  { IN(F_STOP) }, DDPROF_END_ROOT, GUESSED, NULL },
 	{ "no unwind information, no frame pointer", AT(BARE + 16, BP), { { 0 } }, { 0 },
@@ -573,6 +697,102 @@ static void rows_may_come_at_any_time(void **state)
 	assert_int_equal(walk.end, DDPROF_END_ROOT);
 	assert_true(walk.guessed && walk.retry);
 	assert_int_equal(late.used, 1);
+}
+
+/* Up to that stamp, which may wrap. */
+static void what_does_not_come_is_not_waited_for(void **state)
+{
+	static const struct ddp_user_regs regs = AT(LATE + 16, S(0x10));
+	static const struct {
+		u32 until, stamp;
+		bool waits;
+	} cases[] = {
+		{ 7, 6, true }, { 7, 7, true }, { 7, 8, false }, { 7, 1000, false },
+		{ 2, -3, true }, { -3, 2, false }, { -3, -3, true },
+	};
+	struct ddp_walk walk;
+	u64 frames[4];
+	size_t i;
+
+	(void)state;
+	reset_world();
+	for (i = 0; i < NR(cases); i++) {
+		late.awaited_until = cases[i].until;
+		ddp_unwind_user(&window, &regs, &world.head, cases[i].stamp, frames, 4, &walk);
+		assert_true(walk.guessed);
+		assert_int_equal(walk.retry, cases[i].waits);
+	}
+}
+
+/* What is needed is read, and nothing else: where bp and bx were saved nothing is there. */
+static void registers_are_read_when_needed(void **state)
+{
+	static const struct ddp_user_regs regs = AT(IN(F_FAR_BX), BP);
+	struct ddp_walk walk;
+	u64 frames[4];
+
+	(void)state;
+	reset_world();
+	memcpy(memory, (u64[]){ IN(F_FAR_BP), IN(F_STOP) }, 16);
+	assert_int_equal(ddp_unwind_user(&window, &regs, &world.head, 7, frames, 4, &walk), 3);
+	assert_int_equal(walk.end, DDPROF_END_ROOT);
+	assert_int_equal(reads, 1);
+}
+
+struct call_case {
+	const char *name;
+	u8 code[8];	/* up to the return address */
+	bool call;
+};
+
+static const struct call_case call_cases[] = {
+	{ "nothing", { 0 }, false },
+	{ "call rel32", { 0, 0, 0, 0xe8, 1, 2, 3, 4 }, true },
+	{ "jmp rel32", { 0, 0, 0, 0xe9, 1, 2, 3, 4 }, false },
+	{ "call rel32, a byte off", { 0, 0, 0xe8, 1, 2, 3, 4, 0x90 }, false },
+	{ "call *%rax", { 0, 0, 0, 0, 0, 0, 0xff, 0xd0 }, true },
+	{ "call *%rsp", { 0, 0, 0, 0, 0, 0, 0xff, 0xd4 }, true },
+	{ "call *%r15", { 0, 0, 0, 0, 0, 0x41, 0xff, 0xd7 }, true },
+	{ "jmp *%rax", { 0, 0, 0, 0, 0, 0, 0xff, 0xe0 }, false },
+	{ "push %rax", { 0, 0, 0, 0, 0, 0, 0xff, 0xf0 }, false },
+	{ "lcall *(%rax)", { 0, 0, 0, 0, 0, 0, 0xff, 0x18 }, false },
+	{ "call *(%rax)", { 0, 0, 0, 0, 0, 0, 0xff, 0x10 }, true },
+	{ "call *(%rdi)", { 0, 0, 0, 0, 0, 0, 0xff, 0x17 }, true },
+	{ "call *disp32(%rip), its end not there", { 0, 0, 0, 0, 0, 0, 0xff, 0x15 }, false },
+	{ "call *(%rsp), its end not there", { 0, 0, 0, 0, 0, 0, 0xff, 0x14 }, false },
+	{ "call *(%rsp)", { 0, 0, 0, 0, 0, 0xff, 0x14, 0x24 }, true },
+	{ "call *(%rax,%rbx,8)", { 0, 0, 0, 0, 0, 0xff, 0x14, 0xd8 }, true },
+	{ "call *8(%rax)", { 0, 0, 0, 0, 0, 0xff, 0x50, 8 }, true },
+	{ "call *8(%rbp)", { 0, 0, 0, 0, 0, 0xff, 0x55, 8 }, true },
+	{ "call *8(%rsp)", { 0, 0, 0, 0, 0xff, 0x54, 0x24, 8 }, true },
+	{ "call *8(%rsp), its end not there", { 0, 0, 0, 0, 0, 0xff, 0x54, 0x24 }, false },
+	{ "call *disp32(%rip)", { 0, 0, 0xff, 0x15, 1, 2, 3, 4 }, true },
+	{ "call *disp32(%rax)", { 0, 0, 0xff, 0x90, 1, 2, 3, 4 }, true },
+	{ "call *disp32(%rsp)", { 0, 0xff, 0x94, 0x24, 1, 2, 3, 4 }, true },
+	{ "call *disp32", { 0, 0xff, 0x14, 0x25, 1, 2, 3, 4 }, true },
+	{ "call *disp32(,%rax,8)", { 0, 0xff, 0x14, 0xc5, 1, 2, 3, 4 }, true },
+	{ "call *disp32(%rax), a byte off", { 0, 0xff, 0x90, 1, 2, 3, 4, 0x90 }, false },
+};
+
+static void calls_are_known(void **state)
+{
+	static const struct ddp_user_regs regs = AT(IN(F_NONE), BP);
+	struct ddp_walk walk;
+	u64 frames[4];
+	size_t i;
+	u32 n;
+
+	for (i = 0; i < NR(call_cases); i++) {
+		const struct call_case *c = &call_cases[i];
+
+		setup(state);
+		reset_world();
+		memcpy(memory, &(u64){ COPY_IN(F_STOP) }, 8);
+		memcpy(memory + COPY_IN(F_STOP) - 8 - BASE, c->code, 8);
+		n = ddp_unwind_user(&window, &regs, &world.head, 7, frames, 4, &walk);
+		if (n != 1U + c->call || (c->call && frames[1] != COPY_IN(F_STOP)))
+			fail_msg("%s: %u frames, end %u", c->name, n, walk.end);
+	}
 }
 
 static u64 word_at(u32 i)
@@ -741,7 +961,7 @@ static u32 sanity;
 /* Any rule that the validator lets through. */
 static struct ddprof_unwind_rule random_rule(void)
 {
-	static const u8 bases[] = { 7, 7, 7, 6, 6, 10, 0 };
+	static const u8 bases[] = { 7, 7, 7, 6, 6, 3, 10, 0 };
 	struct ddprof_unwind_rule r = { .kind = random_u64() % __DDPROF_UNWIND_KIND_MAX };
 
 	if (random_u64() % sanity)
@@ -757,6 +977,7 @@ static struct ddprof_unwind_rule random_rule(void)
 	else if (r.kind == DDPROF_UNWIND_PLT)
 		r.add = random_u64() % 16;
 	r.bp = random_u64() % __DDPROF_UNWIND_BP_MAX;
+	r.bx = random_u64() % 4 ? 0 : -(random_u64() % 129);
 	if (r.bp == DDPROF_UNWIND_BP_CFA || r.bp == DDPROF_UNWIND_BP_BP)
 		r.bp_offset = random_u64() % 4 ? -(random_u64() % 8 * 8) : random_u64();
 	return r;
@@ -810,8 +1031,8 @@ static void check_walk(const struct ddp_user_regs *regs, const struct ddp_unwind
 	u32 i;
 
 	assert_true(n <= max);
-	/* three words a step, each in at most two fills */
-	assert_true(reads <= 6 * max);
+	/* four words a step, each in at most two fills */
+	assert_true(reads <= 8 * max);
 	assert_in_range(walk->end, DDPROF_END_ROOT, DDPROF_END_NO_RULE);
 	assert_true(walk->retry || !walk->unmapped);
 	if (walk->end == DDPROF_END_TRUNCATED)
@@ -888,6 +1109,9 @@ int main(void)
 		cmocka_unit_test(rows_lead_where_they_should),
 		cmocka_unit_test_setup(files_are_stamped, setup),
 		cmocka_unit_test_setup(rows_may_come_at_any_time, setup),
+		cmocka_unit_test_setup(what_does_not_come_is_not_waited_for, setup),
+		cmocka_unit_test_setup(registers_are_read_when_needed, setup),
+		cmocka_unit_test(calls_are_known),
 		cmocka_unit_test_setup(depth_only_cuts_off, setup),
 		cmocka_unit_test_setup(window_saves_reads, setup),
 		cmocka_unit_test_setup(a_failed_fill_leaves_the_window_empty, setup),
