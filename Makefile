@@ -118,13 +118,15 @@ $(BUILD)/vm/$(1).ko: $$(wildcard tests/vm/$(1)/*) $(BUILD)/vm/ddprof_kmod.ko
 endef
 $(foreach m,$(VM_KMOD),$(eval $(call vm_kmod_rule,$(m))))
 
-# programs that guests run: frame pointers and no inlining, for tests that count on their stacks
+# programs that guests run: frame pointers and no inlining, for tests that count on their stacks; unwind_* do without
+# frame pointers, as distributions build
 .PHONY: vm-programs
 vm-programs: $(foreach p,$(GUEST_MAIN),$(BUILD)/vm/$(basename $(notdir $(p))))	## build the programs that VM suites run
 $(BUILD)/guest/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fno-inline -fno-optimize-sibling-calls -MMD -MP -c $< -o $@
+$(BUILD)/guest/tests/vm/guest/unwind_%.o: CFLAGS_ALL += -fomit-frame-pointer
 $(BUILD)/guest/support.a: $(call obj,guest,$(filter-out $(GUEST_MAIN),$(GUEST_SRC)))
 	$(Q)rm -f $@ && ar rcs $@ $^
 

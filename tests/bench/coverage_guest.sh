@@ -37,8 +37,8 @@ session() # NAME OPTION...
 	profiler=$!
 	wait_for 20 ddprofctl stats
 	end=$((SECONDS + seconds))
-	/load/load.sh "$PWD/load" a 20 python gcc cxx xz &
-	/load/load.sh "$PWD/load" b 20 shell bash perl openssl git gzip &
+	/load/load.sh "$PWD/load" a python:6 gcc:20 cxx:20 xz:20 &
+	/load/load.sh "$PWD/load" b shell:20 bash:5 perl:5 openssl:20 git:20 gzip:20 &
 	wait_for "$seconds" both_rounds
 	stats "$name.loaded"
 	wait_for "$((seconds + 5))" time_is_up

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The mixed load of `make bench-coverage`, in the guest: a lane is a list of programs that run one after the
-# other, over and over until the file $1/stop is there. After each program of the lane has run once $1/round.$2 is
-# made. usage: coverage_load.sh FOLDER LANE SECONDS PROGRAM...
+# other, over and over until the file FOLDER/stop is there, each stopped when its seconds are up. When all of the lane
+# have run once FOLDER/round.LANE is made. usage: coverage_load.sh FOLDER LANE PROGRAM:SECONDS...
 cd "$1" || exit
-lane=$2 seconds=$3
-shift 3
+lane=$2
+shift 2
 
 # a C file of $1 functions
 c_source()
@@ -55,10 +55,10 @@ run_shell()
 	done
 }
 
-run_bash() { timeout 5 bash /load/work.sh; }
-run_python() { timeout 6 python3 /load/work.py; }
-run_perl() { timeout 5 perl /load/work.pl; }
-run_gcc() { c_source 12 >"$lane.c"; gcc -O2 -o "$lane.out" "$lane.c"; "./$lane.out" >/dev/null; }
+run_bash() { bash /load/work.sh; }
+run_python() { python3 /load/work.py; }
+run_perl() { perl /load/work.pl; }
+run_gcc() { c_source 5 >"$lane.c"; gcc -O2 -o "$lane.out" "$lane.c"; "./$lane.out" >/dev/null; }
 run_cxx() { g++ -O0 -o "$lane.out" /load/load.cc; "./$lane.out" >/dev/null; }
 run_openssl()
 {
@@ -86,8 +86,9 @@ while [[ ! -e stop ]]; do
 	for program; do
 		[[ ! -e stop ]] || break
 		begin=$EPOCHREALTIME
-		timeout "$seconds" /load/load.sh "$PWD" "$lane" 0 --one "$program" </dev/null >/dev/null 2>"$lane.err"
-		echo "$program $begin $EPOCHREALTIME $? $(head -c 200 "$lane.err" | tr '\n' ' ')" >>"$lane.log"
+		timeout "${program#*:}" /load/load.sh "$PWD" "$lane" --one "${program%:*}" \
+			</dev/null >/dev/null 2>"$lane.err"
+		echo "${program%:*} $begin $EPOCHREALTIME $? $(head -c 200 "$lane.err" | tr '\n' ' ')" >>"$lane.log"
 	done
 	: >"round.$lane"
 done

@@ -3,8 +3,8 @@
  * Says what is true of a profile. usage: check_profile FILE [--process NAME] [--thread NAME]
  * [--with FUNCTION] CHECK [ARG...]. Only the samples of that process, thread name, and with that
  * function count (a trailing * matches the rest). The checks are in the table at the end. Exit
- * status 0: it is so; 1: it is not, with a line that says what is. Built and used by
- * test_truth.sh on the host, through libddprof's own reader.
+ * status 0: it is so; 1: it is not, with a line that says what is. Built and used by test_truth.sh
+ * and test_unwind.sh on the host, through libddprof's own reader.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -304,6 +304,36 @@ static int check_walks(char **args)
 	return fail("comments about it", 0);
 }
 
+/* The lower half is the user's. Pseudo frames, which say that a stack is cut off, have no address. */
+static bool in_user(const struct ddp_pprof_sample *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->nr_locations; i++)
+		if (s->locations[i]->address && !(s->locations[i]->address >> 63))
+			return true;
+	return false;
+}
+
+/* PERCENT: at least so many of the samples with user frames have all of them, out to the root */
+static int check_rooted(char **args)
+{
+	const struct ddp_pprof_sample *s;
+	int64_t all = 0, cut = 0;
+	double percent;
+	size_t i;
+
+	for_each_sample(s, i) {
+		if (!in_user(s))
+			continue;
+		all += s->values[VALUE_SAMPLES];
+		if (!s->locations[s->nr_locations - 1]->address)
+			cut += s->values[VALUE_SAMPLES];
+	}
+	percent = 100.0 * (all - cut) / (all ? all : 1);
+	return all && percent >= atof(args[0]) ? 0 : fail("percent out to the root", percent);
+}
+
 /* TEXT: a comment of the profile has it */
 static int check_comment(char **args)
 {
@@ -331,6 +361,7 @@ static const struct {
 	{ "named", 1, check_named },
 	{ "times", 0, check_times },
 	{ "walks", 2, check_walks },
+	{ "rooted", 1, check_rooted },
 	{ "comment", 1, check_comment },
 };
 

@@ -14,10 +14,7 @@ vm_build
 out=$OUT/truth
 rm -rf "$out"
 mkdir -p "$out"
-# shellcheck disable=SC2046	# words are meant
-"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -I"$TOP/collector/lib/include" \
-	"$TOP/tests/vm/check_profile.c" "$BUILD/libddprof.a" -o "$out/check_profile" \
-	$(pkg-config --libs liblz4 libcurl libprotobuf-c libxxhash zlib libzstd) -pthread
+build_check_profile "$out"
 
 # shellcheck disable=SC2317	# it is called through check
 # profile NAME [--process P] [--thread T] [--with F] CHECK [ARG...], about $out/guest/NAME.pprof
