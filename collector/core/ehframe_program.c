@@ -45,9 +45,16 @@ static unsigned int place_of(const struct cfi_program *p, uint64_t reg)
 {
 	if (reg == p->cie->ra)
 		return CFI_RA;
-	if (reg == CFI_REG_BP)
+	switch (reg) {
+	case CFI_REG_BX:
+		return CFI_BX;
+	case CFI_REG_BP:
 		return CFI_BP;
-	return reg == CFI_REG_SP ? CFI_SP : CFI_NR_PLACES;
+	case CFI_REG_SP:
+		return CFI_SP;
+	default:
+		return CFI_NR_PLACES;
+	}
 }
 
 static void set_place(struct cfi_program *p, uint64_t reg, enum cfi_how how, struct cfi_value v)

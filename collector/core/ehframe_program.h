@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Call frame instructions: from an FDE's program to the unwind rule of each of its addresses. Only
- * what rules speak of is followed: the CFA, rbp, rsp and the return address. Pure; no instruction
+ * what rules speak of is followed: the CFA, rbx, rbp, rsp and the return address. Pure; no instruction
  * sequence loops or grows anything. Used by ehframe, and by ehframe_entry for a CIE's own
  * instructions, which run once and whose outcome every FDE begins with.
  */
@@ -29,8 +29,8 @@ struct cfi_place {
 	struct cfi_value value;
 };
 
-enum { CFI_BP, CFI_SP, CFI_RA, CFI_NR_PLACES };
-enum { CFI_REG_BP = 6, CFI_REG_SP = 7 };	/* DWARF numbers */
+enum { CFI_BX, CFI_BP, CFI_SP, CFI_RA, CFI_NR_PLACES };
+enum { CFI_REG_BX = 3, CFI_REG_BP = 6, CFI_REG_SP = 7 };	/* DWARF numbers */
 
 struct cfi_state {
 	struct cfi_value cfa;

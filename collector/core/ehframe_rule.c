@@ -78,6 +78,20 @@ static void bp_rule(const struct cfi_place *bp, struct ddprof_unwind_rule *ret)
 	}
 }
 
+/* Few frames need it, so there is room only for where compilers save it: just below the CFA */
+static void bx_rule(const struct cfi_place *bx, struct ddprof_unwind_rule *ret)
+{
+	int64_t offset = bx->value.offset;
+
+	if (bx->how == CFI_UNSPECIFIED || bx->how == CFI_SAME)
+		ret->bx = 0;
+	else if (bx->how == CFI_AT && bx->value.form == CFI_VALUE_CFA && !(offset & 7) &&
+		 offset < 0 && offset > 8 * DDPROF_UNWIND_BX_LOST)
+		ret->bx = (int8_t)(offset / 8);
+	else
+		ret->bx = DDPROF_UNWIND_BX_LOST;
+}
+
 static bool at_sp_plus(const struct cfi_place *p, int64_t offset)
 {
 	return p->how == CFI_AT && p->value.form == CFI_VALUE_REG && p->value.reg == CFI_REG_SP &&
@@ -104,11 +118,13 @@ static int full_rule(const struct cfi_program *p, struct ddprof_unwind_rule *ret
 		reason = cfa_rule(&p->state.cfa, ret);
 	if (reason < 0 && p->cie->signal)
 		reason = DDP_CFI_RETURN;
-	if (reason < 0)
-		bp_rule(&place[CFI_BP], ret);
-	else
+	if (reason >= 0) {
 		*ret = (struct ddprof_unwind_rule){ .kind = DDPROF_UNWIND_UNKNOWN };
-	return reason;
+		return reason;
+	}
+	bp_rule(&place[CFI_BP], ret);
+	bx_rule(&place[CFI_BX], ret);
+	return -1;
 }
 
 int cfi_program_rule(const struct cfi_program *p, struct ddprof_unwind_rule *ret)

@@ -133,6 +133,10 @@ static int print_rule(char *to, size_t size, const struct ddprof_unwind_rule *u)
 	n += snprintf(to + n, size - (size_t)n, "%s", bps[u->bp]);
 	if (u->bp == DDPROF_UNWIND_BP_CFA || u->bp == DDPROF_UNWIND_BP_BP)
 		n += snprintf(to + n, size - (size_t)n, "%+d", u->bp_offset);
+	if (u->bx == DDPROF_UNWIND_BX_LOST)
+		n += snprintf(to + n, size - (size_t)n, " bx=?");
+	else if (u->bx)
+		n += snprintf(to + n, size - (size_t)n, " bx=cfa%+d", 8 * u->bx);
 	return n;
 }
 
