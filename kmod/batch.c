@@ -67,7 +67,8 @@ static struct sk_buff *ddp_batch_message(const struct ddp_batch *b)
 	    nla_put_u32(skb, DDPROF_A_RECORDS_CPU, b->cpu ? b->cpu->cpu : DDPROF_CPU_NONE) ||
 	    ddp_put_u64(skb, DDPROF_A_RECORDS_SEQ, b->seq) ||
 	    (b->cpu && ddp_batch_put_lost(skb, b->cpu)) ||
-	    (b->cpu && b->cpu->resync && nla_put_flag(skb, DDPROF_A_RECORDS_RESYNC)) ||
+	    ((b->cpu ? b->cpu->resync : b->resync) &&
+	     nla_put_flag(skb, DDPROF_A_RECORDS_RESYNC)) ||
 	    (b->end && nla_put_flag(skb, DDPROF_A_RECORDS_END)) ||
 	    nla_put(skb, DDPROF_A_RECORDS_DATA, b->len, b->data)) {
 		nlmsg_free(skb);
@@ -118,6 +119,8 @@ static int ddp_batch_try(struct ddp_batch *b)
 		b->cpu->messages++;
 		b->cpu->bytes += bytes;
 		b->cpu->resync = false;
+	} else {
+		b->resync = false;
 	}
 	return 0;
 }

@@ -18,6 +18,7 @@ struct ddp_batch {
 	u32 len, size;		/* bytes */
 	struct ddp_cpu *cpu;	/* whose stream; NULL: the drain thread's */
 	u64 seq;		/* messages sent in this session */
+	bool resync;		/* the drain thread's stream: the next message says so */
 	bool end;		/* the next message is the session's last */
 	u32 waited_ms;		/* for the owner to read */
 	bool dead;		/* the owner is gone: everything is thrown away */

@@ -108,9 +108,7 @@ static bool ddp_walk_can_wait(struct ddp_cpu *c, const struct ddp_user_regs *ure
 {
 	if (!c->session->defer || !walk->retry || uregs->compat || !mm->slot)
 		return false;
-	if (walk->unmapped)
-		return ddp_mmtrack_miss(c, mm);
-	return ddp_tables_awaited(c->session->tables);
+	return !walk->unmapped || ddp_mmtrack_miss(c, mm);
 }
 
 static bool ddp_sample_defer(struct ddp_cpu *c, struct ddp_scratch *x, const struct ddp_sample *s,

@@ -77,8 +77,8 @@ static inline bool ddp_in_exec(const struct task_struct *task)
 /*
  * Copy words from user memory in an interrupt, without faulting anything in: 0 or -EFAULT. @len is
  * a multiple of 8. For the few words of a window half the instructions of a string copy. Only after
- * ddp_copy_from_user_nofault() succeeded in the same interrupt: this one does not look whose address
- * space is loaded.
+ * ddp_copy_from_user_nofault() succeeded in the same interrupt: this one does not look whose
+ * address space is loaded.
  */
 static inline int ddp_read_user_words(u64 *to, unsigned long from, unsigned long len)
 {

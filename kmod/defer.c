@@ -9,7 +9,9 @@
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <uapi/ddprof.h>
 
 #include "batch.h"
@@ -41,7 +43,9 @@ struct ddp_deferred {
 	bool tried;			/* drain thread: with what follows */
 	u32 tried_news;
 	u64 tried_made_ns;
-	u32 stack_bytes;		/* from regs.sp up */
+	u64 stack_at;			/* address of user_stack, regs.sp or a page above */
+	u32 stack_bytes;
+	bool cut;			/* the stack goes on behind the copy */
 	u8 user_stack[DDPROF_DEFER_STACK_BYTES] __aligned(8);
 	u64 frames[];			/* session depth */
 };
@@ -80,12 +84,21 @@ struct ddp_defer *ddp_defer_create(struct ddp_session *s)
 	return d;
 }
 
+/* Whatever the stack held is not ours to keep. */
+static void ddp_deferred_wipe(struct ddp_deferred *x)
+{
+	memzero_explicit(x->user_stack, x->stack_bytes);
+}
+
 void ddp_defer_destroy(struct ddp_defer *d)
 {
 	u32 i;
 
-	for (i = 0; i < DDPROF_MAX_DEFERRED; i++)
+	for (i = 0; i < DDPROF_MAX_DEFERRED; i++) {
+		if (test_bit(i, d->taken))
+			ddp_deferred_wipe(d->pool[i]);
 		kvfree(d->pool[i]);
+	}
 	kfree(d);
 }
 
@@ -110,19 +123,33 @@ static struct ddp_deferred *ddp_defer_claim(struct ddp_defer *d)
 	return NULL;
 }
 
-/* The stack from its pointer up, as far as it can be read and there is room. */
-static u32 ddp_defer_copy(u8 *to, u64 sp, const struct ddp_window *w)
+/*
+ * The stack from its pointer up, as far as there is room, in whole pages but for the first: windows
+ * read to a page's end. The first pages may not be there yet, when the sample is of the very
+ * instruction that touches them; behind the first that is there the copy ends at a hole.
+ */
+static void ddp_defer_copy(struct ddp_deferred *x, const struct ddp_window *w)
 {
-	u32 n = 0, part;
+	u64 at = x->regs.sp & ~7ULL, limit = x->regs.limit;
+	u64 end = at + DDPROF_DEFER_STACK_BYTES;
+	u32 part;
 
-	while (n < DDPROF_DEFER_STACK_BYTES) {
-		part = DDP_DEFER_PAGE - (u32)((sp + n) & (DDP_DEFER_PAGE - 1));
-		part = min_t(u32, part, DDPROF_DEFER_STACK_BYTES - n);
-		if (w->read(w->ctx, to + n, sp + n, part))
-			break;
-		n += part;
+	x->stack_bytes = 0;
+	x->stack_at = at;
+	x->cut = false;
+	if (at >= limit || limit - at < DDPROF_DEFER_STACK_BYTES)
+		return;
+	for (end &= ~(DDP_DEFER_PAGE - 1ULL); at < end; at += part) {
+		part = DDP_DEFER_PAGE - (u32)(at & (DDP_DEFER_PAGE - 1));
+		if (!w->read(w->ctx, x->user_stack + x->stack_bytes, at, part)) {
+			x->stack_bytes += part;
+			continue;
+		}
+		if (x->stack_bytes)
+			return;
+		x->stack_at = at + part;
 	}
-	return n;
+	x->cut = true;
 }
 
 static u64 ddp_deferred_reg(const void *ctx, u32 number)
@@ -135,11 +162,16 @@ static u64 ddp_deferred_reg(const void *ctx, u32 number)
 bool ddp_defer_put(struct ddp_cpu *c, const struct ddp_defer_sample *s, struct ddp_window *w)
 {
 	struct ddp_defer *d = c->session->defer;
-	struct ddp_deferred *x = ddp_defer_claim(d);
+	struct ddp_deferred *x;
 	u32 i;
 
-	if (!x)
+	if (!ddp_mmtrack_defer(s->mm))
 		return false;
+	x = ddp_defer_claim(d);
+	if (!x) {
+		ddp_mmtrack_undefer(s->mm);
+		return false;
+	}
 	x->cpu = c;
 	x->stack = *s->stack;
 	x->stack.frames = x->frames;
@@ -157,7 +189,7 @@ bool ddp_defer_put(struct ddp_cpu *c, const struct ddp_defer_sample *s, struct d
 	x->value = s->value;
 	x->now_ns = s->now_ns;
 	x->tried = false;
-	x->stack_bytes = ddp_defer_copy(x->user_stack, s->regs->sp, w);
+	ddp_defer_copy(x, w);
 	llist_add(&x->queued, &d->queue);
 	ddp_capture_wake(c);
 	return true;
@@ -168,7 +200,7 @@ bool ddp_defer_put(struct ddp_cpu *c, const struct ddp_defer_sample *s, struct d
 static int ddp_deferred_read(void *ctx, void *to, u64 addr, u32 len)
 {
 	const struct ddp_deferred *x = ctx;
-	u64 skip = addr - x->regs.sp;
+	u64 skip = addr - x->stack_at;
 
 	if (skip > x->stack_bytes || len > x->stack_bytes - skip)
 		return -EFAULT;
@@ -195,9 +227,13 @@ static void ddp_deferred_walk(struct ddp_defer *d, struct ddp_deferred *x,
 	ddp_window_reset(&d->window);
 	d->window.read = ddp_deferred_read;
 	d->window.ctx = x;
+	rcu_read_lock(); /* tables may go; ranges and entries only by this thread */
 	k->nr_user = ddp_unwind_user(&d->window, &x->regs, ranges, ddp_tables_stamp(),
 				     x->frames + k->nr_kernel,
 				     d->session->config.depth - k->nr_kernel, walk);
+	rcu_read_unlock();
+	if (walk->end == DDPROF_END_UNREADABLE && x->cut)
+		walk->end = DDPROF_END_TRUNCATED;
 	k->user_end = walk->end;
 	if (walk->guessed)
 		k->flags |= DDPROF_STACK_GUESSED;
@@ -209,7 +245,9 @@ static void ddp_deferred_walk(struct ddp_defer *d, struct ddp_deferred *x,
 static bool ddp_deferred_try(struct ddp_defer *d, struct ddp_deferred *x, u64 now_ns, bool all,
 			     struct ddp_walk *walk)
 {
-	bool late = all || now_ns - x->now_ns > (u64)DDPROF_DEFER_MS * NSEC_PER_MSEC;
+	s64 waited_ns = now_ns - x->now_ns;
+	bool late = all || waited_ns > (s64)DDPROF_DEFER_MS * NSEC_PER_MSEC ||
+		    ddp_mmtrack_is_dead(&x->mm);
 	u32 news = ddp_tables_news(d->session->tables);
 	const struct ddp_unwind_ranges *ranges;
 	u64 made_ns = 0;
@@ -220,9 +258,8 @@ static bool ddp_deferred_try(struct ddp_defer *d, struct ddp_deferred *x, u64 no
 	ddp_deferred_walk(d, x, ranges, walk);
 	if (!walk->retry || late)
 		return true;
-	if (walk->unmapped) /* with mappings newer than the sample there is nothing to wait for */
-		return made_ns > x->now_ns;
-	return !ddp_tables_awaited(d->session->tables);
+	/* with mappings newer than the sample there is nothing to wait for */
+	return walk->unmapped && made_ns > x->now_ns;
 }
 
 /* SEEN, STACK and HIT in the drain thread's own stream, where it alone gives out ids. */
@@ -269,6 +306,8 @@ static void ddp_deferred_count(struct ddp_deferred *x, const struct ddp_walk *wa
 static void ddp_defer_release(struct ddp_defer *d, struct ddp_deferred *x)
 {
 	list_del(&x->waiting);
+	ddp_mmtrack_undefer(&x->mm);
+	ddp_deferred_wipe(x);
 	/* all of it was read before another interrupt may write to it */
 	smp_mb__before_atomic();
 	clear_bit(x->index, d->taken);
@@ -276,8 +315,8 @@ static void ddp_defer_release(struct ddp_defer *d, struct ddp_deferred *x)
 
 void ddp_defer_flush(struct ddp_defer *d, struct ddp_batch *batch, bool all)
 {
-	u64 now_ns = ddp_session_time_ns(d->session);
 	struct llist_node *queued = llist_reverse_order(llist_del_all(&d->queue));
+	u64 now_ns = ddp_session_time_ns(d->session);
 	struct ddp_deferred *x, *next;
 	struct ddp_walk walk;
 

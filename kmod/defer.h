@@ -49,8 +49,8 @@ struct ddp_defer *ddp_defer_create(struct ddp_session *s);
 void ddp_defer_destroy(struct ddp_defer *d);
 
 /*
- * Interrupt or NMI context of @c's CPU: put @s aside, reading the user stack through @w. False when
- * the pool is empty.
+ * Interrupt or NMI context of @c's CPU: put @s aside, reading the user stack by @w's function.
+ * False when the pool is empty, or its address space has its share of it already.
  */
 bool ddp_defer_put(struct ddp_cpu *c, const struct ddp_defer_sample *s, struct ddp_window *w);
 

@@ -224,6 +224,7 @@ static void ddp_drain_resync_all(struct ddp_drain *d)
 	synchronize_rcu();
 	for_each_ddp_cpu(d, cpu, c)
 		ddp_drain_resync_cpu(d, c);
+	d->batch.resync = true; /* its own stream has no ids to forget */
 }
 
 /*
@@ -265,9 +266,9 @@ static void ddp_drain_flush(struct ddp_drain *d)
 		ddp_mmtrack_mark_dead(s->mmtrack);
 	for_each_ddp_cpu(d, cpu, c)
 		ddp_drain_flush_cpu(d, c);
-	/* what was marked dead before it was sampled last is buried with all its samples told */
+	/* what was marked dead is buried with all its samples told */
 	if (s->defer)
-		ddp_defer_flush(s->defer, &d->batch, ddp_mmtrack_any_dead(s->mmtrack));
+		ddp_defer_flush(s->defer, &d->batch, false);
 	ddp_mmtrack_bury(s->mmtrack, &d->batch);
 	ddp_files_expire(s->files);
 	ddp_batch_send(&d->batch, false);

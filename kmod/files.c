@@ -98,10 +98,8 @@ void ddp_files_destroy(struct ddp_files *files)
 	kfree(files);
 }
 
-static void ddp_file_key(struct file *file, struct ddp_file_key *key)
+static void ddp_file_key(struct inode *inode, struct ddp_file_key *key)
 {
-	struct inode *inode = file_inode(file);
-
 	memset(key, 0, sizeof(*key));
 	key->inode = inode->i_ino;
 	key->size = i_size_read(inode);
@@ -194,7 +192,7 @@ u64 ddp_files_id(struct ddp_files *files, struct file *file)
 	struct ddp_file_key key;
 	u64 id = 0;
 
-	ddp_file_key(file, &key);
+	ddp_file_key(file_inode(file), &key);
 	mutex_lock(&files->lock);
 	e = ddp_file_find(files, &key);
 	if (!e)
@@ -218,7 +216,8 @@ u64 ddp_files_id_ahead(struct ddp_files *files, struct file *file)
 	struct ddp_file_key key;
 	u64 id;
 
-	ddp_file_key(file, &key);
+	/* an overlay filesystem shows one inode and maps another */
+	ddp_file_key(d_real_inode(file->f_path.dentry), &key);
 	mutex_lock(&files->lock);
 	e = ddp_file_find(files, &key);
 	if (!e)

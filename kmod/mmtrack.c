@@ -36,6 +36,9 @@ enum {
 	/* before a miss may ask for a list again: when the last one was new, when it was not */
 	DDP_MISS_MS = 100,
 	DDP_MISS_FUTILE_MS = 10000,
+	DDP_LISTS_A_SECOND = 10,		/* of one address space, whatever it does */
+	DDP_RANGES_MAX_BYTES = 32 << 20,	/* of all lists; then new ones are not kept */
+	DDP_DEFER_SHARE = DDPROF_MAX_DEFERRED / 4, /* of one address space */
 };
 
 /* An address space's executable mappings, for walks. */
@@ -61,6 +64,9 @@ struct ddp_mm_slot {
 	bool dead;		/* to be buried; drain thread */
 	bool partial;		/* has more mappings than are listed: misses mean nothing */
 	unsigned long next_miss; /* jiffies: until then misses ask for nothing */
+	unsigned long second;	/* jiffies: when the second began of which lists is the count */
+	u32 lists;
+	atomic_t deferred;	/* samples of it that are put aside */
 	struct ddp_mm_ranges __rcu *ranges; /* published by the drain thread */
 	struct llist_node node;
 };
@@ -79,6 +85,7 @@ struct ddp_mmtrack {
 	struct work_struct reap;
 	bool any_dead;		/* a slot is to be buried; drain thread */
 	u64 next_aspace;	/* drain thread */
+	u64 ranges_bytes;	/* of all lists, retired ones too; drain thread */
 	struct ddp_mm_map *maps; /* DDP_MAPS_MAX, for the list being made */
 	struct ddp_mm_slot slots[DDP_MM_SLOTS];
 };
@@ -145,10 +152,17 @@ static bool ddp_mm_in_use(const struct mm_struct *mm)
 	return mm && mm != DDP_MM_FREED;
 }
 
+static size_t ddp_mm_ranges_bytes(u32 nr)
+{
+	return struct_size((struct ddp_mm_ranges *)NULL, list.range, nr);
+}
+
 static void ddp_mm_ranges_free(struct ddp_mm_ranges *r)
 {
 	struct ddp_tables *tables = r->track->session->tables;
 	u32 i;
+
+	r->track->ranges_bytes -= ddp_mm_ranges_bytes(r->list.nr);
 
 	for (i = 0; i < r->list.nr; i++)
 		if (r->list.range[i].file)
@@ -211,7 +225,8 @@ static struct ddp_mm_slot *ddp_mm_slot(struct ddp_mmtrack *t, struct mm_struct *
 
 	for (i = 0; i < DDP_MM_PROBES; i++) {
 		slot = &t->slots[(first + i) % DDP_MM_SLOTS];
-		seen = READ_ONCE(slot->mm);
+		/* pairs with bury's release and the claim: the rest of the slot is its own */
+		seen = smp_load_acquire(&slot->mm);
 		if (seen == mm)
 			return slot;
 		if (!room && !ddp_mm_in_use(seen)) {
@@ -228,16 +243,35 @@ static struct ddp_mm_slot *ddp_mm_slot(struct ddp_mmtrack *t, struct mm_struct *
 	return room;
 }
 
-/* Interrupt context of a task of the slot's mm: have the drain thread list its mappings. */
-static void ddp_mm_queue(struct ddp_cpu *c, struct ddp_mm_slot *slot, unsigned long exec_vm)
+/* A process may change its mappings as fast as it likes; that is its own affair. */
+static bool ddp_mm_may_list(struct ddp_mm_slot *slot)
+{
+	if (time_after(jiffies, slot->second + HZ)) {
+		slot->second = jiffies;
+		slot->lists = 0;
+	}
+	return slot->lists++ < DDP_LISTS_A_SECOND;
+}
+
+/*
+ * Interrupt context of a task of the slot's mm: have the drain thread list its mappings. Whether
+ * it will.
+ */
+static bool ddp_mm_queue(struct ddp_cpu *c, struct ddp_mm_slot *slot, unsigned long exec_vm)
 {
 	if (cmpxchg(&slot->queued, 0, 1))
-		return;
+		return true;
+	if (!ddp_mm_may_list(slot)) {
+		/* whoever sees it free sees the count */
+		smp_store_release(&slot->queued, 0);
+		return false;
+	}
 	WRITE_ONCE(slot->exec_vm, exec_vm);
 	slot->tgid = current->tgid;
 	mmget(slot->mm);
 	llist_add(&slot->node, &c->session->mmtrack->queue);
 	ddp_capture_wake(c);
+	return true;
 }
 
 void ddp_mmtrack_current(struct ddp_cpu *c, struct ddp_mm_ref *ret)
@@ -272,8 +306,27 @@ bool ddp_mmtrack_miss(struct ddp_cpu *c, const struct ddp_mm_ref *ref)
 		return true;
 	if (ref->ranges && time_before(jiffies, READ_ONCE(slot->next_miss)))
 		return false;
-	ddp_mm_queue(c, slot, ref->layout);
-	return true;
+	return ddp_mm_queue(c, slot, ref->layout);
+}
+
+bool ddp_mmtrack_defer(const struct ddp_mm_ref *ref)
+{
+	if (!ref->slot)
+		return false;
+	if (atomic_inc_return(&ref->slot->deferred) <= DDP_DEFER_SHARE)
+		return true;
+	atomic_dec(&ref->slot->deferred);
+	return false;
+}
+
+void ddp_mmtrack_undefer(const struct ddp_mm_ref *ref)
+{
+	atomic_dec(&ref->slot->deferred);
+}
+
+bool ddp_mmtrack_is_dead(const struct ddp_mm_ref *ref)
+{
+	return ref->slot->dead;
 }
 
 const struct ddp_unwind_ranges *ddp_mmtrack_ranges(const struct ddp_mm_ref *ref, u64 *made_ns)
@@ -326,34 +379,39 @@ static u32 ddp_mm_collect(struct ddp_mmtrack *t, struct mm_struct *mm, bool *par
 {
 	struct vm_area_struct *vma;
 	unsigned long addr = 0;
-	u32 n = 0;
+	u32 n = 0, seen = 0;
 
 	/*
 	 * find_vma rather than an iterator: the same call on every kernel, and this runs once a
 	 * layout
 	 */
 	for (; (vma = find_vma(mm, addr)); addr = vma->vm_end) {
+		if (++seen % 256 == 0)
+			cond_resched();
 		if (!(vma->vm_flags & VM_EXEC))
 			continue;
 		if (n == DDP_MAPS_MAX) {
 			*partial = true;
 			break;
 		}
-		if (n % 256 == 255)
-			cond_resched();
 		ddp_mm_note(t, vma, &t->maps[n++]);
 	}
 	return n;
 }
 
-/* The list for walks, from t->maps, whose references to table entries it takes; NULL: no memory */
+/* The list for walks, from t->maps, whose references to table entries it takes; NULL: no room */
 static struct ddp_mm_ranges *ddp_mm_ranges_make(struct ddp_mmtrack *t, u32 nr, u64 made_ns)
 {
-	struct ddp_mm_ranges *r = kvmalloc(struct_size(r, list.range, nr), GFP_KERNEL);
+	size_t bytes = ddp_mm_ranges_bytes(nr);
+	struct ddp_mm_ranges *r;
 	u32 i;
 
+	if (t->ranges_bytes + bytes > DDP_RANGES_MAX_BYTES)
+		return NULL;
+	r = kvmalloc(bytes, GFP_KERNEL);
 	if (!r)
 		return NULL;
+	WRITE_ONCE(t->ranges_bytes, t->ranges_bytes + bytes);
 	r->track = t;
 	r->made_ns = made_ns;
 	r->list.nr = nr;
@@ -497,9 +555,9 @@ void ddp_mmtrack_mark_dead(struct ddp_mmtrack *t)
 	}
 }
 
-bool ddp_mmtrack_any_dead(const struct ddp_mmtrack *t)
+u64 ddp_mmtrack_ranges_bytes(const struct ddp_mmtrack *t)
 {
-	return t->any_dead;
+	return READ_ONCE(t->ranges_bytes);
 }
 
 void ddp_mmtrack_bury(struct ddp_mmtrack *t, struct ddp_batch *batch)
@@ -525,6 +583,10 @@ void ddp_mmtrack_bury(struct ddp_mmtrack *t, struct ddp_batch *batch)
 		slot->dead = false;
 		slot->exec_vm = 0;
 		slot->layout = 0;
+		slot->partial = false;
+		slot->tries = 0;
+		slot->lists = 0;
+		slot->next_miss = jiffies;
 		slot->aspace = t->next_aspace++;
 		/* all of the slot is new before an interrupt may claim it */
 		smp_store_release(&slot->mm, DDP_MM_FREED);

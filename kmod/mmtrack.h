@@ -50,6 +50,18 @@ void ddp_mmtrack_current(struct ddp_cpu *c, struct ddp_mm_ref *ret);
 bool ddp_mmtrack_miss(struct ddp_cpu *c, const struct ddp_mm_ref *ref);
 
 /*
+ * Interrupt or NMI context: whether one more sample of this address space may be put aside; if so,
+ * the drain thread says when it was written. A pool for all must not be filled by one.
+ */
+bool ddp_mmtrack_defer(const struct ddp_mm_ref *ref);
+void ddp_mmtrack_undefer(const struct ddp_mm_ref *ref);
+/* Drain thread, for a sample that is put aside: its address space will be buried next. */
+bool ddp_mmtrack_is_dead(const struct ddp_mm_ref *ref);
+
+/* Memory of the lists for walks. */
+u64 ddp_mmtrack_ranges_bytes(const struct ddp_mmtrack *t);
+
+/*
  * Drain thread: the ranges of an address space that a sample referred to, NULL when there are none
  * (any more), valid until the thread's next call here; *@made_ns is when they were read, session
  * time.
@@ -66,7 +78,6 @@ bool ddp_mmtrack_walk(struct ddp_mmtrack *t, struct ddp_batch *batch);
  * was sent, say they are gone.
  */
 void ddp_mmtrack_mark_dead(struct ddp_mmtrack *t);
-bool ddp_mmtrack_any_dead(const struct ddp_mmtrack *t);
 void ddp_mmtrack_bury(struct ddp_mmtrack *t, struct ddp_batch *batch);
 /*
  * Drain thread: let go of what is queued without listing it, because nobody reads. The next sample

@@ -15,6 +15,7 @@
 #include "defer.h"
 #include "drain.h"
 #include "files.h"
+#include "mmtrack.h"
 #include "netlink.h"
 #include "session.h"
 #include "tables.h"
@@ -142,7 +143,9 @@ static int ddp_put_memory(struct sk_buff *skb, struct ddp_session *s)
 	       ddp_put_u64(skb, DDPROF_A_INFO_TABLES_REFUSED, t.refused) ||
 	       ddp_put_u64(skb, DDPROF_A_INFO_CPU_BYTES, ddp_cpu_bytes(s)) ||
 	       ddp_put_u64(skb, DDPROF_A_INFO_DEFER_BYTES,
-			   s->defer ? ddp_defer_bytes(s->defer) : 0);
+			   s->defer ? ddp_defer_bytes(s->defer) : 0) ||
+	       ddp_put_u64(skb, DDPROF_A_INFO_RANGES_BYTES,
+			   ddp_mmtrack_ranges_bytes(s->mmtrack));
 }
 
 static int ddp_put_session(struct sk_buff *skb)

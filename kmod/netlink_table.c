@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The commands that bring unwind tables, TABLE_* of uapi/ddprof.h, and TABLE_LIST. Each holds
- * ddp_session_lock while it works, so they come one at a time and the session stays; the longest of
- * them, a commit, lets others run in between but does not let a session end.
+ * ddp_session_lock while it works, so they come one at a time and the session stays. The longest of
+ * them, a commit, takes a few nanoseconds a row and lets others run in between.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -84,7 +84,7 @@ static int ddp_table_begin_locked(struct genl_info *info, struct file *file)
 		return ret;
 	id = file ? ddp_files_id_ahead(s->files, file) :
 		    nla_get_u64(info->attrs[DDPROF_A_TABLE_FILE_ID]);
-	ret = id ? ddp_tables_begin(s->tables, id, file, bytes) : -ENOSPC;
+	ret = id || !file ? ddp_tables_begin(s->tables, id, file, bytes) : -ENOSPC;
 	if (ret == -ENOENT)
 		GENL_SET_ERR_MSG(info, "no file of that id is mapped (any more)");
 	else if (ret == -ENOSPC)
@@ -95,7 +95,7 @@ static int ddp_table_begin_locked(struct genl_info *info, struct file *file)
 		return ret;
 	ret = ddp_reply_begun(info, id);
 	if (ret)
-		ddp_tables_drop(s->tables, id);
+		ddp_tables_cancel(s->tables, id);
 	return ret;
 }
 
@@ -232,17 +232,17 @@ int ddp_table_list(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct ddp_table_info f;
 	struct ddp_session *s;
-	u64 nr = cb->args[0];
+	u64 next = cb->args[0];
 	int ret = ddp_may(cb->skb, cb->extack);
 
 	if (ret)
 		return ret;
 	mutex_lock(&ddp_session_lock);
 	s = ddp_session_current();
-	while (s && s->tables && ddp_tables_next(s->tables, &nr, &f)) {
+	while (s && s->tables && ddp_tables_next(s->tables, &next, &f)) {
 		if (ddp_dump_table(skb, cb, &f))
 			break;
-		cb->args[0] = nr;
+		cb->args[0] = ++next;
 	}
 	mutex_unlock(&ddp_session_lock);
 	return skb->len;

@@ -13,7 +13,6 @@
 #define DDP_TABLES_H
 
 #include <linux/atomic.h>
-#include <linux/list.h>
 #include <linux/types.h>
 
 #include "core/unwind_user.h"
@@ -27,9 +26,6 @@ struct ddp_table_file {
 	struct ddp_unwind_file unwind;	/* what walks see */
 	atomic64_t ended;		/* samples whose walk ended here, not at the root */
 	u64 id;				/* of the FILE record, or DDPROF_FILE_VDSO */
-	struct hlist_node node;		/* by id */
-	struct list_head link;		/* in the order they were met */
-	u64 nr;				/* that order, for TABLE_LIST */
 	u32 refs;			/* ranges, and whoever holds it for a moment */
 	struct ddp_table *table;	/* published, or NULL */
 	struct ddp_table *upload;	/* begun and not committed, or NULL */
@@ -59,9 +55,6 @@ void ddp_tables_destroy(struct ddp_tables *t);
 struct ddp_table_file *ddp_tables_get(struct ddp_tables *t, u64 id, const struct file *file);
 void ddp_tables_put(struct ddp_tables *t, struct ddp_table_file *f);
 
-/* Any context: whether a table may be on its way, so that waiting for it makes sense. */
-bool ddp_tables_awaited(const struct ddp_tables *t);
-
 /* A number that changes when a table is published. */
 u32 ddp_tables_news(const struct ddp_tables *t);
 
@@ -77,9 +70,11 @@ int ddp_tables_begin(struct ddp_tables *t, u64 id, const struct file *file, u32 
 int ddp_tables_fill(struct ddp_tables *t, u64 id, u32 offset, const void *data, u32 bytes);
 int ddp_tables_commit(struct ddp_tables *t, u64 id, const char **fault);
 int ddp_tables_drop(struct ddp_tables *t, u64 id);
+/* What begin did is undone; a published table stays. */
+void ddp_tables_cancel(struct ddp_tables *t, u64 id);
 
-/* The first entry after number *@nr, which it then is; false: there is none. */
-bool ddp_tables_next(struct ddp_tables *t, u64 *nr, struct ddp_table_info *ret);
+/* The first entry from number *@id on, which it then is; false: there is none. */
+bool ddp_tables_next(struct ddp_tables *t, u64 *id, struct ddp_table_info *ret);
 void ddp_tables_info(struct ddp_tables *t, struct ddp_tables_info *ret);
 
 #endif /* DDP_TABLES_H */

@@ -5,6 +5,7 @@
  */
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
+#include <asm/cpufeature.h>
 #include <asm/ptrace.h>
 #include <asm/unwind.h>
 
@@ -70,6 +71,22 @@ static u64 ddp_user_reg(const void *ctx, u32 number)
 	return *(const unsigned long *)(ctx + at[number % ARRAY_SIZE(at)]);
 }
 
+/*
+ * Whether ip is where a system call returns to. On its way out orig_ax is still the call's number
+ * when ip is already that of a signal handler, of a new program or of the call itself, to be made
+ * again; but rcx is what SYSCALL left in it, its return address.
+ */
+static bool ddp_in_syscall(const struct pt_regs *regs)
+{
+	if ((long)regs->orig_ax == -1)
+		return false;
+#ifdef X86_FEATURE_FRED
+	if (boot_cpu_has(X86_FEATURE_FRED)) /* leaves rcx alone */
+		return true;
+#endif
+	return regs->cx == regs->ip;
+}
+
 bool ddp_user_regs(struct pt_regs *regs, struct ddp_user_regs *ret)
 {
 	if (!user_mode(regs)) {
@@ -82,8 +99,7 @@ bool ddp_user_regs(struct pt_regs *regs, struct ddp_user_regs *ret)
 		if (!user_mode(regs) || (!regs->ip && !regs->sp))
 			return false;
 	}
-	/* orig_ax tells a system call, whose ip is where it returns to, from all else */
-	ret->exact = (long)regs->orig_ax == -1;
+	ret->exact = !ddp_in_syscall(regs);
 	ret->ip = regs->ip;
 	ret->sp = regs->sp;
 	ret->bp = regs->bp;

@@ -69,7 +69,7 @@
  *   EALREADY    START: this socket owns a session
  *   ENOENT      STOP, RESYNC, TABLE_*: no session; FILE_OPEN: the file id is unknown or no longer
  *               held; TABLE_*: the file id is unknown, or nothing was begun for it
- *   ENOSPC      TABLE_BEGIN: over START_TABLES_KIB
+ *   ENOSPC      TABLE_BEGIN: over START_TABLES_KIB; TABLE_*: the session has no tables at all
  *   EBADF       TABLE_BEGIN: TABLE_FILE_FD is not an open regular file
  *   ERANGE      an attribute's value is outside the range given below
  *   EINVAL      malformed: wrong length or type, unknown or missing attribute, contradiction;
@@ -207,6 +207,7 @@ enum ddprof_attr_info {
 	DDPROF_A_INFO_TABLES_REFUSED,	/* u64, TABLE_BEGINs that found no room */
 	DDPROF_A_INFO_CPU_BYTES,	/* u64, memory of one CPU's ring, cache and scratch */
 	DDPROF_A_INFO_DEFER_BYTES,	/* u64, memory for deferred samples, of all CPUs */
+	DDPROF_A_INFO_RANGES_BYTES,	/* u64, memory for lists of mappings, of all processes */
 	__DDPROF_A_INFO_MAX,
 	DDPROF_A_INFO_MAX = __DDPROF_A_INFO_MAX - 1,
 };

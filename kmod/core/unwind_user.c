@@ -23,7 +23,7 @@ enum {
 	SIGNAL_SP = 160,
 	SIGNAL_PC = 168,
 	/* what functions save of registers lies in so many bytes below their return address */
-	SAVED_BYTES = 48,
+	SAVED_BYTES = 8,
 	CALL_BYTES = 8,	/* looked at before a return address; the longest call has 7 */
 };
 
@@ -45,7 +45,7 @@ static int window_fill(struct ddp_window *w, u64 addr)
  * A word that the window does not have, with what lies from @low up to it, if that is the same
  * page: one fill brings both. One across two pages takes two fills.
  */
-static __attribute__((noinline)) int window_word_slow(struct ddp_window *w, u64 low, u64 addr,
+static __attribute__((__noinline__)) int window_word_slow(struct ddp_window *w, u64 low, u64 addr,
 						      u64 *ret)
 {
 	u32 skip, part;
