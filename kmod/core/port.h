@@ -25,6 +25,7 @@
 #include <asm/cmpxchg.h>
 #include <linux/atomic.h>
 
+#define ddp_noinline			noinline
 #define ddp_load(p)			READ_ONCE(*(p))
 #define ddp_store(p, v)			WRITE_ONCE(*(p), (v))
 #define ddp_load_acquire(p)		smp_load_acquire(p)
@@ -51,6 +52,8 @@ typedef int64_t s64;
 #ifndef __aligned
 #define __aligned(bytes) __attribute__((aligned(bytes)))
 #endif
+
+#define ddp_noinline __attribute__((__noinline__))
 
 #ifndef DDP_ATOMIC_STEP
 #define DDP_ATOMIC_STEP() ((void)0)

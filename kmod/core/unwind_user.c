@@ -45,7 +45,7 @@ static int window_fill(struct ddp_window *w, u64 addr)
  * A word that the window does not have, with what lies from @low up to it, if that is the same
  * page: one fill brings both. One across two pages takes two fills.
  */
-static __attribute__((__noinline__)) int window_word_slow(struct ddp_window *w, u64 low, u64 addr,
+static ddp_noinline int window_word_slow(struct ddp_window *w, u64 low, u64 addr,
 						      u64 *ret)
 {
 	u32 skip, part;
