@@ -46,6 +46,10 @@ struct file {
 	struct ddp_cfi_plt plts[MAX_PLTS];
 	uint8_t *buffers[3];	/* owned */
 	size_t nr_buffers;
+	/* code that was read last */
+	uint8_t block[4096];
+	uint64_t block_at;	/* file offset */
+	size_t block_nr;
 };
 
 static void file_deinit(struct file *f)
@@ -110,11 +114,26 @@ static const uint8_t *keep(struct file *f, uint8_t *buffer)
 	return buffer;
 }
 
+/* Between the functions of some programs there is something to look at every 300 bytes */
 static int read_code(void *ctx, uint64_t offset, void *to, size_t nr)
 {
 	struct file *f = ctx;
+	uint64_t left = offset < f->source.nr ? f->source.nr - offset : 0;
+	int r;
 
-	return source_read(&f->source, offset, to, nr);
+	if (nr > sizeof(f->block) || nr > left)
+		return source_read(&f->source, offset, to, nr);
+	if (offset < f->block_at || offset + nr > f->block_at + f->block_nr) {
+		f->block_at = offset;
+		f->block_nr = left < sizeof(f->block) ? left : sizeof(f->block);
+		r = source_read(&f->source, offset, f->block, f->block_nr);
+		if (r) {
+			f->block_nr = 0;
+			return r;
+		}
+	}
+	memcpy(to, f->block + (offset - f->block_at), nr);
+	return 0;
 }
 
 /* Headers */

@@ -175,17 +175,26 @@ static int add_known(void *ctx, const struct cfi_known *known)
 	return cfi_entries_add_fde(ctx, &fde);
 }
 
-/* What is known by its bytes takes the place of FDEs that begin there, and cuts others short */
-static int add_all_known(struct cfi_entries *e, const struct ddp_cfi_input *in)
+static int search_all(const struct ddp_cfi_input *in, enum cfi_known_what what,
+		      struct cfi_entries *known)
 {
-	CLEANUP(cfi_entries_deinit) struct cfi_entries known = { 0 };
 	uint64_t searched = 0;
 	int r = 0;
 
 	for (size_t i = 0; !r && i < in->nr_segments; i++)
-		r = cfi_known_search(in, in->segments[i].offset,
+		r = cfi_known_search(in, what, in->segments[i].offset,
 				     in->segments[i].offset + in->segments[i].nr, &searched,
-				     add_known, &known);
+				     add_known, known);
+	return r;
+}
+
+/* What is known by its bytes takes the place of FDEs that begin there, and cuts others short */
+static int add_all_known(struct cfi_entries *e, const struct ddp_cfi_input *in)
+{
+	CLEANUP(cfi_entries_deinit) struct cfi_entries known = { 0 };
+	int r = search_all(in, CFI_KNOWN_C, &known);
+
+	r = r ?: search_all(in, CFI_KNOWN_GO, &known);
 	r = r ?: cfi_entries_sort(&known, 0);
 	drop_covered(e, 0, known.fdes, known.nr_fdes);
 	for (size_t i = 0; !r && i < known.nr_fdes; i++)

@@ -125,7 +125,7 @@ static int fill_unknown(struct cfi_gaps *g, uint64_t start, uint64_t end)
 
 		if (low >= high)
 			continue;
-		r = cfi_known_search(g->in, low, high, &g->searched, add_known, g);
+		r = cfi_known_search(g->in, CFI_KNOWN_C, low, high, &g->searched, add_known, g);
 		start = high;	/* segments of a damaged file may overlap */
 	}
 	return r;

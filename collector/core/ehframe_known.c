@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See ehframe_known.h. Both pieces end in a system call whose number is moved to the register right
+ * See ehframe_known.h. C's pieces end in a system call whose number is moved to the register right
  * before it:
  *
  *	mov $15, %eax or %rax; syscall				rt_sigreturn
  *	call *%reg; ...; mov $60, %eax or %rax; syscall		exit of a thread
  *
- * Source of the numbers: arch/x86/entry/syscalls/syscall_64.tbl.
+ * Source of the numbers: arch/x86/entry/syscalls/syscall_64.tbl. Of runtime.mcall: what Go makes of
+ * src/runtime/asm_amd64.s.
  */
 #include "core/ehframe_known.h"
 
@@ -69,7 +70,7 @@ static int before_mov(const uint8_t *bytes, size_t mov, uint8_t number, uint8_t 
 }
 
 /* What ends in the tail at @at, counted from bytes[0] */
-static bool recognise(const uint8_t *bytes, size_t at, struct cfi_known *ret)
+static bool by_system_call(const uint8_t *bytes, size_t at, struct cfi_known *ret)
 {
 	size_t mov = at ? mov_before(bytes, at - 1) : 0;
 	int before;
@@ -85,7 +86,30 @@ static bool recognise(const uint8_t *bytes, size_t at, struct cfi_known *ret)
 	return true;
 }
 
+/* mov $0, %rbp; push %rax; mov (%rdx), %r12; call *%r12 */
+static const uint8_t mcall[] = {
+	0x48, 0xc7, 0xc5, 0, 0, 0, 0, 0x50, 0x4c, 0x8b, 0x22, 0x41, 0xff, 0xd4,
+};
+
+static bool by_mcall(const uint8_t *bytes, size_t at, struct cfi_known *ret)
+{
+	(void)bytes;
+	*ret = (struct cfi_known){ at + sizeof(mcall) - 3, 3, DDPROF_UNWIND_STOP };
+	return true;
+}
+
+/* What is searched for, and what makes sure that it is that, from where it was found */
+static const struct {
+	const uint8_t *bytes;
+	size_t nr;
+	bool (*recognise)(const uint8_t *bytes, size_t at, struct cfi_known *ret);
+} needles[] = {
+	[CFI_KNOWN_C] = { tail, sizeof(tail), by_system_call },
+	[CFI_KNOWN_GO] = { mcall, sizeof(mcall), by_mcall },
+};
+
 struct search {
+	enum cfi_known_what what;
 	uint64_t low;	/* file offset up to which everything was told */
 	int (*found)(void *ctx, const struct cfi_known *known);
 	void *ctx;
@@ -97,10 +121,11 @@ static int search_piece(struct search *s, const uint8_t *bytes, size_t nr, uint6
 	struct cfi_known known;
 	int r = 0;
 
-	while (!r && (p = memmem(p, (size_t)(limit - p), tail, sizeof(tail)))) {
-		bool is_known = recognise(bytes, (size_t)(p - bytes), &known);
+	while (!r && (p = memmem(p, (size_t)(limit - p), needles[s->what].bytes,
+				 needles[s->what].nr))) {
+		bool is_known = needles[s->what].recognise(bytes, (size_t)(p - bytes), &known);
 
-		p += sizeof(tail);
+		p += needles[s->what].nr;
 		if (!is_known || offset + known.offset + known.nr <= s->low)
 			continue;
 		known.offset += offset;
@@ -115,11 +140,11 @@ static int search_piece(struct search *s, const uint8_t *bytes, size_t nr, uint6
 }
 
 /* Reads overlap, so that a piece that one cuts in two is whole in the next */
-int cfi_known_search(const struct ddp_cfi_input *in, uint64_t start, uint64_t end,
-		     uint64_t *searched, int (*found)(void *ctx, const struct cfi_known *known),
-		     void *ctx)
+int cfi_known_search(const struct ddp_cfi_input *in, enum cfi_known_what what, uint64_t start,
+		     uint64_t end, uint64_t *searched,
+		     int (*found)(void *ctx, const struct cfi_known *known), void *ctx)
 {
-	struct search s = { .found = found, .ctx = ctx };
+	struct search s = { .what = what, .found = found, .ctx = ctx };
 	uint8_t bytes[1 << 14];
 	int r = 0;
 

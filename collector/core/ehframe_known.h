@@ -14,6 +14,11 @@ struct cfi_known {
 	uint8_t kind;		/* DDPROF_UNWIND_SIGNAL or DDPROF_UNWIND_STOP */
 };
 
+enum cfi_known_what {
+	CFI_KNOWN_C,	/* signal handlers and threads, by their system calls */
+	CFI_KNOWN_GO,	/* runtime.mcall, which leaves a goroutine's stack and never returns */
+};
+
 /* bytes of a file that are searched: it may have to come from a disk */
 enum { CFI_MAX_SEARCHED = 16 << 20 };
 
@@ -24,8 +29,8 @@ enum { CFI_MAX_SEARCHED = 16 << 20 };
  * @param searched bytes so far; counted on here, and nothing is done at CFI_MAX_SEARCHED
  * @return 0, or what @found answered, which ends the search
  */
-int cfi_known_search(const struct ddp_cfi_input *in, uint64_t start, uint64_t end,
-		     uint64_t *searched, int (*found)(void *ctx, const struct cfi_known *known),
-		     void *ctx);
+int cfi_known_search(const struct ddp_cfi_input *in, enum cfi_known_what what, uint64_t start,
+		     uint64_t end, uint64_t *searched,
+		     int (*found)(void *ctx, const struct cfi_known *known), void *ctx);
 
 #endif /* DDP_CORE_EHFRAME_KNOWN_H */

@@ -26,7 +26,7 @@ struct piece {
 	int number;	/* 0: nothing is here */
 };
 
-enum { MAX_PIECES = 4 };
+enum { MAX_PIECES = 5 };
 
 static void put_pieces(struct bytes *s, const struct piece *pieces, bool is_debug)
 {
@@ -416,7 +416,8 @@ static void data_is_not_searched(void **state)
 static void what_bytes_say_goes_before_debug_frame(void **state)
 {
 	static const struct piece pieces[] = {
-		{ CODE, 0x40, 1 }, { CODE + 0x40, 11, 2 }, { CODE + 0x60, 0x40, 3 }, { 0 },
+		{ CODE, 0x40, 1 }, { CODE + 0x40, 11, 2 }, { CODE + 0x60, 0x40, 3 },
+		{ CODE + 0xa0, 0x40, 4 }, { 0 },
 	};
 	static uint8_t code[CODE_BYTES];
 	struct code_bytes text = { code, sizeof(code) };
@@ -427,13 +428,15 @@ static void what_bytes_say_goes_before_debug_frame(void **state)
 	memset(code, 0xcc, sizeof(code));
 	memcpy(code + 0x40, SIGRETURN, sizeof(SIGRETURN) - 1);
 	memcpy(code + 0x70, "\x41\xff\xd4\xbf\x6f\0\0\0\xb8\x3c\0\0\0\x0f\x05\xeb\xf2", 17);
+	memcpy(code + 0xb0, "\x48\xc7\xc5\0\0\0\0\x50\x4c\x8b\x22\x41\xff\xd4\x90\x58", 16);
 	put_pieces(&s, pieces, true);
 	in.debug_frame = (struct ddp_cfi_section){ .bytes = s.b, .nr = s.nr };
 	in.read = text_read;
 	in.ctx = &text;
-	cfi_expect("Go", &in, "0 rsp+8, 3f signal, 60 rsp+24, 70 stop, 7f none", NULL);
+	cfi_expect("Go", &in, "0 rsp+8, 3f signal, 60 rsp+24, 70 stop, 7f none, a0 rsp+32, bb stop, be none",
+		   NULL);
 	in.read = NULL;
-	cfi_expect("Go, unread", &in, "0 rsp+8, 40 rsp+16, 4b none, 60 rsp+24, a0 none", NULL);
+	cfi_expect("Go, unread", &in, "0 rsp+8, 40 rsp+16, 4b none, 60 rsp+24, a0 rsp+32, e0 none", NULL);
 }
 
 /* PLTs and the entry */
