@@ -154,8 +154,9 @@ static void print_table_details(const struct table *t)
 	       PRIu64, 100 * per(c->unknown_rows, c->rows), c->entries, c->code_bytes,
 	       c->unknown_bytes);
 	printf(" rows_compared=%" PRIu64 " rows_disagree=%" PRIu64 " rows_unknown=%" PRIu64
-	       " rows_ours_alone=%" PRIu64 " gap_bytes=%" PRIu64, a->compared,
-	       a->compared - a->agreed, a->unmodelled, a->ours_alone, a->gap_bytes);
+	       " rows_ours_alone=%" PRIu64 " rbx_given_up=%" PRIu64 " gap_bytes=%" PRIu64,
+	       a->compared, a->compared - a->agreed, a->unmodelled, a->ours_alone, a->bx_given_up,
+	       a->gap_bytes);
 }
 
 static void print_reasons(const char *path, const struct ddp_cfi_counts *c)

@@ -14,13 +14,13 @@
 #include "lib/cleanup.h"
 
 enum {
-	REG_BP = 6, REG_SP = 7, REG_IP = 16, NR_REGS = 17,
+	REG_BX = 3, REG_BP = 6, REG_SP = 7, REG_IP = 16, NR_REGS = 17,
 	STACK_MAX = 16,		/* of an expression; ours to choose */
 };
 
-/* What one step gives. pc, bp and sp are values; what is not known is 0. */
+/* What one step gives: the caller's registers, as values. */
 enum outcome {
-	CALLER,		/* pc, sp, bp */
+	CALLER,		/* pc, sp, bp, bx */
 	OUTERMOST,
 	NO_ENTRY,	/* nobody describes this address */
 	NOT_MODELLED,	/* ours: UNKNOWN; libdw: an operation that run() below does not have */
@@ -30,8 +30,9 @@ enum outcome {
 struct step {
 	enum outcome outcome;
 	uint64_t end;		/* libdw: where its next rule begins; 0: not told */
-	uint64_t pc, sp, bp;
-	bool bp_lost, signal;
+	uint64_t pc, sp, bp, bx;
+	bool bp_lost, bx_lost, signal;
+	bool bx_silent;		/* theirs: lost, or not mentioned, and so the same by the ABI */
 };
 
 struct agree {
@@ -89,7 +90,11 @@ static uint64_t our_cfa(const struct ddprof_unwind_rule *rule, const uint64_t *r
 static struct step our_caller(const struct ddprof_unwind_rule *rule, const uint64_t *regs)
 {
 	uint64_t cfa = our_cfa(rule, regs);
-	struct step s = { .outcome = CALLER, .pc = memory(cfa - 8), .sp = cfa };
+	struct step s = {
+		.outcome = CALLER, .pc = memory(cfa - 8), .sp = cfa,
+		.bx = rule->bx ? memory(cfa + 8 * (int64_t)rule->bx) : regs[REG_BX],
+		.bx_lost = rule->bx == DDPROF_UNWIND_BX_LOST,
+	};
 
 	switch (rule->bp) {
 	case DDPROF_UNWIND_BP_SAME:
@@ -122,6 +127,7 @@ static struct step our_step(const struct ddprof_unwind_rule *rule, const uint64_
 		return (struct step) {
 			.outcome = CALLER, .signal = true,
 			.pc = memory(sp + 168), .sp = memory(sp + 160), .bp = memory(sp + 120),
+			.bx = memory(sp + 128),
 		};
 	default:
 		return our_caller(rule, regs);
@@ -249,7 +255,7 @@ static struct step their_caller(Dwarf_Frame *frame, const uint64_t *regs)
 {
 	struct step s = { .outcome = CALLER };
 	struct machine m = { .regs = regs };
-	enum value bp, pc;
+	enum value bx, bp, pc;
 	Dwarf_Op *ops;
 	size_t nr;
 	int ra = dwarf_frame_info(frame, NULL, NULL, &s.signal);
@@ -263,9 +269,13 @@ static struct step their_caller(Dwarf_Frame *frame, const uint64_t *regs)
 	m.cfa = m.stack[m.depth - 1];
 	pc = their_register(frame, REG_IP, regs, m.cfa, &s.pc);
 	bp = their_register(frame, REG_BP, regs, m.cfa, &s.bp);
-	if (pc != KNOWN || bp == STRANGE || their_register(frame, REG_SP, regs, m.cfa, &s.sp))
+	bx = their_register(frame, REG_BX, regs, m.cfa, &s.bx);
+	if (pc != KNOWN || bp == STRANGE || bx == STRANGE ||
+	    their_register(frame, REG_SP, regs, m.cfa, &s.sp))
 		return (struct step) { .outcome = NOT_MODELLED };
 	s.bp_lost = bp == UNDEFINED;
+	/* libdw knows by itself that callees keep rbp, but not that they keep rbx */
+	s.bx_silent = bx == UNDEFINED;
 	return s;
 }
 
@@ -328,7 +338,9 @@ static const char *difference(const struct step *ours, const struct step *theirs
 		return "return_address";
 	if (ours->bp_lost != theirs->bp_lost)
 		return ours->bp_lost ? "rbp_given_up" : "rbp_not_lost";
-	return ours->bp_lost || ours->bp == theirs->bp ? NULL : "rbp";
+	if (!ours->bp_lost && ours->bp != theirs->bp)
+		return "rbp";
+	return ours->bx_lost || ours->bx == theirs->bx ? NULL : "rbx";
 }
 
 static const char *register_name(unsigned int number)
@@ -349,8 +361,9 @@ static void print_ours(const struct ddprof_unwind_rule *rule)
 	static const char *const bps[__DDPROF_UNWIND_BP_MAX] = { "same", "cfa", "bp", "lost" };
 
 	if (rule)
-		printf("%s %s%+d add %d rbp %s%+d", kinds[rule->kind], register_name(rule->base),
-		       rule->offset, rule->add, bps[rule->bp], rule->bp_offset);
+		printf("%s %s%+d add %d rbp %s%+d rbx %d", kinds[rule->kind],
+		       register_name(rule->base), rule->offset, rule->add, bps[rule->bp],
+		       rule->bp_offset, rule->bx);
 	else
 		printf("none");
 }
@@ -369,7 +382,7 @@ static void print_ops(const char *what, const Dwarf_Op *ops, size_t nr)
 static void print_theirs(const struct agree *a, uint64_t address)
 {
 	static const struct { const char *name; int number; } columns[] = {
-		{ "rbp", REG_BP }, { "ra", REG_IP }, { "rsp", REG_SP },
+		{ "rbp", REG_BP }, { "rbx", REG_BX }, { "ra", REG_IP }, { "rsp", REG_SP },
 	};
 	CLEANUP(free) Dwarf_Frame *frame = NULL;
 	Dwarf_Op mem[3], *ops;
@@ -411,6 +424,8 @@ static const char *compare_at(const struct agree *a, const struct ddprof_unwind_
 	random_registers(regs, address);
 	ours = our_step(rule, regs);
 	*ret_theirs = their_step(a, address, regs);
+	a->ret->bx_given_up += ours.bx_lost && ret_theirs->outcome == CALLER &&
+			       !ret_theirs->bx_silent;
 	return ret_theirs->outcome == NO_ENTRY ? NULL : difference(&ours, ret_theirs);
 }
 
