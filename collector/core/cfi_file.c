@@ -21,7 +21,7 @@ enum {
 	MAX_SEGMENTS = 64,		/* program headers; real programs have a dozen */
 	MAX_SECTIONS = SHN_LORESERVE,	/* more are counted elsewhere; no program has them */
 	MAX_NAMES = 4 << 20,		/* bytes of section names */
-	MAX_PLTS = 4,
+	MAX_STUBS = 6,			/* sections of known form */
 	MAX_CFI = 256 << 20,		/* bytes of .eh_frame, of .debug_frame, unpacked */
 };
 
@@ -43,7 +43,7 @@ struct file {
 	/* what ehframe is given, and the buffers behind it */
 	struct ddp_cfi_input in;
 	struct ddp_cfi_segment code[MAX_SEGMENTS];
-	struct ddp_cfi_plt plts[MAX_PLTS];
+	struct ddp_cfi_stub stubs[MAX_STUBS];
 	uint8_t *buffers[3];	/* owned */
 	size_t nr_buffers;
 	/* code that was read last */
@@ -236,16 +236,25 @@ static void find_limits(struct file *f)
 	f->in.code_end = f->source.nr;
 }
 
-static void find_plts(struct file *f)
+static void find_stubs(struct file *f)
 {
-	static const char *const names[MAX_PLTS] = { ".plt", ".plt.sec", ".plt.got", ".iplt" };
+	static const struct {
+		const char *section;
+		int kind;
+	} stubs[MAX_STUBS] = {
+		{ ".plt", DDP_CFI_STUB_PLT }, { ".plt.sec", DDP_CFI_STUB_PLT },
+		{ ".plt.got", DDP_CFI_STUB_PLT }, { ".iplt", DDP_CFI_STUB_PLT },
+		{ ".init", DDP_CFI_STUB_INIT }, { ".fini", DDP_CFI_STUB_INIT },
+	};
 
-	f->in.plts = f->plts;
-	for (size_t i = 0; i < MAX_PLTS; i++) {
-		const Elf64_Shdr *s = find_section(f, names[i]);
+	f->in.stubs = f->stubs;
+	for (size_t i = 0; i < MAX_STUBS; i++) {
+		const Elf64_Shdr *s = find_section(f, stubs[i].section);
 
 		if (s)
-			f->plts[f->in.nr_plts++] = (struct ddp_cfi_plt){ s->sh_addr, s->sh_size };
+			f->stubs[f->in.nr_stubs++] = (struct ddp_cfi_stub){
+				s->sh_addr, s->sh_size, stubs[i].kind,
+			};
 	}
 }
 
@@ -379,7 +388,7 @@ static int make_table(struct file *f, void **ret_image, size_t *ret_bytes,
 		return r;
 	find_code(f);
 	find_limits(f);
-	find_plts(f);
+	find_stubs(f);
 	f->in.read = read_code;
 	f->in.ctx = f;
 	f->in.entry = f->header.e_entry;

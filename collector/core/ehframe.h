@@ -30,9 +30,13 @@ struct ddp_cfi_segment {
 	uint64_t address, offset, nr;	/* virtual address, file offset, bytes */
 };
 
-/** A procedure linkage table whose entries may be without CFI. */
-struct ddp_cfi_plt {
+/** A section whose code may be without CFI, and has a form that is known. */
+struct ddp_cfi_stub {
 	uint64_t address, nr;		/* virtual, bytes */
+	enum {
+		DDP_CFI_STUB_PLT,	/* a procedure linkage table */
+		DDP_CFI_STUB_INIT,	/* .init or .fini */
+	} kind;
 };
 
 /** Everything that a table is made of. Sections that are not there are empty. */
@@ -40,8 +44,8 @@ struct ddp_cfi_input {
 	struct ddp_cfi_section eh_frame, debug_frame;
 	const struct ddp_cfi_segment *segments;	/* by address */
 	size_t nr_segments;
-	const struct ddp_cfi_plt *plts;
-	size_t nr_plts;
+	const struct ddp_cfi_stub *stubs;
+	size_t nr_stubs;
 	uint64_t entry;			/* e_entry; 0: none */
 	uint64_t code_start, code_end;	/* file offsets; segments have code here, else only data */
 	uint64_t text, data;		/* bases of DW_EH_PE_textrel and datarel */
@@ -84,7 +88,7 @@ struct ddp_cfi_counts {
 /**
  * Makes a table. .eh_frame_hdr plays no part: it is an index of what is read anyway. Code that
  * .eh_frame describes is not looked up in .debug_frame. Where both are silent, rows are made for
- * what is known without: PLTs, the program's entry, and signal trampolines.
+ * what is known without: PLTs, .init and .fini, the program's entry, and what its bytes tell.
  * Damaged entries are left out and counted; where entries overlap, the one that
  * begins first keeps its addresses up to where the next begins.
  * @param ret_image  owned by the caller, free(); a file without CFI gives an image without rows

@@ -167,14 +167,14 @@ static struct ddprof_unwind_rule plt_rule(const uint8_t *entry)
 
 static int fill_plt(struct cfi_gaps *g, const struct cfi_piece *piece, uint64_t start, uint64_t end)
 {
-	/* (pc & 15) of a PLT rule is counted in whole entries */
-	bool aligned = !(piece->offset % PLT_BYTES);
 	uint8_t bytes[PLT_BYTES];
 	int r = 0;
 
 	for (uint64_t at = start; !r && at < end; at += PLT_BYTES - at % PLT_BYTES) {
+		/* (pc & 15) of a PLT rule is counted in aligned entries */
 		uint64_t entry = at - at % PLT_BYTES;
-		bool known = aligned && entry + PLT_BYTES <= piece->offset + piece->nr &&
+		bool known = entry >= piece->offset &&
+			     entry + PLT_BYTES <= piece->offset + piece->nr &&
 			     read_code(g->in, entry, bytes, sizeof(bytes));
 		struct ddprof_unwind_rule rule = plt_rule(known ? bytes : NULL);
 
@@ -183,11 +183,55 @@ static int fill_plt(struct cfi_gaps *g, const struct cfi_piece *piece, uint64_t 
 	return r;
 }
 
+/*
+ * .init and .fini, which the linker puts together from pieces of the C library: a frame of 8 bytes
+ * around calls, [endbr64;] sub $8, %rsp; ...; add $8, %rsp; ret.
+ */
+
+static const uint8_t endbr64[4] = { 0xf3, 0x0f, 0x1e, 0xfa };
+static const uint8_t frame_begin[4] = { 0x48, 0x83, 0xec, 0x08 };
+static const uint8_t frame_end[5] = { 0x48, 0x83, 0xc4, 0x08, 0xc3 };
+
+/* Bytes up to the frame; 0: it is something else */
+static size_t init_frame(const struct ddp_cfi_input *in, uint64_t offset, uint64_t nr)
+{
+	uint8_t begin[sizeof(endbr64) + sizeof(frame_begin)], end[sizeof(frame_end)];
+	size_t at = 0;
+
+	if (nr < sizeof(begin) + sizeof(end) - sizeof(endbr64) ||
+	    !read_code(in, offset, begin, sizeof(begin)) ||
+	    !read_code(in, offset + nr - sizeof(end), end, sizeof(end)) ||
+	    memcmp(end, frame_end, sizeof(end)))
+		return 0;
+	if (!memcmp(begin, endbr64, sizeof(endbr64)))
+		at = sizeof(endbr64);
+	if (memcmp(begin + at, frame_begin, sizeof(frame_begin)))
+		return 0;
+	return at + sizeof(frame_begin);
+}
+
+static int fill_init(struct cfi_gaps *g, uint64_t start, uint64_t end)
+{
+	struct ddprof_unwind_rule rule = { .kind = DDPROF_UNWIND_REG, .base = 7, .offset = 8 };
+	size_t before = init_frame(g->in, start, end - start);
+	int r;
+
+	if (!before)
+		return fill_unknown(g, start, end);
+	r = add_rule(g, start, &rule);
+	rule.offset = 16;
+	r = r ?: add_rule(g, start + before, &rule);
+	rule.offset = 8;
+	return r ?: add_rule(g, end - 1, &rule);
+}
+
 static int fill_piece(struct cfi_gaps *g, const struct cfi_piece *piece, uint64_t start,
 		      uint64_t end)
 {
-	if (piece->is_plt)
+	if (piece->kind == CFI_PIECE_PLT)
 		return fill_plt(g, piece, start, end);
+	if (piece->kind == CFI_PIECE_INIT)
+		return fill_init(g, start, end);
 	return add_rule(g, start, &(struct ddprof_unwind_rule){ .kind = DDPROF_UNWIND_STOP });
 }
 
@@ -207,8 +251,8 @@ int cfi_gaps_fill(struct cfi_gaps *g, uint64_t start, uint64_t end)
 		uint64_t from = piece->offset > start ? piece->offset : start;
 		uint64_t to = high < end ? high : end;
 
-		/* what is left behind an FDE: more PLT, but not more of an entry that has one */
-		if (from < to && (piece->is_plt || from == piece->offset)) {
+		/* what is left behind an FDE: more PLT, but not more of others that have one */
+		if (from < to && (piece->kind == CFI_PIECE_PLT || from == piece->offset)) {
 			r = fill_unknown(g, start, from);
 			r = r ?: fill_piece(g, piece, from, to);
 			start = to;
@@ -220,7 +264,8 @@ int cfi_gaps_fill(struct cfi_gaps *g, uint64_t start, uint64_t end)
 	return r ?: fill_unknown(g, start, end);
 }
 
-static void add_piece(struct cfi_gaps *g, uint64_t address, uint64_t nr, bool is_plt)
+static void add_piece(struct cfi_gaps *g, uint64_t address, uint64_t nr,
+		      enum cfi_piece_kind kind)
 {
 	uint64_t offset, left;
 
@@ -228,7 +273,7 @@ static void add_piece(struct cfi_gaps *g, uint64_t address, uint64_t nr, bool is
 		return;
 	if (nr > left)
 		nr = left;
-	g->pieces[g->nr++] = (struct cfi_piece){ offset, nr, is_plt };
+	g->pieces[g->nr++] = (struct cfi_piece){ offset, nr, (uint8_t)kind };
 }
 
 static int by_offset(const void *a, const void *b)
@@ -241,13 +286,14 @@ static int by_offset(const void *a, const void *b)
 int cfi_gaps_init(struct cfi_gaps *g, const struct ddp_cfi_input *in, struct cfi_rows *rows)
 {
 	*g = (struct cfi_gaps){ .in = in, .rows = rows };
-	g->pieces = calloc(in->nr_plts + 1, sizeof(*g->pieces));
+	g->pieces = calloc(in->nr_stubs + 1, sizeof(*g->pieces));
 	if (!g->pieces)
 		return -ENOMEM;
-	for (size_t i = 0; i < in->nr_plts; i++)
-		add_piece(g, in->plts[i].address, in->plts[i].nr, true);
+	for (size_t i = 0; i < in->nr_stubs; i++)
+		add_piece(g, in->stubs[i].address, in->stubs[i].nr,
+			  in->stubs[i].kind == DDP_CFI_STUB_PLT ? CFI_PIECE_PLT : CFI_PIECE_INIT);
 	if (in->entry)
-		add_piece(g, in->entry, ENTRY_BYTES, false);
+		add_piece(g, in->entry, ENTRY_BYTES, CFI_PIECE_ENTRY);
 	qsort(g->pieces, g->nr, sizeof(*g->pieces), by_offset);
 	return 0;
 }

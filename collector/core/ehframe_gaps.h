@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Code that no FDE describes: padding between functions, which needs no rows, and the few pieces
- * whose rules are known all the same: procedure linkage tables, the program's entry, and what
- * ehframe_known finds. Used by ehframe.
+ * whose rules are known all the same: procedure linkage tables, .init and .fini, the program's
+ * entry, and what ehframe_known finds. Used by ehframe.
  */
 #ifndef DDP_CORE_EHFRAME_GAPS_H
 #define DDP_CORE_EHFRAME_GAPS_H
@@ -10,10 +10,12 @@
 #include "core/ehframe.h"
 #include "core/ehframe_rows.h"
 
-/* A PLT or the entry, as a piece of the file */
+enum cfi_piece_kind { CFI_PIECE_ENTRY, CFI_PIECE_PLT, CFI_PIECE_INIT };
+
+/* A stub or the entry, as a piece of the file */
 struct cfi_piece {
 	uint64_t offset, nr;
-	bool is_plt;
+	uint8_t kind;	/* enum cfi_piece_kind */
 };
 
 struct cfi_gaps {

@@ -24,8 +24,8 @@ enum { CFI_MAX_SEARCHED = 16 << 20 };
 
 /**
  * Tells @found of each such piece in [@start, @end), file offsets of one segment, where there is
- * code; in order and not overlapping. A signal's piece begins one byte early where there is one: a handler's return
- * address is looked up as the byte before it.
+ * code; in order and not overlapping. A signal's piece begins one byte early where there is one: a
+ * handler's return address is looked up as the byte before it.
  * @param searched bytes so far; counted on here, and nothing is done at CFI_MAX_SEARCHED
  * @return 0, or what @found answered, which ends the search
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Call frame instructions: from an FDE's program to the unwind rule of each of its addresses. Only
- * what rules speak of is followed: the CFA, rbx, rbp, rsp and the return address. Pure; no instruction
- * sequence loops or grows anything. Used by ehframe, and by ehframe_entry for a CIE's own
- * instructions, which run once and whose outcome every FDE begins with.
+ * what rules speak of is followed: the CFA, rbx, rbp, rsp and the return address. Pure; no
+ * instruction sequence loops or grows anything. Used by ehframe, and by ehframe_entry for a CIE's
+ * own instructions, which run once and whose outcome every FDE begins with.
  */
 #ifndef DDP_CORE_EHFRAME_PROGRAM_H
 #define DDP_CORE_EHFRAME_PROGRAM_H

@@ -16,7 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { READABLE = 1, OPEN_ENDED = 2, SCATTERED = 4, PLTS = 8, ENTRY = 16 };
+enum { READABLE = 1, OPEN_ENDED = 2, SCATTERED = 4, STUBS = 8, ENTRY = 16 };
 
 enum {
 	SECTION = 0x500000,		/* address of .eh_frame */
@@ -45,8 +45,10 @@ static const struct ddp_cfi_segment scattered[] = {
 };
 static const struct ddp_cfi_segment whole = { CODE, CODE_OFFSET, CODE_BYTES };
 
-static const struct ddp_cfi_plt plts[] = {
-	{ CODE + 0x20, 0x60 }, { CODE + 0x48, 0x28 }, { CODE + CODE_BYTES - 8, 0x100 },
+static const struct ddp_cfi_stub stubs[] = {
+	{ CODE + 0x20, 0x60, DDP_CFI_STUB_PLT }, { CODE + 0x48, 0x28, DDP_CFI_STUB_PLT },
+	{ CODE + 0x180, 0x1b, DDP_CFI_STUB_INIT },
+	{ CODE + CODE_BYTES - 8, 0x100, DDP_CFI_STUB_INIT },
 };
 
 static int read_code(void *ctx, uint64_t offset, void *to, size_t nr)
@@ -115,8 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in.debug_frame.bytes = debug_frame;
 	in.segments = mode & SCATTERED ? scattered : &whole;
 	in.nr_segments = mode & SCATTERED ? sizeof(scattered) / sizeof(scattered[0]) : 1;
-	in.plts = plts;
-	in.nr_plts = mode & PLTS ? sizeof(plts) / sizeof(plts[0]) : 0;
+	in.stubs = stubs;
+	in.nr_stubs = mode & STUBS ? sizeof(stubs) / sizeof(stubs[0]) : 0;
 	in.code_end = CODE_OFFSET + CODE_BYTES;
 	in.entry = mode & ENTRY ? CODE + 0x90 : 0;
 	in.read = mode & READABLE ? read_code : NULL;

@@ -41,6 +41,8 @@ static const struct {
 	  "0 rsp+8, 23 rsp+16" END },
 	{ "advance past the end", CODE_OF("\x42\x0e\x10\x02\xff\x0e\x18"),
 	  "0 rsp+8, 2 rsp+16" END },
+	{ "advance past the end in two steps", CODE_OF("\x70\x0e\x10\x70\x0e\x18"),
+	  "0 rsp+8, 30 rsp+16" END },
 	{ "advance so far that it wraps around",
 	  CODE_OF("\x42\x0e\x10\x1d\xff\xff\xff\xff\xff\xff\xff\xff\x0e\x18"),
 	  "0 rsp+8, 2 rsp+16" END },

@@ -89,6 +89,9 @@ static const struct {
 	  "0 rsp+8, 10 rsp+16, 20 none", 0 },
 	{ ".debug_frame before, and reaching in", { { CODE + 16, 16, 1 } }, { { CODE, 64, 2 } },
 	  "0 rsp+16, 10 rsp+8, 20 none", 0 },
+	{ ".debug_frame says the same in another order",
+	  { { CODE, 16, 1 }, { CODE + 0x40, 16, 2 } }, { { CODE + 0x40, 16, 3 }, { CODE, 16, 4 } },
+	  "0 rsp+8, 10 none, 40 rsp+16, 50 none", 0 },
 	{ ".debug_frame not in order", { { CODE + 32, 16, 1 } },
 	  { { CODE + 48, 16, 2 }, { CODE, 32, 3 } }, "0 rsp+24, 20 rsp+8, 30 rsp+16, 40 none", 0 },
 };
@@ -120,7 +123,9 @@ static void several_segments(void **state)
 	};
 	static const struct piece pieces[] = {
 		{ CODE + 0xf0, 0x20, 1 },	/* into no segment */
-		{ CODE + 0x1000, 0x20, 2 }, { CODE + 0x2000, 0x20, 3 }, { 0 },
+		{ CODE + 0x1000, 0x20, 2 }, { CODE + 0x2010, 0x20, 3 },
+		{ CODE + 0x10f0, 0x80, 4 },	/* the same, not into what follows in the file */
+		{ 0 },
 	};
 	struct bytes s = { .nr = 0 };
 	struct ddp_cfi_input in;
@@ -131,7 +136,30 @@ static void several_segments(void **state)
 	in.segments = segments;
 	in.nr_segments = 3;
 	cfi_expect("three segments", &in,
-	       "0 rsp+16, 20 none, 100 rsp+24, 120 none, 2f0 rsp+8, 300 none", NULL);
+	       "0 rsp+16, 20 none, f0 rsp+32, 100 none, 110 rsp+24, 130 none, "
+		   "2f0 rsp+8, 300 none", NULL);
+}
+
+/* Address 0 is none, even where there is code; nor is it the field that it counts from */
+static void thrown_away_code(void **state)
+{
+	static const struct ddp_cfi_segment segments[] = {
+		{ 0, CODE_OFFSET, 0x100 }, { SECTION, CODE_OFFSET + 0x100, 0x100 },
+	};
+	static const struct piece pieces[] = { { 0, 0x20, 1 }, { 0 } };
+	struct bytes eh = { .nr = 0 }, debug = { .nr = 0 };
+	struct ddp_cfi_counts n;
+	struct ddp_cfi_input in;
+
+	(void)state;
+	put_pieces(&eh, pieces, false);
+	put_pieces(&debug, pieces, true);
+	in = cfi_input_of(&eh);
+	in.debug_frame = (struct ddp_cfi_section){ .bytes = debug.b, .nr = debug.nr };
+	in.segments = segments;
+	in.nr_segments = 2;
+	cfi_expect("address 0", &in, "", &n);
+	assert_int_equal(n.by_reason[DDP_CFI_OUTSIDE], 2);
 }
 
 static void offsets_that_no_image_has(void **state)
@@ -298,7 +326,8 @@ static const struct {
 	{ "int3", 0x10, CODE_OF("\xcc\xcc\xcc\xcc\xcc"), 0x15, "0 rsp+8, 15 rsp+16, 25 none" },
 	{ "zeros", 0x10, CODE_OF("\0\0\0\0\0\0\0"), 0x17, "0 rsp+8, 17 rsp+16, 27 none" },
 	{ "ud2 and nops of all sizes", 0x10, CODE_OF("\x0f\x0b\x90\x66\x90\x0f\x1f\x00\x0f\x1f\x40"
-	  "\x00\x0f\x1f\x44\0\0\x66\x0f\x1f\x44\0\0\x0f\x1f\x80\0\0\0\0\x0f\x1f\x84\0\0\0\0\0"),
+	  "\x77\x0f\x1f\x44\0\x77\x66\x0f\x1f\x44\0\x77\x0f\x1f\x80\x77\x77\x77\x77"
+	  "\x0f\x1f\x84\0\x77\x77\x77\x77"),
 	  0x36, "0 rsp+8, 36 rsp+16, 46 none" },
 	{ "a nop that reaches into the function", 0x10, CODE_OF("\x0f\x1f\x80\0\0"), 0x15,
 	  "0 rsp+8, 10 none, 15 rsp+16, 25 none" },
@@ -433,10 +462,11 @@ static void what_bytes_say_goes_before_debug_frame(void **state)
 	in.debug_frame = (struct ddp_cfi_section){ .bytes = s.b, .nr = s.nr };
 	in.read = text_read;
 	in.ctx = &text;
-	cfi_expect("Go", &in, "0 rsp+8, 3f signal, 60 rsp+24, 70 stop, 7f none, a0 rsp+32, bb stop, be none",
-		   NULL);
+	cfi_expect("Go", &in, "0 rsp+8, 3f signal, 60 rsp+24, 70 stop, 7f none, "
+		   "a0 rsp+32, bb stop, be none", NULL);
 	in.read = NULL;
-	cfi_expect("Go, unread", &in, "0 rsp+8, 40 rsp+16, 4b none, 60 rsp+24, a0 rsp+32, e0 none", NULL);
+	cfi_expect("Go, unread", &in,
+		   "0 rsp+8, 40 rsp+16, 4b none, 60 rsp+24, a0 rsp+32, e0 none", NULL);
 }
 
 /* PLTs and the entry */
@@ -465,6 +495,10 @@ static const struct {
 	  "20 rsp+8, 40 none" },
 	{ "unreadable", 0x20, CODE_OF(PLT0 LAZY LAZY), 0, 0, false, "20 rsp+8, 50 none" },
 	{ "not aligned", 0x28, CODE_OF(LAZY LAZY), 0, 0, true, "28 rsp+8, 48 none" },
+	{ "from an aligned entry on", 0x28, CODE_OF(DIRECT LAZY), 0, 0, true,
+	  "28 rsp+8, 30 plt rsp+8 11, 40 none" },
+	{ "half an entry", 0x20, CODE_OF(LAZY "\xff\x25\0\0\0\0\x68\0"), 0, 0, true,
+	  "20 plt rsp+8 11, 30 rsp+8, 38 none" },
 	{ "with CFI of its own", 0x20, CODE_OF(PLT0 LAZY LAZY), 0x20, 0x30, true,
 	  "20 rsp+8, 50 none" },
 	{ "with CFI of its first half", 0x20, CODE_OF(PLT0 LAZY LAZY), 0x20, 0x20, true,
@@ -482,7 +516,9 @@ static void linkage_tables(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(plts) / sizeof(plts[0]); i++) {
 		const struct piece pieces[] = { { CODE + plts[i].fde, plts[i].fde_nr, 1 }, { 0 } };
-		const struct ddp_cfi_plt plt = { CODE + plts[i].at, plts[i].bytes.nr };
+		const struct ddp_cfi_stub plt = {
+			CODE + plts[i].at, plts[i].bytes.nr, DDP_CFI_STUB_PLT,
+		};
 		uint8_t code[CODE_BYTES];
 		struct code_bytes text = { code, sizeof(code) };
 		struct bytes s = { .nr = 0 };
@@ -492,28 +528,69 @@ static void linkage_tables(void **state)
 		memcpy(code + plts[i].at, plts[i].bytes.bytes, plts[i].bytes.nr);
 		put_pieces(&s, pieces, false);
 		in = cfi_input_of(&s);
-		in.plts = &plt;
-		in.nr_plts = 1;
+		in.stubs = &plt;
+		in.nr_stubs = 1;
 		in.read = plts[i].readable ? text_read : NULL;
 		in.ctx = &text;
 		cfi_expect(plts[i].what, &in, plts[i].table, NULL);
 	}
 }
 
+/* What the linker puts together from pieces of the C library, without CFI */
+static void beginning_and_end(void **state)
+{
+	static const struct {
+		const char *what;
+		struct literal bytes;
+		const char *table;
+	} rows[] = {
+		{ "as it is", CODE_OF("\x48\x83\xec\x08\xf4\xf4\x48\x83\xc4\x08\xc3"),
+		  "20 rsp+8, 24 rsp+16, 2a rsp+8, 2b none" },
+		{ "with endbr64",
+		  CODE_OF("\xf3\x0f\x1e\xfa\x48\x83\xec\x08\xf4\x48\x83\xc4\x08\xc3"),
+		  "20 rsp+8, 28 rsp+16, 2d rsp+8, 2e none" },
+		{ "another frame", CODE_OF("\x48\x83\xec\x18\xf4\xf4\x48\x83\xc4\x18\xc3"), "" },
+		{ "without an end", CODE_OF("\x48\x83\xec\x08\xf4\xf4\xf4\xf4\xf4\xf4\xf4"), "" },
+		{ "hardly a beginning", CODE_OF("\x48\x83\xec\x08\xc3"), "" },
+		{ "one byte", CODE_OF("\xc3"), "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct ddp_cfi_stub stub = {
+			CODE + 0x20, rows[i].bytes.nr, DDP_CFI_STUB_INIT,
+		};
+		uint8_t code[CODE_BYTES];
+		struct code_bytes text = { code, sizeof(code) };
+		struct bytes s = { .nr = 0 };
+		struct ddp_cfi_input in = cfi_input_of(&s);
+
+		memset(code, 0xf4, sizeof(code));
+		memcpy(code + 0x20, rows[i].bytes.bytes, rows[i].bytes.nr);
+		in.stubs = &stub;
+		in.nr_stubs = 1;
+		in.read = text_read;
+		in.ctx = &text;
+		cfi_expect(rows[i].what, &in, rows[i].table, NULL);
+		in.read = NULL;
+		cfi_expect("unread", &in, "", NULL);
+	}
+}
+
 static void several_linkage_tables(void **state)
 {
-	const struct ddp_cfi_plt plt[] = {
-		{ CODE + 0x80, 0x10 }, { CODE, 0x20 },
-		{ CODE + 0x10, 0x30 },				/* a damaged file's: overlaps */
-		{ CODE - 0x10, 0x10 },				/* in no segment */
-		{ CODE + CODE_BYTES - 0x10, UINT64_MAX },	/* past the end */
+	const struct ddp_cfi_stub plt[] = {
+		{ CODE + 0x80, 0x10, DDP_CFI_STUB_PLT }, { CODE, 0x20, DDP_CFI_STUB_PLT },
+		/* a damaged file's: overlaps, in no segment, past the end */
+		{ CODE + 0x10, 0x30, DDP_CFI_STUB_PLT }, { CODE - 0x10, 0x10, DDP_CFI_STUB_PLT },
+		{ CODE + CODE_BYTES - 0x10, UINT64_MAX, DDP_CFI_STUB_PLT },
 	};
 	struct bytes s = { .nr = 0 };
 	struct ddp_cfi_input in = cfi_input_of(&s);
 
 	(void)state;
-	in.plts = plt;
-	in.nr_plts = 5;
+	in.stubs = plt;
+	in.nr_stubs = 5;
 	cfi_expect("five", &in, "0 rsp+8, 40 none, 80 rsp+8, 90 none, ff0 rsp+8, 1000 none", NULL);
 }
 
@@ -647,7 +724,7 @@ static void more_rules_than_a_dictionary_holds(void **state)
 static void every_address_finds_its_rule(void **state)
 {
 	enum { FUNCTIONS = 300 };
-	static const unsigned int spreads[] = { 4, 12, 60, 3000, 70000, 5000000 };
+	static const unsigned int spreads[] = { 4, 12, 60, 3000, 40000, 70000, 80000000 };
 
 	(void)state;
 	for (size_t k = 0; k < sizeof(spreads) / sizeof(spreads[0]); k++) {
@@ -660,10 +737,12 @@ static void every_address_finds_its_rule(void **state)
 		size_t nr;
 
 		large_begin(&s);
-		for (uint32_t i = 0; i < FUNCTIONS; i++) {
+		for (uint32_t i = 0; i < FUNCTIONS; i++)
+			at[i + 1] = at[i] + 1 + rng() % spreads[k];
+		for (uint32_t n = 0; n < FUNCTIONS; n++) {
+			uint32_t i = n * 7 % FUNCTIONS;	/* not in order: 7 does not divide 300 */
 			uint8_t program[] = { 0x0e, (uint8_t)(i % 100) };
 
-			at[i + 1] = at[i] + 1 + rng() % spreads[k];
 			large_fde(&s, at[i], at[i + 1] - at[i], program, sizeof(program));
 		}
 		in = large_input(&s, &code);
@@ -687,6 +766,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(entries_beside_each_other),
 		cmocka_unit_test(several_segments),
+		cmocka_unit_test(thrown_away_code),
 		cmocka_unit_test(offsets_that_no_image_has),
 		cmocka_unit_test(pages_that_no_image_has),
 		cmocka_unit_test(lengths),
@@ -698,6 +778,7 @@ int main(void)
 		cmocka_unit_test(data_is_not_searched),
 		cmocka_unit_test(what_bytes_say_goes_before_debug_frame),
 		cmocka_unit_test(linkage_tables),
+		cmocka_unit_test(beginning_and_end),
 		cmocka_unit_test(several_linkage_tables),
 		cmocka_unit_test(the_entry_is_a_root),
 		cmocka_unit_test(more_rules_than_a_dictionary_holds),
