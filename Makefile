@@ -158,7 +158,7 @@ demo: deps	## profile a real workload in a VM; leaves build/demo/profile.pprof
 
 .PHONY: bench-kernel
 bench-kernel: deps	## cost of a sample against perf record, in a VM
-	$(Q)$(MAKE) userspace vm-module vm-programs
+	$(Q)$(MAKE) userspace vm-module vm-programs $(BUILD)/bench/coverage
 	$(Q)BUILD=$(BUILD) tests/bench/kernel.sh
 
 # what the unwinder is measured with; also linked with elfutils' libdw, which it is compared with

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The workload of `make bench-kernel`: a fixed amount of work, the same for every profiler. Sixteen
- * "documents" are evaluated over and over by a recursion of 6 to 24 frames, with a checksum at the
- * leaves and a read() every few thousand leaves, so that some samples fall into the kernel. Like most
- * programs it has a few hundred distinct stacks. Built with frame pointers. Prints the nanoseconds that
- * it took; under an instruction-counting machine these are instructions.
+ * "documents" are evaluated over and over by a recursion below a dozen frames, with a checksum at
+ * every level and a read() every few thousand of these, so that some samples fall into the kernel:
+ * stacks of 13 to 46 frames, some 30 in the mean. Like most programs it has a few hundred distinct
+ * ones. Built with frame pointers, which perf needs, and without. Prints the nanoseconds that it
+ * took; under an instruction-counting machine these are instructions.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -14,7 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DOCUMENTS = 16 };
+enum {
+	DOCUMENTS = 16,
+	CALLERS = 9,	/* frames between main and a document, as a program has */
+	LEVELS = 16,	/* of the flattest document */
+	SPIN_LEVELS = 26,
+};
 
 static volatile uint32_t sink;
 static uint32_t rng = 12345;
@@ -65,6 +71,11 @@ static __attribute__((noinline)) uint32_t expression(int depth)
 	return r + 1;
 }
 
+static __attribute__((noinline)) uint32_t document(int callers, int levels)
+{
+	return callers ? document(callers - 1, levels) + 1 : expression(levels);
+}
+
 /* One stack and a loop of a few instructions: every sample but the first few is a repeated one. */
 static __attribute__((noinline)) uint32_t spin(int depth, unsigned long rounds)
 {
@@ -95,10 +106,10 @@ int main(int argc, char **argv)
 		return 1;
 	begin = now_ns();
 	if (argc > 2 && !strcmp(argv[2], "repeat"))
-		sink += spin(20, rounds * 50000), rounds = 0;
+		sink += spin(SPIN_LEVELS, rounds * 100000), rounds = 0;
 	for (i = 0; i < rounds; i++) {
 		rng = 12345 + i % DOCUMENTS;
-		sink += expression(4 + i % DOCUMENTS);
+		sink += document(CALLERS, LEVELS + i % DOCUMENTS);
 	}
 	printf("%llu\n", (unsigned long long)(now_ns() - begin));
 	return 0;

@@ -304,7 +304,9 @@ static int check_walks(char **args)
 	return fail("comments about it", 0);
 }
 
-/* The lower half is the user's. Pseudo frames, which say that a stack is cut off, have no address. */
+/*
+ * The lower half is the user's. Pseudo frames, which say that a stack is cut off, have no address.
+ */
 static bool in_user(const struct ddp_pprof_sample *s)
 {
 	size_t i;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * An interpreter's just-in-time code: in anonymous memory, with frame pointers, called by code
- * without them and calling it, level by level, each with some work. usage: unwind_jit MS. Profiled by
- * test_unwind.sh.
+ * without them and calling it, level by level, each with some work. usage: unwind_jit MS. Profiled
+ * by test_unwind.sh.
  */
 #include <stdlib.h>
 #include <string.h>
