@@ -3,9 +3,9 @@
  * Whether a file's unwind table says what elfutils' libdw reads from the same file. Both sides'
  * rules are carried out, not compared as text: on registers and memory of random content (memory is
  * a hash of its address, so that equal values mean equal places), which makes a DWARF expression
- * and a rule of ours that mean the same also give the same CFA, return address, rbp and, unless ours
- * says that it is lost, rbx. Asked wherever the rule of either side
- * changes, so that nothing between is left to chance, and at a random address in each row besides.
+ * and a rule of ours that mean the same also give the same CFA, return address, rbp and, unless
+ * ours says that it is lost, rbx. Asked wherever the rule of either side changes, so that nothing
+ * between is left to chance, and at a random address in each row besides.
  */
 #ifndef BENCH_UNWIND_AGREE_H
 #define BENCH_UNWIND_AGREE_H
@@ -20,7 +20,7 @@ struct unwind_agree {
 	uint64_t agreed;	/* of these */
 	uint64_t ours_alone;	/* rows, for code that libdw finds no entry for */
 	uint64_t unmodelled;	/* rows of kind UNKNOWN */
-	uint64_t bx_given_up;	/* places where libdw knows the caller's rbx and our rule says lost */
+	uint64_t bx_given_up;	/* places: libdw knows the caller's rbx, our rule says lost */
 	uint64_t gap_bytes;	/* that neither describes, each asked for; a gap that libdw has an
 				 * entry in is a row compared and not agreed */
 };
