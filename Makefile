@@ -131,7 +131,8 @@ $(BUILD)/guest/support.a: $(call obj,guest,$(filter-out $(GUEST_MAIN),$(GUEST_SR
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 define guest_rule
-$(BUILD)/vm/$(basename $(notdir $(1))): $(call obj,guest,$(1)) $(BUILD)/guest/support.a
+$(BUILD)/vm/$(basename $(notdir $(1))): $(call obj,guest,$(1)) $(BUILD)/guest/support.a $(BUILD)/opt/core.a \
+		$(BUILD)/libddprof.a
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) -o $$@ $$^ $$(LDFLAGS) -Wl,--as-needed $$(PKG_LIBS) -lm -pthread
@@ -193,7 +194,7 @@ check-kernels: deps	## profile a VM with every Debian release's kernel, 5.10 to 
 check-debug: deps	## the VM tests of the module on a kernel with KASAN, lockdep and kmemleak (builds it once)
 	$(Q)scripts/debug-kernel
 	$(Q)DDPROF_KERNEL=$$(scripts/debug-kernel | sed -n 's/^KERNEL_BUILD=//p') \
-		tests/run --build $(BUILD)/debug 'vm/life' 'vm/nmi' 'vm/netlink'
+		tests/run --build $(BUILD)/debug 'vm/life' 'vm/nmi' 'vm/netlink' 'vm/tables'
 
 # fuzz targets: everything once more, by clang with libFuzzer's instrumentation; `scripts/fuzz` says how
 FUZZ_S ?= 60

@@ -13,6 +13,7 @@ vm_boot netlink --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" -- '
 	steady_tracepoints
 	check netlink.load insmod /modules/ddprof_kmod.ko
 	nl_wrong
+	nl_wrong_tables
 	nl_caps
 	nl_fuzz 20240229 12000
 	nl_leak 500

@@ -34,8 +34,8 @@ static int nl_connect(struct nl *nl)
 
 static int nl_resolve(struct nl *nl)
 {
-	static struct nl_message m;
-	static struct nl_answer a;
+	static _Thread_local struct nl_message m;
+	static _Thread_local struct nl_answer a;
 	int ret;
 
 	nl->family = GENL_ID_CTRL;
@@ -186,7 +186,7 @@ struct nl_wait {
 
 static void nl_take_answer(const struct nlmsghdr *h, struct nl_wait *w)
 {
-	static struct nl_answer scratch;
+	static _Thread_local struct nl_answer scratch;
 	struct nl_answer *a = w->answer ? w->answer : &scratch;
 
 	if (h->nlmsg_len < NLMSG_HDRLEN + GENL_HDRLEN)
@@ -223,7 +223,7 @@ static void nl_take(struct nl *nl, const struct nlmsghdr *h, struct nl_wait *w)
 /* One recv: the number of messages in it, or -errno. */
 static int nl_take_some(struct nl *nl, int timeout_ms, struct nl_wait *w)
 {
-	static uint8_t bytes[4 * NL_MESSAGE_MAX] __attribute__((aligned(8)));
+	static _Thread_local uint8_t bytes[4 * NL_MESSAGE_MAX] __attribute__((aligned(8)));
 	struct pollfd p = { .fd = nl->fd, .events = POLLIN };
 	const struct nlmsghdr *h = (const struct nlmsghdr *)bytes;
 	ssize_t len;
@@ -305,7 +305,7 @@ int nl_receive(struct nl *nl, int timeout_ms)
 
 static int nl_start_once(struct nl *nl, const struct nl_start *how, struct nl_answer *answer)
 {
-	static struct nl_message m;
+	static _Thread_local struct nl_message m;
 	size_t event;
 
 	nl_begin(nl, &m, DDPROF_CMD_START, 0);
@@ -317,11 +317,14 @@ static int nl_start_once(struct nl *nl, const struct nl_start *how, struct nl_an
 	if (how->flags)
 		nl_put_u32(&m, DDPROF_A_START_FLAGS, how->flags);
 	if (how->tgid) {
-		nl_put_u32(&m, DDPROF_A_START_SCOPE, DDPROF_SCOPE_TGIDS);
+		nl_put_u32(&m, DDPROF_A_START_SCOPE,
+			   how->trees ? DDPROF_SCOPE_TREES : DDPROF_SCOPE_TGIDS);
 		nl_put_u32(&m, DDPROF_A_START_TGID, how->tgid);
 	}
 	if (how->ring_kib)
 		nl_put_u32(&m, DDPROF_A_START_RING_KIB, how->ring_kib);
+	if (how->tables_kib || how->no_tables)
+		nl_put_u32(&m, DDPROF_A_START_TABLES_KIB, how->tables_kib);
 	nl_put_u32(&m, DDPROF_A_START_BUDGET_PERMILLE, how->budget ? how->budget : 1000);
 	nl_put_u32(&m, DDPROF_A_START_FLUSH_MS, how->flush_ms ? how->flush_ms : 100);
 	return nl_call(nl, &m, answer);
@@ -342,7 +345,7 @@ int nl_start(struct nl *nl, const struct nl_start *how, struct nl_answer *answer
 
 int nl_simple(struct nl *nl, uint8_t cmd, struct nl_answer *answer)
 {
-	static struct nl_message m;
+	static _Thread_local struct nl_message m;
 
 	nl_begin(nl, &m, cmd, 0);
 	return nl_call(nl, &m, answer);
@@ -365,7 +368,7 @@ static void nl_add_stats(void *ctx, const struct nl_answer *a)
 
 int nl_stats(struct nl *nl, struct nl_stats *ret)
 {
-	static struct nl_message m;
+	static _Thread_local struct nl_message m;
 
 	memset(ret, 0, sizeof(*ret));
 	nl_begin(nl, &m, DDPROF_CMD_GET_STATS, NLM_F_DUMP);

@@ -2,7 +2,8 @@
 /*
  * A raw netlink client for the guest's test programs: no library, so that it can say anything,
  * also what is wrong. Requests are built byte by byte, answers come with errno and extended-ack
- * text. RECORDS that arrive while an answer is awaited are handed to the callback.
+ * text. RECORDS that arrive while an answer is awaited are handed to the callback. Threads may work
+ * at once, each with a socket of its own.
  */
 #ifndef GUEST_NL_H
 #define GUEST_NL_H
@@ -84,6 +85,9 @@ struct nl_start {
 	uint32_t flush_ms;	/* 0: 100 */
 	uint32_t ring_kib;	/* 0: default */
 	uint32_t tgid;		/* 0: whole machine */
+	bool trees;		/* its descendants too */
+	uint32_t tables_kib;	/* 0: default */
+	bool no_tables;		/* TABLES_KIB 0 */
 };
 
 /*

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "nl.h"
+#include "table.h"
 #include "tap.h"
 
 #define BIT(n) (1ULL << (n))
@@ -37,6 +37,11 @@ static const struct may mays[] = {
 	{ "no capability: STOP", 0, DDPROF_CMD_STOP, 0, EPERM },
 	{ "no capability: RESYNC", 0, DDPROF_CMD_RESYNC, 0, EPERM },
 	{ "no capability: FILE_OPEN", 0, DDPROF_CMD_FILE_OPEN, 0, EPERM },
+	{ "no capability: TABLE_BEGIN", 0, DDPROF_CMD_TABLE_BEGIN, 0, EPERM },
+	{ "no capability: TABLE_DATA", 0, DDPROF_CMD_TABLE_DATA, 0, EPERM },
+	{ "no capability: TABLE_COMMIT", 0, DDPROF_CMD_TABLE_COMMIT, 0, EPERM },
+	{ "no capability: TABLE_DROP", 0, DDPROF_CMD_TABLE_DROP, 0, EPERM },
+	{ "no capability: TABLE_LIST", 0, DDPROF_CMD_TABLE_LIST, 0, EPERM },
 	{ "all but PERFMON and SYS_ADMIN: START", ALL & ~PERFMON & ~BIT(CAP_SYS_ADMIN),
 	  DDPROF_CMD_START, DDPROF_FLAG_USER, EPERM },
 	{ "PERFMON: GET_INFO", PERFMON, DDPROF_CMD_GET_INFO, 0, 0 },
@@ -47,6 +52,12 @@ static const struct may mays[] = {
 	{ "PERFMON without SYSLOG: default flags", PERFMON, DDPROF_CMD_START, 0, EPERM },
 	{ "PERFMON and SYSLOG: kernel stacks", PERFMON | BIT(CAP_SYSLOG), DDPROF_CMD_START,
 	  KERNEL_AND_USER, 0 },
+	{ "PERFMON: TABLE_BEGIN goes on to the session", PERFMON, DDPROF_CMD_TABLE_BEGIN, 0,
+	  ENOENT },
+	{ "PERFMON: TABLE_DATA goes on to the session", PERFMON, DDPROF_CMD_TABLE_DATA, 0, ENOENT },
+	{ "SYS_ADMIN: TABLE_COMMIT goes on to the session", BIT(CAP_SYS_ADMIN),
+	  DDPROF_CMD_TABLE_COMMIT, 0, ENOENT },
+	{ "PERFMON: TABLE_LIST", PERFMON, DDPROF_CMD_TABLE_LIST, 0, 0 },
 	{ "PERFMON without DAC_READ_SEARCH: FILE_OPEN", PERFMON, DDPROF_CMD_FILE_OPEN, 0, EPERM },
 	{ "PERFMON and DAC_READ_SEARCH: FILE_OPEN goes on to the id",
 	  PERFMON | BIT(CAP_DAC_READ_SEARCH), DDPROF_CMD_FILE_OPEN, 0, ENOENT },
@@ -80,9 +91,19 @@ static int ask(struct nl *nl, uint8_t cmd, uint32_t flags)
 		return nl_stats(nl, &stats);
 	if (cmd == DDPROF_CMD_START)
 		return nl_start(nl, &(struct nl_start){ .flags = flags }, NULL);
+	if (cmd == DDPROF_CMD_TABLE_LIST)
+		return table_list(nl, NULL, 0);
 	nl_begin(nl, &m, cmd, 0);
 	if (cmd == DDPROF_CMD_FILE_OPEN)
 		nl_put_u64(&m, DDPROF_A_FILE_ID, 1);
+	if (cmd >= DDPROF_CMD_TABLE_BEGIN && cmd <= DDPROF_CMD_TABLE_DROP)
+		nl_put_u64(&m, DDPROF_A_TABLE_FILE_ID, 1);
+	if (cmd == DDPROF_CMD_TABLE_BEGIN)
+		nl_put_u32(&m, DDPROF_A_TABLE_BYTES, 100);
+	if (cmd == DDPROF_CMD_TABLE_DATA) {
+		nl_put_u32(&m, DDPROF_A_TABLE_OFFSET, 0);
+		nl_put(&m, DDPROF_A_TABLE_DATA, "", 1);
+	}
 	return nl_call(nl, &m, NULL);
 }
 

@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "nl.h"
 #include "stream.h"
+#include "table.h"
 #include "tap.h"
 
 enum {
@@ -70,6 +70,26 @@ static void good_start(struct nl_message *m)
 	nl_put_u32(m, DDPROF_A_START_FLAGS, rnd(8));
 }
 
+/* A TABLE_* command about a file that may be there; now and then an image that may be right. */
+static void good_table(struct nl_message *m, uint8_t *cmd)
+{
+	struct table_image image = rnd(2) ? table_image_empty() :
+					    table_image_synthetic(1 + rnd(50), 1 + rnd(1000));
+
+	*cmd = DDPROF_CMD_TABLE_BEGIN + rnd(DDPROF_CMD_TABLE_DROP - DDPROF_CMD_TABLE_BEGIN + 1);
+	if (*cmd == DDPROF_CMD_TABLE_BEGIN && rnd(2))
+		nl_put_u32(m, DDPROF_A_TABLE_FILE_FD, rnd(20));
+	else
+		nl_put_u64(m, DDPROF_A_TABLE_FILE_ID, rnd(30));
+	if (*cmd == DDPROF_CMD_TABLE_BEGIN)
+		nl_put_u32(m, DDPROF_A_TABLE_BYTES, rnd(4) ? image.nr : rnd(1 << 20));
+	if (*cmd == DDPROF_CMD_TABLE_DATA) {
+		nl_put_u32(m, DDPROF_A_TABLE_OFFSET, rnd(4) ? 0 : rnd(1 << 20));
+		nl_put(m, DDPROF_A_TABLE_DATA, image.bytes, image.nr);
+	}
+	free(image.bytes);
+}
+
 /* Change a few bytes behind the netlink header, or cut the message short. */
 static void damage(struct nl_message *m)
 {
@@ -88,7 +108,7 @@ static void fuzz(struct nl *nl, struct nl_message *m)
 	struct nlmsghdr *h = (struct nlmsghdr *)m->bytes;
 
 	nl_begin(nl, m, 1 + rnd(DDPROF_CMD_MAX + 1), flags[rnd(6)]);
-	switch (rnd(4)) {
+	switch (rnd(5)) {
 	case 0:
 		noise(m, NLMSG_HDRLEN, rnd(rnd(10) ? 200 : 5000));
 		break;
@@ -99,6 +119,11 @@ static void fuzz(struct nl *nl, struct nl_message *m)
 		((struct genlmsghdr *)(h + 1))->cmd = DDPROF_CMD_START;
 		good_start(m);
 		damage(m);
+		break;
+	case 3:
+		good_table(m, &((struct genlmsghdr *)(h + 1))->cmd);
+		if (rnd(2))
+			damage(m);
 		break;
 	default:
 		nl_put_u64(m, DDPROF_A_FILE_ID, rnd(100));

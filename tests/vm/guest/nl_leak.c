@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "nl.h"
+#include "table.h"
 #include "tap.h"
 
 enum {
@@ -23,6 +23,7 @@ enum {
 	WARM_UP = 40,	/* sessions until every cache that is needed has its slabs */
 	NO_PROCESS = 4194303,
 	LARGE_RING_KIB = 8192,	/* more than the page allocator gives in one piece */
+	LARGE_ROWS = 2 << 20,	/* the same, as a table */
 };
 
 struct cache {
@@ -85,6 +86,30 @@ static int vmalloc_areas(void)
 	return n;
 }
 
+/*
+ * A table or two in every session, of which one may be half way when it ends; now and then so large
+ * that it is a vmalloc area.
+ */
+static void some_tables(struct nl *nl, int i)
+{
+	struct table_image image = table_image_synthetic(i % 64 == 2 ? LARGE_ROWS : 1000, i + 1);
+	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	int other = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	uint64_t id;
+
+	if (self < 0 || table_upload(nl, 0, self, &image, &id))
+		tap_bail("table %d: %s", i, nl->text);
+	if (i % 3 == 1 && table_upload(nl, id, -1, &image, NULL))
+		tap_bail("its successor %d: %s", i, nl->text);
+	if (i % 3 == 2 && table_drop(nl, id))
+		tap_bail("DROP %d: %s", i, nl->text);
+	if (i % 2 && table_begin(nl, 0, other, image.nr, &id))
+		tap_bail("BEGIN %d: %s", i, nl->text);
+	close(self);
+	close(other);
+	free(image.bytes);
+}
+
 static void session(struct nl *nl, int i)
 {
 	struct nl_start how = { .hz = 997, .sampler = 1 + i % 2, .ring_kib = 64 };
@@ -99,6 +124,8 @@ static void session(struct nl *nl, int i)
 	ret = nl_start(nl, &how, NULL);
 	if (ret != (i % 5 ? 0 : -ESRCH))
 		tap_bail("START %d: %s (%s)", i, strerror(-ret), nl->text);
+	if (!ret)
+		some_tables(nl, i);
 	usleep(2000); /* some samples, an address space or two */
 	if (i % 3 == 0)
 		nl_simple(nl, DDPROF_CMD_STOP, NULL);

@@ -36,8 +36,10 @@ void stream_init(struct stream *s)
 	int i;
 
 	memset(s, 0, sizeof(*s));
-	for (i = 0; i < STREAM_ALL; i++)
+	for (i = 0; i < STREAM_ALL; i++) {
 		s->cpu[i].ids = stream_alloc(STREAM_IDS);
+		s->cpu[i].kinds = stream_alloc(STREAM_IDS);
+	}
 	s->seen = stream_alloc((size_t)STREAM_ALL * STREAM_TIDS);
 	s->files = stream_alloc(STREAM_FILES);
 }
@@ -46,8 +48,10 @@ void stream_deinit(struct stream *s)
 {
 	int i;
 
-	for (i = 0; i < STREAM_ALL; i++)
+	for (i = 0; i < STREAM_ALL; i++) {
 		free(s->cpu[i].ids);
+		free(s->cpu[i].kinds);
+	}
 	free(s->seen);
 	free(s->files);
 }
@@ -96,6 +100,13 @@ static uint64_t get_string(struct bytes *b)
 	return len;
 }
 
+static uint64_t get_zigzag(struct bytes *b)
+{
+	uint64_t n = get_varint(b);
+
+	return n >> 1 ^ -(n & 1);
+}
+
 /* -- records -- */
 
 static uint8_t *stream_id(struct stream *s, int cpu, uint64_t id)
@@ -117,31 +128,47 @@ static void stream_walk_end(struct stream *s, uint8_t end, uint64_t frames, cons
 		stream_broken(s, "%s frames of a walk that never was", half);
 }
 
-static void stream_frames(struct stream *s, struct bytes *b)
+static void stream_frames(struct stream *s, struct bytes *b, struct stream_stack *ret)
 {
-	uint8_t kernel_end = get_u8(b), user_end = get_u8(b);
-	uint64_t kernel = get_varint(b), user = get_varint(b), i;
+	static uint64_t frames[DDPROF_MAX_DEPTH];
+	uint8_t kernel_end = get_u8(b);
+	uint64_t i, n;
 
-	stream_walk_end(s, kernel_end, kernel, "kernel");
-	stream_walk_end(s, user_end, user, "user");
-	if (kernel + user > DDPROF_MAX_DEPTH)
-		stream_broken(s, "%llu frames", (unsigned long long)(kernel + user));
-	s->kernel_stacks += kernel > 0;
-	s->user_stacks += user > 0;
-	for (i = 0; i < kernel + user && !b->bad; i++)
-		get_varint(b);
+	ret->user_end = get_u8(b);
+	ret->nr_kernel = get_varint(b);
+	ret->nr_user = get_varint(b);
+	n = ret->nr_kernel + ret->nr_user;
+	stream_walk_end(s, kernel_end, ret->nr_kernel, "kernel");
+	stream_walk_end(s, ret->user_end, ret->nr_user, "user");
+	if (ret->nr_kernel > DDPROF_MAX_DEPTH || n > DDPROF_MAX_DEPTH) {
+		stream_broken(s, "%llu frames", (unsigned long long)n);
+		b->bad = true;
+		return;
+	}
+	s->kernel_stacks += ret->nr_kernel > 0;
+	s->user_stacks += ret->nr_user > 0;
+	for (i = 0; i < n && !b->bad; i++)
+		frames[i] = i ? frames[i - 1] + get_zigzag(b) : get_varint(b);
+	ret->user = frames + ret->nr_kernel;
 }
 
 static void stream_stack(struct stream *s, int cpu, struct bytes *b)
 {
 	uint8_t flags = get_u8(b), *known;
 	uint64_t id = get_varint(b), replaces = get_varint(b), tid;
+	struct stream_stack stack = { .drain = cpu == STREAM_DRAIN, .flags = flags };
 
 	get_varint(b); /* aspace */
-	get_varint(b); /* tgid */
-	tid = get_varint(b);
+	stack.tgid = get_varint(b);
+	stack.tid = tid = get_varint(b);
 	get_varint(b); /* event */
-	stream_frames(s, b);
+	stream_frames(s, b, &stack);
+	if (b->bad)
+		return;
+	if (id < STREAM_IDS && id > s->cpu[cpu].last_id)
+		s->cpu[cpu].last_id = id;
+	if (s->kind_of && id < STREAM_IDS)
+		s->cpu[cpu].kinds[id] = s->kind_of(s->ctx, &stack);
 	if (cpu == STREAM_DRAIN && !(flags & DDPROF_STACK_ONCE))
 		stream_broken(s, "a STACK in the drain thread's stream that is not for once");
 	known = stream_id(s, cpu, id);
@@ -160,9 +187,11 @@ static void stream_stack(struct stream *s, int cpu, struct bytes *b)
 static void stream_hit(struct stream *s, int cpu, struct bytes *b)
 {
 	uint8_t flags = get_u8(b), *known;
-	uint64_t id = get_varint(b);
+	uint64_t id = get_varint(b), count = flags & DDPROF_HIT_COUNT ? get_varint(b) : 1;
 
-	s->cpu[cpu].hits += flags & DDPROF_HIT_COUNT ? get_varint(b) : 1;
+	s->cpu[cpu].hits += count;
+	if (id < STREAM_IDS)
+		s->kinds[cpu == STREAM_DRAIN][s->cpu[cpu].kinds[id] % STREAM_KINDS] += count;
 	if (flags & DDPROF_HIT_VALUE)
 		get_varint(b);
 	if (flags & DDPROF_HIT_TIME)
@@ -183,7 +212,7 @@ static void stream_fold_end(struct stream *s, int cpu)
 	uint8_t *ids = s->cpu[cpu].ids;
 	size_t i;
 
-	for (i = 0; i < STREAM_IDS; i++)
+	for (i = 1; i <= s->cpu[cpu].last_id; i++)
 		if ((ids[i] & ~ID_OLD) == ID_REPLACED)
 			ids[i] += ID_RETIRED - ID_REPLACED;
 }
@@ -250,15 +279,21 @@ static void stream_map(struct stream *s, struct bytes *b)
 
 static void stream_file(struct stream *s, struct bytes *b)
 {
-	uint64_t id = get_varint(b);
+	char path[DDPROF_MAX_STRING + 1];
+	uint64_t id = get_varint(b), len;
 	uint8_t flags;
 	int i;
 
 	for (i = 0; i < 5; i++) /* device, inode, size, mtime */
 		get_varint(b);
 	flags = get_u8(b);
-	if (!get_string(b))
+	len = get_string(b);
+	if (!len)
 		stream_broken(s, "a FILE without a path");
+	memcpy(path, b->p - len, len);
+	path[len] = 0;
+	if (s->file)
+		s->file(s->ctx, id, path);
 	if (id && id < STREAM_FILES)
 		s->files[id] = 1;
 	if (flags & DDPROF_FILE_OPENABLE)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 enum { STREAM_CPUS = 8, STREAM_DRAIN = STREAM_CPUS, STREAM_ALL, STREAM_IDS = 1 << 20, STREAM_FILES = 65536 };
+enum { STREAM_KINDS = 16 };	/* that a test tells stacks apart by */
 
 /* What is known of a stack id in one CPU's stream. */
 enum stream_id {
@@ -23,8 +24,19 @@ enum stream_id {
 	ID_OLD = 0x80,	/* a flag: its STACK came before the RESYNC that is awaited */
 };
 
+/* A STACK; what it points to is good for the call. */
+struct stream_stack {
+	bool drain;			/* in the drain thread's stream: it was deferred */
+	uint8_t flags, user_end;	/* enum ddprof_stack_flag, enum ddprof_walk_end */
+	uint32_t tgid, tid;
+	uint64_t nr_kernel, nr_user;
+	const uint64_t *user;		/* leaf first */
+};
+
 struct stream_cpu {
 	uint8_t *ids;		/* STREAM_IDS of enum stream_id */
+	uint8_t *kinds;		/* by id: what kind_of said */
+	uint64_t last_id;	/* the highest that was given */
 	uint64_t hits;		/* samples, counts added up */
 	uint64_t unknown;	/* HITs on ids that no STACK gave */
 	bool resynced;		/* the awaited RESYNC is done: no HIT may name an old id */
@@ -44,6 +56,11 @@ struct stream {
 	uint32_t resync_marks;	/* messages with the flag */
 	bool ended;
 	char broken[160];	/* the first broken promise, "" : none */
+	/* the test's, set after stream_init(); may be NULL. kind_of: below STREAM_KINDS */
+	uint8_t (*kind_of)(void *ctx, const struct stream_stack *stack);
+	void (*file)(void *ctx, uint64_t id, const char *path);
+	void *ctx;
+	uint64_t kinds[2][STREAM_KINDS];	/* samples by kind: not deferred, deferred */
 };
 
 /* Aborts the program when there is no memory. */
