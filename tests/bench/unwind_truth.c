@@ -11,6 +11,8 @@
  *   kind      longer: libdwfl's list is the beginning of ours
  *             shorter: ours is the beginning of libdwfl's
  *             beyond: libdwfl's is ours and then an address that is no code, which is no frame
+ *             caller: ours has one frame more, the innermost function's caller; libdwfl went by
+ *             frame pointers there, before the function has made its frame
  *             differ: after the last frame that both have, both go on
  *             same: identical, but only one of the two says that it reached the root
  *   at        what has the code of the last frame that both have
@@ -109,6 +111,15 @@ static bool beyond(const struct truth *t, const struct pair *p)
 
 	return n < p->theirs.nr && common(&p->ours, &p->theirs) == n &&
 	       !unwind_process_is_code(&t->process, p->theirs.frame[n] - 1);
+}
+
+/* Whether ours is theirs and one frame more, the innermost function's caller. */
+static bool has_caller(const struct pair *p)
+{
+	u32 n = p->theirs.nr;
+
+	return n && p->ours.nr == n + 1 && p->ours.frame[0] == p->theirs.frame[0] &&
+	       !memcmp(p->ours.frame + 2, p->theirs.frame + 1, (n - 1) * sizeof(u64));
 }
 
 /* ---- the program ---- */
@@ -288,6 +299,8 @@ static struct class *classify(struct truth *t, const struct pair *p)
 
 	if (beyond(t, p))
 		kind = "beyond";
+	else if (has_caller(p))
+		kind = "caller";
 	else if (n == p->ours.nr)
 		kind = n == p->theirs.nr ? "same" : "shorter";
 	else if (n == p->theirs.nr)
