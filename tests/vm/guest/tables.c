@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,7 +28,6 @@
 #include "tap.h"
 
 enum {
-	VDSO_BYTES = 8192,
 	ROUND = 100000,		/* iterations of the work between two looks at the clock */
 	MAX_FILES = 32,
 	HOSTILE_ROWS = 40000,	/* 4 bytes apart: all code of this program */
@@ -48,7 +48,7 @@ enum kind {
 
 static struct stream stream;
 static struct chain *chain;	/* of the forked child, shared with it */
-static uint64_t vdso;
+static uint64_t vdso, vdso_bytes;
 
 static double now_s(void)
 {
@@ -75,7 +75,7 @@ static bool through_vdso(const struct stream_stack *s)
 	uint64_t i;
 
 	for (i = 0; i < s->nr_user; i++)
-		if (s->user[i] - vdso < VDSO_BYTES)
+		if (s->user[i] - vdso < vdso_bytes)
 			return true;
 	return false;
 }
@@ -237,14 +237,19 @@ static void own_find(void)
 	FILE *maps = fopen("/proc/self/maps", "re");
 	char line[512], path[256];
 
-	f->id = DDPROF_FILE_VDSO;
-	if (ddp_cfi_memory_table((const void *)vdso, VDSO_BYTES, &f->image.bytes, &f->image.nr,
-				 NULL))
-		tap_bail("no table of the vdso");
-	while (maps && fgets(line, sizeof(line), maps))
+	while (maps && fgets(line, sizeof(line), maps)) {
+		uint64_t start, end;
+
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2 && start == vdso)
+			vdso_bytes = end - start;
 		if (sscanf(line, "%*s %*1s%*1s%*[x]%*s %*s %*s %*s %255s", path) == 1 &&
 		    path[0] == '/')
 			own_add(path);
+	}
+	f->id = DDPROF_FILE_VDSO;
+	if (!vdso_bytes || ddp_cfi_memory_table((const void *)vdso, vdso_bytes, &f->image.bytes,
+						&f->image.nr, NULL))
+		tap_bail("no table of the vdso");
 	if (!maps || nr_own < 3)
 		tap_bail("own mappings: %d files", nr_own);
 	fclose(maps);
