@@ -22,8 +22,6 @@ enum {
 	SIGNAL_BX = 128,
 	SIGNAL_SP = 160,
 	SIGNAL_PC = 168,
-	/* what functions save of registers lies in so many bytes below their return address */
-	SAVED_BYTES = 8,
 	CALL_BYTES = 8,	/* looked at before a return address; the longest call has 7 */
 };
 
@@ -45,8 +43,7 @@ static int window_fill(struct ddp_window *w, u64 addr)
  * A word that the window does not have, with what lies from @low up to it, if that is the same
  * page: one fill brings both. One across two pages takes two fills.
  */
-static ddp_noinline int window_word_slow(struct ddp_window *w, u64 low, u64 addr,
-						      u64 *ret)
+static ddp_noinline int window_word_slow(struct ddp_window *w, u64 low, u64 addr, u64 *ret)
 {
 	u32 skip, part;
 
@@ -69,7 +66,7 @@ static ddp_noinline int window_word_slow(struct ddp_window *w, u64 low, u64 addr
 	return 0;
 }
 
-/* @low is at most SAVED_BYTES below @addr. */
+/* @low is @addr or the word below it. */
 static inline int window_word(struct ddp_window *w, u64 low, u64 addr, u64 *ret)
 {
 	u64 skip = addr - w->addr;	/* huge when addr is below the window */
@@ -282,9 +279,20 @@ static void note_kept(struct walk *s, const struct ddprof_unwind_rule *rule, u64
 		keep_saved(&s->bx, cfa + 8 * (u64)(s64)rule->bx);
 }
 
+static inline bool cfa_is_right(u64 cfa, u64 sp, u64 limit)
+{
+	return cfa > sp && !(cfa & 7) && cfa <= limit;
+}
+
+/* The word below may be the saved frame pointer, when it is in this frame. */
+static inline int read_return_address(struct ddp_window *w, u64 sp, u64 cfa, u64 *ret)
+{
+	return window_word(w, cfa - sp >= 16 ? cfa - 16 : cfa - 8, cfa - 8, ret);
+}
+
 static u8 step_by_rule(struct walk *s, const struct ddprof_unwind_rule *rule)
 {
-	u64 limit = s->regs->limit, cfa, low;
+	u64 limit = s->regs->limit, cfa;
 	u8 end = base_value(s, rule->base, &cfa);
 
 	if (end)
@@ -298,11 +306,9 @@ static u8 step_by_rule(struct walk *s, const struct ddprof_unwind_rule *rule)
 	} else if (rule->kind == DDPROF_UNWIND_PLT) {
 		cfa += (s->pc & 15) >= (u64)rule->add ? 8 : 0;
 	}
-	if (cfa <= s->sp || cfa & 7 || cfa > limit)
+	if (!cfa_is_right(cfa, s->sp, limit))
 		return DDPROF_END_BAD_FRAME;
-
-	low = cfa - 8 - s->sp > SAVED_BYTES ? cfa - 8 - SAVED_BYTES : s->sp;
-	if (window_word(s->w, low, cfa - 8, &s->pc))
+	if (read_return_address(s->w, s->sp, cfa, &s->pc))
 		return DDPROF_END_UNREADABLE;
 	if (rule->bp | rule->bx)
 		note_kept(s, rule, cfa);
@@ -397,11 +403,6 @@ static u8 step(struct walk *s)
 {
 	const struct ddprof_unwind_rule *rule = NULL;
 
-	s->exact = false;
-	s->no_rule = false;
-	s->guess -= !!s->guess;
-	if (!s->rows)
-		s->rows = find_rows(s);
 	if (s->rows)
 		rule = ddp_rows_find(s->rows, s->at - s->range->start + s->range->file_offset);
 	if (!rule)
@@ -474,6 +475,77 @@ static void start(struct walk *s)
 		mark_unmapped(s->ret);
 }
 
+/* How plain steps ended: with a step that is not plain, or in the middle of one. */
+enum plain_end { PLAIN_NO_MORE, PLAIN_LEFT_RANGE, PLAIN_UNREADABLE };
+
+/*
+ * Steps by rules that count from sp, as long as they stay in one range: nearly all of a walk, so
+ * they have a loop that keeps what they need at hand. It takes the frames that it writes, and
+ * leaves any other step to step(), which begins it anew; but a caller outside the range is still to
+ * be arrived at.
+ */
+static enum plain_end plain_steps(struct walk *s, u64 *frames, u32 *n, u32 max)
+{
+	const struct ddp_unwind_range *range = s->range;
+	const struct ddp_rows *rows = s->rows;
+	u64 limit = s->regs->limit, bytes = range->end - range->start;
+	u64 sp = s->sp, at = s->at - range->start;
+	enum plain_end end = PLAIN_NO_MORE;
+	u32 i = *n;
+
+	while (i < max && !end) {
+		const struct ddprof_unwind_rule *rule =
+			ddp_rows_find(rows, at + range->file_offset);
+		u64 cfa, pc;
+
+		if (!rule || rule->kind != DDPROF_UNWIND_REG || rule->base != REG_SP)
+			break;
+		cfa = sp + (u64)(s64)rule->offset;
+		if (!cfa_is_right(cfa, sp, limit))
+			break;
+		if (read_return_address(s->w, sp, cfa, &pc)) {
+			end = PLAIN_UNREADABLE;
+			break;
+		}
+		if (!pc)
+			break;
+		if (rule->bp | rule->bx)
+			note_kept(s, rule, cfa);
+		sp = cfa;
+		s->pc = pc;
+		s->innermost = false;
+		at = pc - 1 - range->start;
+		if (at >= bytes || pc >= limit)
+			end = PLAIN_LEFT_RANGE;
+		else
+			frames[i++] = pc;
+	}
+	s->sp = sp;
+	s->at = at + range->start;
+	*n = i;
+	return end;
+}
+
+/* To the next frame that is not written yet. GO_ON, or why there is none. */
+static u8 advance(struct walk *s, u64 *frames, u32 *n, u32 max)
+{
+	enum plain_end plain = PLAIN_NO_MORE;
+	u8 end = GO_ON;
+
+	s->exact = false;
+	s->no_rule = false;
+	s->guess -= !!s->guess;
+	if (!s->rows)
+		s->rows = find_rows(s);
+	if (s->rows && !s->guess)
+		plain = plain_steps(s, frames, n, max);
+	if (plain == PLAIN_UNREADABLE)
+		return DDPROF_END_UNREADABLE;
+	if (plain == PLAIN_NO_MORE)
+		end = step(s);
+	return end ? end : arrive(s);
+}
+
 u32 ddp_unwind_user(struct ddp_window *w, const struct ddp_user_regs *regs,
 		    const struct ddp_unwind_ranges *ranges, u32 stamp,
 		    u64 *frames, u32 max, struct ddp_walk *ret)
@@ -495,9 +567,7 @@ u32 ddp_unwind_user(struct ddp_window *w, const struct ddp_user_regs *regs,
 
 	/* one step more than there is room for, to tell a root from a stack that is cut off */
 	for (;;) {
-		end = step(&s);
-		if (!end)
-			end = arrive(&s);
+		end = advance(&s, frames, &n, max);
 		if (end || n == max)
 			break;
 		frames[n++] = s.pc + s.exact;
