@@ -46,6 +46,7 @@ vm_boot()
 {
 	local suite=$1 args=() file rc=0
 	shift
+	rm -f "$OUT/$suite.dmesg" # no judgement of an earlier run's
 	while (($#)) && [[ $1 != -- ]]; do
 		args+=("$1")
 		shift

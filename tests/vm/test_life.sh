@@ -13,15 +13,15 @@ vm_boot life --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" -- '
 	steady_tracepoints
 	check life.load insmod /modules/ddprof_kmod.ko
 	for case in hotplug killed slow overflow resync fallback stuck port_reuse; do
-		life $case
+		run life life $case
 	done
 	if [ -e /proc/self/fail-nth ]; then
 		echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
 		echo 0 >/sys/kernel/debug/failslab/verbose
-		life no_memory
+		run life life no_memory
 	fi
 	check life.unload rmmod ddprof_kmod
-	life reload /modules/ddprof_kmod.ko 50
+	run life life reload /modules/ddprof_kmod.ko 50
 '
 dmesg_clean life
 finish

@@ -12,12 +12,12 @@ vm_boot netlink --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" -- '
 	. /lib/steady.sh
 	steady_tracepoints
 	check netlink.load insmod /modules/ddprof_kmod.ko
-	nl_wrong
-	nl_wrong_tables || [ $? = 1 ] || echo "not ok netlink.nl_wrong_tables crashed"
-	nl_caps
-	nl_fuzz 20240229 12000
-	nl_leak 500
-	nl_caps lockdown
+	run netlink nl_wrong
+	run netlink nl_wrong_tables
+	run netlink nl_caps
+	run netlink nl_fuzz 20240229 12000
+	run netlink nl_leak 500
+	run netlink nl_caps lockdown
 	check netlink.unload rmmod ddprof_kmod
 '
 dmesg_clean netlink

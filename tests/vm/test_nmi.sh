@@ -11,7 +11,7 @@ vm_boot nmi -- '
 	. /lib/tap.sh
 	echo 10000000000 >/sys/kernel/debug/x86/nmi_longest_ns
 	check nmi.load insmod /modules/ddprof_nmi_test.ko
-	nmi_check 6000 1500
+	run nmi nmi_check 6000 1500
 	check nmi.unload rmmod ddprof_nmi_test
 '
 dmesg_clean nmi
