@@ -148,6 +148,7 @@ static void ddp_sample_user(struct ddp_cpu *c, struct ddp_scratch *x, struct ddp
 	ddp_window_reset(&x->window);
 	x->window.read = ddp_window_read_user;
 	x->window.ctx = x;
+	x->window.memo = &x->memo;
 	x->user_loaded = false;
 	k->nr_user = ddp_unwind_user(&x->window, uregs, mm.ranges, ddp_tables_stamp(),
 				     x->frames + k->nr_kernel, depth - k->nr_kernel, &s->walk);

@@ -48,6 +48,7 @@ struct ddp_stats {
 struct ddp_scratch {
 	bool busy;		/* a sample of this level is being taken */
 	struct ddp_window window;
+	struct ddp_memo memo;
 	bool user_loaded;	/* current's memory was read in this sample */
 	u64 *frames;		/* session depth */
 	u8 *records;		/* records_size bytes: HIT, STACK, HIT */

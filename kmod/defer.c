@@ -57,6 +57,7 @@ struct ddp_defer {
 	struct list_head waiting;	/* drain thread */
 	u64 last_id;			/* of stacks in the drain thread's stream */
 	struct ddp_window window;	/* drain thread */
+	struct ddp_memo memo;		/* drain thread */
 	u64 bytes;
 	struct ddp_deferred *pool[DDPROF_MAX_DEFERRED];
 };
@@ -227,6 +228,7 @@ static void ddp_deferred_walk(struct ddp_defer *d, struct ddp_deferred *x,
 	ddp_window_reset(&d->window);
 	d->window.read = ddp_deferred_read;
 	d->window.ctx = x;
+	d->window.memo = &d->memo;
 	rcu_read_lock(); /* tables may go; ranges and entries only by this thread */
 	k->nr_user = ddp_unwind_user(&d->window, &x->regs, ranges, ddp_tables_stamp(),
 				     x->frames + k->nr_kernel,

@@ -95,6 +95,7 @@ int ddp_rows_open(const void *image, size_t bytes, struct ddp_rows *ret, const c
 	ret->page_shift = h->page_shift;
 	ret->nr_rows = h->nr_rows;
 	ret->nr_rules = h->nr_rules;
+	ret->serial = 0;
 
 	for (i = 0; i < ret->nr_rules; i++)
 		if (!rule_is_right(&ret->rules[i]))

@@ -17,6 +17,11 @@ struct ddp_rows {
 	const u32 *rows;	/* nr_rows */
 	u32 first_page, nr_pages, page_shift;
 	u32 nr_rows, nr_rules;
+	/*
+	 * set by whoever publishes the image, never the same for two that one memo (unwind_user.h)
+	 * meets; 0, as open leaves it: is not remembered
+	 */
+	u32 serial;
 };
 
 /*

@@ -391,6 +391,32 @@ static const struct ddp_rows *find_rows(struct walk *s)
 	return NULL;
 }
 
+/* Where a rule is remembered. Return addresses of one function differ in their low bits most. */
+static inline u32 memo_slot(u32 serial, u64 offset)
+{
+	return ((u32)offset ^ (u32)(offset >> 8) ^ serial * 37) % DDP_MEMO_RULES;
+}
+
+/* The rule at a file offset; the memo's copy is good until the next look-up. */
+static inline const struct ddprof_unwind_rule *find_rule(struct ddp_memo *memo,
+							 const struct ddp_rows *rows, u64 offset)
+{
+	const struct ddprof_unwind_rule *rule;
+	u32 i = memo_slot(rows->serial, offset);
+
+	if (!memo || !rows->serial)
+		return ddp_rows_find(rows, offset);
+	if (memo->at[i].offset == offset && memo->at[i].serial == rows->serial)
+		return &memo->at[i].rule;
+	rule = ddp_rows_find(rows, offset);
+	if (!rule)
+		return NULL;
+	memo->at[i].offset = offset;
+	memo->at[i].serial = rows->serial;
+	memo->at[i].rule = *rule;
+	return rule;
+}
+
 static u8 step_without_rule(struct walk *s)
 {
 	s->no_rule = s->rows;
@@ -404,7 +430,8 @@ static u8 step(struct walk *s)
 	const struct ddprof_unwind_rule *rule = NULL;
 
 	if (s->rows)
-		rule = ddp_rows_find(s->rows, s->at - s->range->start + s->range->file_offset);
+		rule = find_rule(s->w->memo, s->rows,
+				 s->at - s->range->start + s->range->file_offset);
 	if (!rule)
 		return step_without_rule(s);
 	switch (rule->kind) {
@@ -495,7 +522,7 @@ static enum plain_end plain_steps(struct walk *s, u64 *frames, u32 *n, u32 max)
 
 	while (i < max && !end) {
 		const struct ddprof_unwind_rule *rule =
-			ddp_rows_find(rows, at + range->file_offset);
+			find_rule(s->w->memo, rows, at + range->file_offset);
 		u64 cfa, pc;
 
 		if (!rule || rule->kind != DDPROF_UNWIND_REG || rule->base != REG_SP)

@@ -16,8 +16,23 @@
 #include "port.h"
 #include "unwind_rows.h"
 
-/* bytes fetched at once; measured by tests/bench, see docs */
-enum { DDP_WINDOW_BYTES = 256 };
+enum {
+	DDP_WINDOW_BYTES = 256,	/* fetched at once; measured by tests/bench, see docs */
+	DDP_MEMO_RULES = 256,	/* remembered, a power of two: 6 KiB */
+};
+
+/*
+ * The rules that walks met last, by where they are: real stacks repeat, and most of a step is the
+ * search for its rule. Copies, under the table's serial number, so that a table may go. One per CPU
+ * and context level; all zero at first.
+ */
+struct ddp_memo {
+	struct {
+		u64 offset;	/* in the file */
+		u32 serial;	/* of the rows; 0: empty */
+		struct ddprof_unwind_rule rule;
+	} at[DDP_MEMO_RULES];
+};
 
 /*
  * A small cache of target memory, one per CPU and context level. read() copies @len bytes (never
@@ -27,6 +42,7 @@ enum { DDP_WINDOW_BYTES = 256 };
 struct ddp_window {
 	int (*read)(void *ctx, void *to, u64 addr, u32 len);
 	void *ctx;
+	struct ddp_memo *memo;	/* NULL: every rule is searched for */
 	u64 addr;	/* of bytes[0] */
 	u32 len;	/* valid bytes; 0: empty */
 	u8 bytes[DDP_WINDOW_BYTES] __aligned(16);

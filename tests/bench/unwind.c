@@ -239,7 +239,8 @@ static int capture(struct capture *c, char **argv)
 
 static u32 walk(const struct capture *c, const struct unwind_snapshot *s, struct ddp_walk *ret)
 {
-	static struct ddp_window window = { .read = unwind_snapshot_read };
+	static struct ddp_memo memo;	/* as one CPU has it */
+	static struct ddp_window window = { .read = unwind_snapshot_read, .memo = &memo };
 	struct ddp_user_regs regs = unwind_regs(&s->stop);
 
 	window.ctx = (void *)s;

@@ -131,6 +131,7 @@ static int build_file(pid_t pid, const struct maps_line *m, struct unwind_table 
 /* As the module does before it publishes an image. */
 static int check_image(struct unwind_table *t)
 {
+	static u32 last_serial;
 	const char *fault = "";
 	int r = ddp_rows_open(t->image, t->bytes, &t->rows, &fault);
 
@@ -138,8 +139,10 @@ static int check_image(struct unwind_table *t)
 		r = ddp_rows_check(&t->rows, 0, t->rows.nr_pages, &fault);
 	if (r)
 		fprintf(stderr, "bad image of %s: %s\n", t->path, fault);
-	else
-		t->file.rows = &t->rows;
+	if (r)
+		return r;
+	t->rows.serial = ++last_serial;
+	t->file.rows = &t->rows;
 	return r;
 }
 

@@ -323,9 +323,11 @@ static struct class *classify(struct truth *t, const struct pair *p)
 static void walk(struct truth *t, const struct unwind_stop *stop, struct pair *p)
 {
 	struct ddp_user_regs regs = unwind_regs(stop);
+	static struct ddp_memo memo;	/* as one CPU has it */
 	struct ddp_window window;
 
 	unwind_window_live(&window, &t->process.pid);
+	window.memo = &memo;
 	p->ours.nr = ddp_unwind_user(&window, &regs, t->process.ranges, 1, p->ours.frame,
 				     UNWIND_MAX_FRAMES, &p->how);
 	p->theirs.nr = unwind_libdw_walk(&t->libdw, stop->tid, p->theirs.frame, UNWIND_MAX_FRAMES,

@@ -273,6 +273,27 @@ static bool in_code(const struct ddp_unwind_ranges *ranges, u64 addr)
 	return false;
 }
 
+/* What is remembered of earlier walks changes nothing, whether it is new or was used before. */
+static void walk_again(struct world *w, const struct ddp_user_regs *regs, u32 max,
+		       const u64 *frames, u32 n, const struct ddp_walk *end)
+{
+	struct ddp_memo *memo = calloc(1, sizeof(*memo));
+	u64 *others = malloc(max * sizeof(*others) + 1);
+	struct ddp_walk other;
+	int i;
+
+	must(memo && others);
+	for (i = 0; i < 2; i++) {
+		struct ddp_window window = { .read = read_stack, .ctx = &w->stack, .memo = memo };
+
+		must(ddp_unwind_user(&window, regs, w->ranges, 1, others, max, &other) == n);
+		must(other.end == end->end && other.ended_in == end->ended_in);
+		must(!memcmp(others, frames, n * sizeof(*others)));
+	}
+	free(others);
+	free(memo);
+}
+
 static void walk(struct world *w, const struct ddp_user_regs *regs, u32 max)
 {
 	struct ddp_window window = { .read = read_stack, .ctx = &w->stack };
@@ -293,6 +314,7 @@ static void walk(struct world *w, const struct ddp_user_regs *regs, u32 max)
 		must(frames[i] && frames[i] <= LIMIT);
 		must(!w->ranges || regs->compat || in_code(w->ranges, frames[i] - 1));
 	}
+	walk_again(w, regs, max, frames, n, &end);
 	free(frames);
 }
 
@@ -337,6 +359,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		must(!fault);
 		check_look_ups(&t);
+		t.serial = 1;
 		walk_all(&in, mode, &t);
 	}
 	free(image);

@@ -633,8 +633,9 @@ static u8 walk_flags(const struct ddp_walk *walk)
 	       (walk->unmapped ? UNMAPPED : 0);
 }
 
-static void rows_lead_where_they_should(void **state)
+static void check_row_cases(void **state)
 {
+	struct ddp_memo *memo = window.memo;
 	size_t i;
 	u32 n, k;
 
@@ -645,6 +646,7 @@ static void rows_lead_where_they_should(void **state)
 
 		setup(state);
 		reset_world();
+		window.memo = memo;
 		for (k = 0; k < NR(c->stack); k++)
 			if (c->stack[k][0])
 				memcpy(memory + c->stack[k][0] - BASE, &c->stack[k][1], 8);
@@ -658,6 +660,55 @@ static void rows_lead_where_they_should(void **state)
 		if (walk.ended_in != c->ended_in)
 			fail_msg("%s: ended in another file", c->name);
 	}
+}
+
+static void rows_lead_where_they_should(void **state)
+{
+	check_row_cases(state);
+}
+
+/* The same rows a second time come from the memo, and lead nowhere else. */
+static void what_is_remembered_is_the_same(void **state)
+{
+	static struct ddp_memo memo;
+	size_t i, nr = 0;
+
+	memset(&memo, 0, sizeof(memo));
+	code_rows.serial = 1;
+	window.memo = &memo;
+	check_row_cases(state);
+	for (i = 0; i < DDP_MEMO_RULES; i++)
+		nr += memo.at[i].serial == 1;
+	assert_in_range(nr, 5, DDP_MEMO_RULES);
+	check_row_cases(state);
+	code_rows.serial = 0;
+	window.memo = NULL;
+}
+
+/* Another table of the same file has another number, and nothing of the old one is believed. */
+static void another_table_is_not_remembered(void **state)
+{
+	static const struct ddp_user_regs regs = AT(IN(F_SP8), S(0x10));
+	static struct ddp_memo memo;
+	struct ddp_walk walk;
+	u64 frames[4];
+	size_t i;
+
+	(void)state;
+	reset_world();
+	memset(&memo, 0, sizeof(memo));
+	window.memo = &memo;
+	code_rows.serial = 1;
+	memcpy(memory, &(u64){ IN(F_STOP) }, 8);
+	assert_int_equal(ddp_unwind_user(&window, &regs, &world.head, 1, frames, 4, &walk), 2);
+	/* what is remembered of table 1 becomes wrong: every rule the root's */
+	for (i = 0; i < DDP_MEMO_RULES; i++)
+		memo.at[i].rule = (struct ddprof_unwind_rule){ .kind = DDPROF_UNWIND_STOP };
+	assert_int_equal(ddp_unwind_user(&window, &regs, &world.head, 1, frames, 4, &walk), 1);
+	code_rows.serial = 2;
+	assert_int_equal(ddp_unwind_user(&window, &regs, &world.head, 1, frames, 4, &walk), 2);
+	code_rows.serial = 0;
+	window.memo = NULL;
 }
 
 /* Whoever's rows were used is known by its stamp, and nobody else. */
@@ -1107,6 +1158,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(chains_end_where_they_should),
 		cmocka_unit_test(rows_lead_where_they_should),
+		cmocka_unit_test(what_is_remembered_is_the_same),
+		cmocka_unit_test(another_table_is_not_remembered),
 		cmocka_unit_test_setup(files_are_stamped, setup),
 		cmocka_unit_test_setup(rows_may_come_at_any_time, setup),
 		cmocka_unit_test_setup(what_does_not_come_is_not_waited_for, setup),
