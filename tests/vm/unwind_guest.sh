@@ -6,7 +6,7 @@
 mkdir -p /tmp/unwind /tmp/swarm /tmp/load
 cd /tmp/unwind || exit
 
-d() { ddprof --wait --budget 1000 -F 499 "$@"; }
+d() { ddprof --wait --budget 1000 -F 199 "$@"; }
 
 wait_for() # SECONDS COMMAND...
 {
@@ -36,20 +36,19 @@ rooted()
 	}' "${@:2}"
 }
 
-rounds_done() { [[ -e /tmp/load/round.a && -e /tmp/load/round.b ]]; }
+round_done() { [[ -e /tmp/load/round.a ]]; }
 
 # programs as the distribution builds them, all of them new to the profiler
 distribution()
 {
 	local profiler status=0
-	ddprof -g --budget 1000 -F 199 --output machine.pprof 2>machine.log &
+	ddprof -g --budget 1000 -F 99 --output machine.pprof 2>machine.log &
 	profiler=$!
 	wait_for 20 ddprofctl stats
-	/load/load.sh /tmp/load a python:2 gcc:20 &
-	/load/load.sh /tmp/load b shell:4 bash:2 perl:2 &
-	check 'unwind.distribution: every program has run' wait_for 60 rounds_done
+	/load/load.sh /tmp/load a shell:4 bash:2 perl:2 python:2 gcc:20 &
+	check 'unwind.distribution: every program has run' wait_for 60 round_done
 	ddprofctl stats --totals >loaded
-	sleep 4
+	sleep 6
 	ddprofctl stats --totals >end
 	kill -INT "$profiler"
 	wait "$profiler" || status=$?
@@ -62,9 +61,9 @@ distribution()
 }
 
 check unwind.load insmod /modules/ddprof_kmod.ko
-check unwind.run_signal d --output signal.pprof unwind_signal 400
-check unwind.run_clock d --output clock.pprof unwind_clock 400
-check unwind.run_jit d --output jit.pprof unwind_jit 400
+check unwind.run_signal d --output signal.pprof unwind_signal 600
+check unwind.run_clock d --output clock.pprof unwind_clock 600
+check unwind.run_jit d --output jit.pprof unwind_jit 600
 check unwind.run_swarm d --output swarm.pprof unwind_swarm 40 /tmp/swarm swarm.ns
 distribution
 check unwind.unload rmmod ddprof_kmod
