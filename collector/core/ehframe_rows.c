@@ -8,7 +8,11 @@
 
 #include "core/array.h"
 
-enum { FIRST_SLOTS = 1024 };
+enum {
+	FIRST_SLOTS = 1024,
+	/* of a directory with next to no rows: 4 GiB of code, more than any program has */
+	MAX_EMPTY_PAGES = 1 << 16,
+};
 
 /* Rules */
 
@@ -194,7 +198,10 @@ static int describe(const struct cfi_rows *t, struct ddprof_unwind_header *ret)
 	if (!t->nr)
 		return 0;
 	shift = choose_shift(t);
-	if (pages_at(t, shift) > DDPROF_UNWIND_MAX_PAGES)
+	/* a file may be one hole with a few rows at its ends, or at the end of all offsets */
+	if (pages_at(t, shift) > MAX_EMPTY_PAGES + 4 * t->nr ||
+	    pages_at(t, shift) > DDPROF_UNWIND_MAX_PAGES ||
+	    (offset_of(t->rows[0]) >> shift) + pages_at(t, shift) > UINT32_MAX)
 		return -EFBIG;
 	ret->nr_rules = (uint32_t)t->nr_rules;
 	ret->first_page = (uint32_t)(offset_of(t->rows[0]) >> shift);
