@@ -83,12 +83,18 @@ static inline bool ddp_in_exec(const struct task_struct *task)
 static inline int ddp_read_user_words(u64 *to, unsigned long from, unsigned long len)
 {
 	const u64 __user *at = (const u64 __user *)from;
-	unsigned long i;
+	unsigned long i, nr = len / sizeof(u64);
 
 	pagefault_disable();
 	if (!user_read_access_begin(at, len))
 		goto refused;
-	for (i = 0; i < len / sizeof(u64); i++)
+	for (i = 0; i + 4 <= nr; i += 4) {
+		unsafe_get_user(to[i], &at[i], fault);
+		unsafe_get_user(to[i + 1], &at[i + 1], fault);
+		unsafe_get_user(to[i + 2], &at[i + 2], fault);
+		unsafe_get_user(to[i + 3], &at[i + 3], fault);
+	}
+	for (; i < nr; i++)
 		unsafe_get_user(to[i], &at[i], fault);
 	user_read_access_end();
 	pagefault_enable();

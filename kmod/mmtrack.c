@@ -38,7 +38,7 @@ enum {
 	DDP_MISS_FUTILE_MS = 10000,
 	DDP_LISTS_A_SECOND = 10,		/* of one address space, whatever it does */
 	DDP_RANGES_MAX_BYTES = 32 << 20,	/* of all lists; then new ones are not kept */
-	DDP_DEFER_SHARE = DDPROF_MAX_DEFERRED / 4, /* of one address space */
+	DDP_DEFER_SHARE = DDPROF_MAX_DEFERRED / 2, /* of one address space */
 };
 
 /* An address space's executable mappings, for walks. */

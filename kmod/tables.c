@@ -39,7 +39,7 @@ struct ddp_tables {
 	struct xarray files;	/* struct ddp_table_file by id: in the order they were met */
 	u64 nr_tables, bytes, max_bytes, evicted, refused;
 	u32 entries, uploads;
-	u32 news;		/* tables that were published, which is also the last one's serial */
+	u32 news;		/* tables published, also the last one's serial */
 };
 
 struct ddp_tables *ddp_tables_create(struct ddp_session *s, u64 max_bytes)
@@ -400,7 +400,9 @@ static void ddp_table_publish(struct ddp_tables *t, struct ddp_table_file *f)
 	t->uploads--;
 	/* a second, for those who wait for it, before the next upload may evict it */
 	WRITE_ONCE(f->unwind.used, ddp_tables_stamp() - DDPROF_TABLE_KEEP_S + 1);
-	/* 0, after four milliard uploads, is only not remembered; none comes up twice before that */
+	/*
+	 * 0, after four milliard uploads, is only not remembered; none comes up twice before that
+	 */
 	table->rows.serial = t->news + 1;
 	/* pairs with the walker's acquire: whoever sees the rows sees them whole */
 	smp_store_release(&f->unwind.rows, &table->rows);

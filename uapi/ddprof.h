@@ -163,7 +163,7 @@ enum {
 	DDPROF_FILE_HOLD_S	= 60,
 	DDPROF_MAX_UPLOADS	= 4,		/* tables begun and not committed */
 	DDPROF_TABLE_KEEP_S	= 10,		/* a table used since is not evicted */
-	DDPROF_MAX_DEFERRED	= 64,		/* samples put aside at once, all CPUs together */
+	DDPROF_MAX_DEFERRED	= 128,		/* samples put aside at once, all CPUs together */
 	DDPROF_DEFER_STACK_BYTES = 16384,	/* of user stack, kept with one */
 	DDPROF_DEFER_MS		= 2000,		/* the longest that one waits */
 };

@@ -505,9 +505,28 @@ static void start(struct walk *s)
 /* How plain steps ended: with a step that is not plain, or in the middle of one. */
 enum plain_end { PLAIN_NO_MORE, PLAIN_LEFT_RANGE, PLAIN_UNREADABLE };
 
+/* The value of rsp or rbp, where one of these is the base and known. */
+static inline bool plain_base(struct walk *s, u32 number, u64 sp, u64 *ret)
+{
+	if (number == REG_SP) {
+		*ret = sp;
+		return true;
+	}
+	return number == REG_BP && kept_value(s, &s->bp, ret) == GO_ON;
+}
+
+/* As note_kept(), of which most rules need only this. */
+static inline void plain_kept(struct walk *s, const struct ddprof_unwind_rule *rule, u64 cfa)
+{
+	if (rule->bp == DDPROF_UNWIND_BP_CFA && !rule->bx)
+		keep_saved(&s->bp, cfa + (u64)(s64)rule->bp_offset);
+	else if (rule->bp | rule->bx)
+		note_kept(s, rule, cfa);
+}
+
 /*
- * Steps by rules that count from sp, as long as they stay in one range: nearly all of a walk, so
- * they have a loop that keeps what they need at hand. It takes the frames that it writes, and
+ * Steps by rules that count from sp or bp, as long as they stay in one range: nearly all of a walk,
+ * so they have a loop that keeps what they need at hand. It takes the frames that it writes, and
  * leaves any other step to step(), which begins it anew; but a caller outside the range is still to
  * be arrived at.
  */
@@ -525,9 +544,10 @@ static enum plain_end plain_steps(struct walk *s, u64 *frames, u32 *n, u32 max)
 			find_rule(s->w->memo, rows, at + range->file_offset);
 		u64 cfa, pc;
 
-		if (!rule || rule->kind != DDPROF_UNWIND_REG || rule->base != REG_SP)
+		if (!rule || rule->kind != DDPROF_UNWIND_REG ||
+		    !plain_base(s, rule->base, sp, &cfa))
 			break;
-		cfa = sp + (u64)(s64)rule->offset;
+		cfa += (u64)(s64)rule->offset;
 		if (!cfa_is_right(cfa, sp, limit))
 			break;
 		if (read_return_address(s->w, sp, cfa, &pc)) {
@@ -536,8 +556,7 @@ static enum plain_end plain_steps(struct walk *s, u64 *frames, u32 *n, u32 max)
 		}
 		if (!pc)
 			break;
-		if (rule->bp | rule->bx)
-			note_kept(s, rule, cfa);
+		plain_kept(s, rule, cfa);
 		sp = cfa;
 		s->pc = pc;
 		s->innermost = false;
