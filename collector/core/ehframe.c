@@ -165,18 +165,44 @@ static void drop_covered(struct cfi_entries *e, size_t first, const struct cfi_f
 	e->nr_fdes = kept;
 }
 
+struct known {
+	struct cfi_entries *found;
+	const struct cfi_entries *all;	/* in the order of their offsets */
+};
+
+static bool is_described(const struct cfi_entries *e, uint64_t offset)
+{
+	size_t low = 0, high = e->nr_fdes;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (e->fdes[middle].offset <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && offset - e->fdes[low - 1].offset < e->fdes[low - 1].nr;
+}
+
+/* A function's last byte stays its own: a call may end there whose walk goes on in it */
 static int add_known(void *ctx, const struct cfi_known *known)
 {
+	struct known *k = ctx;
 	struct cfi_fde fde = {
 		.offset = known->offset, .nr = (uint32_t)known->nr,
 		.cie = known->kind == DDPROF_UNWIND_STOP ? CFI_NO_CIE_STOP : CFI_NO_CIE_SIGNAL,
 	};
 
-	return cfi_entries_add_fde(ctx, &fde);
+	if (known->borrowed && is_described(k->all, known->offset)) {
+		fde.offset++;
+		fde.nr--;
+	}
+	return cfi_entries_add_fde(k->found, &fde);
 }
 
 static int search_all(const struct ddp_cfi_input *in, enum cfi_known_what what,
-		      struct cfi_entries *known)
+		      struct known *known)
 {
 	uint64_t searched = 0;
 	int r = 0;
@@ -191,14 +217,15 @@ static int search_all(const struct ddp_cfi_input *in, enum cfi_known_what what,
 /* What is known by its bytes takes the place of FDEs that begin there, and cuts others short */
 static int add_all_known(struct cfi_entries *e, const struct ddp_cfi_input *in)
 {
-	CLEANUP(cfi_entries_deinit) struct cfi_entries known = { 0 };
+	CLEANUP(cfi_entries_deinit) struct cfi_entries found = { 0 };
+	struct known known = { .found = &found, .all = e };
 	int r = search_all(in, CFI_KNOWN_C, &known);
 
 	r = r ?: search_all(in, CFI_KNOWN_GO, &known);
-	r = r ?: cfi_entries_sort(&known, 0);
-	drop_covered(e, 0, known.fdes, known.nr_fdes);
-	for (size_t i = 0; !r && i < known.nr_fdes; i++)
-		r = cfi_entries_add_fde(e, &known.fdes[i]);
+	r = r ?: cfi_entries_sort(&found, 0);
+	drop_covered(e, 0, found.fdes, found.nr_fdes);
+	for (size_t i = 0; !r && i < found.nr_fdes; i++)
+		r = cfi_entries_add_fde(e, &found.fdes[i]);
 	return r;
 }
 

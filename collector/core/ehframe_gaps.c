@@ -17,6 +17,9 @@ enum {
 	MAX_PADDING = 64,	/* the largest alignment that is common, a cache line */
 	ENTRY_BYTES = 64,	/* of _start; it is 20 to 46 bytes of assembly */
 	PLT_BYTES = 16,		/* of an entry */
+	/* of one table, a million functions; a larger one is a hole, and would take hours to read */
+	MAX_PLT = 16 << 20,
+	MIN_KNOWN = 7,		/* bytes of the shortest code that ehframe_known finds */
 };
 
 static int add(struct cfi_gaps *g, uint64_t offset, uint32_t rule)
@@ -92,17 +95,24 @@ static bool is_filler(const uint8_t *p, size_t nr)
 	return true;
 }
 
-/* Up to the next aligned function there is no room for another; more than that is looked at */
+/*
+ * Up to the next aligned function there is no room for another, but for one of a system call. More
+ * than that is looked at.
+ */
 static bool is_padding(const struct cfi_gaps *g, uint64_t start, uint64_t end)
 {
 	uint8_t bytes[MAX_PADDING];
 	uint64_t nr = end - start;
+	bool no_room;
 
 	if (nr > MAX_PADDING || (g->next < g->nr && g->pieces[g->next].offset < end))
 		return false;
-	if (nr < ALIGNMENT && !(end % ALIGNMENT))
+	no_room = nr < ALIGNMENT && !(end % ALIGNMENT);
+	if (no_room && nr < MIN_KNOWN)
 		return true;
-	return read_code(g->in, start, bytes, nr) && is_filler(bytes, nr);
+	if (!read_code(g->in, start, bytes, nr))
+		return no_room;
+	return is_filler(bytes, nr) || (no_room && !memmem(bytes, nr, "\x0f\x05", 2));
 }
 
 /* Code that nobody describes */
@@ -273,6 +283,8 @@ static void add_piece(struct cfi_gaps *g, uint64_t address, uint64_t nr,
 		return;
 	if (nr > left)
 		nr = left;
+	if (kind == CFI_PIECE_PLT && nr > MAX_PLT)
+		return;
 	g->pieces[g->nr++] = (struct cfi_piece){ offset, nr, (uint8_t)kind };
 }
 

@@ -69,6 +69,21 @@ static int before_mov(const uint8_t *bytes, size_t mov, uint8_t number, uint8_t 
 	return call ? (int)call : -1;
 }
 
+/*
+ * Whether the byte before @end is one that compilers fill up with. A call forward ends in zeros as
+ * well: e8 or ff /2 and four bytes.
+ */
+static bool is_padding(const uint8_t *bytes, size_t end)
+{
+	uint8_t last = bytes[end - 1];
+
+	if (end >= 5 && bytes[end - 5] == 0xe8)
+		return false;
+	if (end >= 6 && bytes[end - 6] == 0xff && (bytes[end - 5] & 0x38) == 0x10)
+		return false;
+	return last == 0x90 || last == 0xcc || !last;
+}
+
 /* What ends in the tail at @at, counted from bytes[0] */
 static bool by_system_call(const uint8_t *bytes, size_t at, struct cfi_known *ret)
 {
@@ -83,6 +98,7 @@ static bool by_system_call(const uint8_t *bytes, size_t at, struct cfi_known *re
 		return false;
 	ret->offset = mov - (size_t)before;
 	ret->nr = at + sizeof(tail) - ret->offset;
+	ret->borrowed = ret->kind == DDPROF_UNWIND_SIGNAL && before && !is_padding(bytes, mov);
 	return true;
 }
 
@@ -94,7 +110,7 @@ static const uint8_t mcall[] = {
 static bool by_mcall(const uint8_t *bytes, size_t at, struct cfi_known *ret)
 {
 	(void)bytes;
-	*ret = (struct cfi_known){ at + sizeof(mcall) - 3, 3, DDPROF_UNWIND_STOP };
+	*ret = (struct cfi_known){ at + sizeof(mcall) - 3, 3, DDPROF_UNWIND_STOP, false };
 	return true;
 }
 
@@ -132,6 +148,7 @@ static int search_piece(struct search *s, const uint8_t *bytes, size_t nr, uint6
 		if (known.offset < s->low) {
 			known.nr -= s->low - known.offset;
 			known.offset = s->low;
+			known.borrowed = false;
 		}
 		r = s->found(s->ctx, &known);
 		s->low = known.offset + known.nr;

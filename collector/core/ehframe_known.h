@@ -12,6 +12,7 @@
 struct cfi_known {
 	uint64_t offset, nr;	/* in the file */
 	uint8_t kind;		/* DDPROF_UNWIND_SIGNAL or DDPROF_UNWIND_STOP */
+	bool borrowed;		/* the first byte is not its own, nor is it padding */
 };
 
 enum cfi_known_what {

@@ -333,6 +333,10 @@ static const struct {
 	  "0 rsp+8, 10 none, 15 rsp+16, 25 none" },
 	{ "a nop's prefixes alone", 0x10, CODE_OF("\x66\x66\x66"), 0x13,
 	  "0 rsp+8, 10 none, 13 rsp+16, 23 none" },
+	{ "a trampoline where a function has no room", 0x13, CODE_OF(SIGRETURN), 0x20,
+	  "0 rsp+8, 10 none, 12 signal, 1c none, 20 rsp+16, 30 none" },
+	{ "the shortest one in as little room", 0x19, CODE_OF("\xb8\x0f\0\0\0\x0f\x05"), 0x20,
+	  "0 rsp+8, 10 none, 18 signal, 20 rsp+16, 30 none" },
 	{ "a function of one instruction", 0x10, CODE_OF("\xc3" NOP10 "\x90"), 0x1c,
 	  "0 rsp+8, 10 none, 1c rsp+16, 2c none" },
 	{ "64 bytes of nops", 0x10, CODE_OF(NOP10 NOP10 NOP10 NOP10 NOP10 NOP10
@@ -469,6 +473,45 @@ static void what_bytes_say_goes_before_debug_frame(void **state)
 		   "0 rsp+8, 40 rsp+16, 4b none, 60 rsp+24, a0 rsp+32, e0 none", NULL);
 }
 
+/* A call that does not return may be a function's last bytes: they are looked up for its caller */
+static void the_byte_before_a_trampoline(void **state)
+{
+	static const struct {
+		const char *what;
+		struct literal before;
+		const char *table;
+	} rows[] = {
+		{ "int3", CODE_OF("\xcc"), "0 rsp+8, 3f signal, 49 none" },
+		{ "a nop", CODE_OF("\x90"), "0 rsp+8, 3f signal, 49 none" },
+		{ "a nop that ends in zeros", CODE_OF(NOP10), "0 rsp+8, 3f signal, 49 none" },
+		{ "a call forward", CODE_OF("\xe8\x10\x20\0\0"),
+		  "0 rsp+8, 40 signal, 49 none" },
+		{ "a call backward", CODE_OF("\xe8\x10\x20\xff\xff"),
+		  "0 rsp+8, 40 signal, 49 none" },
+		{ "a call by a pointer", CODE_OF("\xff\x15\x10\x20\0\0"),
+		  "0 rsp+8, 40 signal, 49 none" },
+		{ "a call by a register", CODE_OF("\xff\xd0"), "0 rsp+8, 40 signal, 49 none" },
+	};
+	static const struct piece pieces[] = { { CODE, 0x40, 1 }, { CODE + 0x40, 9, 2 }, { 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t code[CODE_BYTES];
+		struct code_bytes text = { code, sizeof(code) };
+		struct bytes s = { .nr = 0 };
+		struct ddp_cfi_input in = cfi_input_of(&s);
+
+		memset(code, 0xcc, sizeof(code));
+		memcpy(code + 0x40 - rows[i].before.nr, rows[i].before.bytes, rows[i].before.nr);
+		memcpy(code + 0x40, SIGRETURN, sizeof(SIGRETURN) - 1);
+		put_pieces(&s, pieces, true);
+		in.debug_frame = (struct ddp_cfi_section){ .bytes = s.b, .nr = s.nr };
+		in.read = text_read;
+		in.ctx = &text;
+		cfi_expect(rows[i].what, &in, rows[i].table, NULL);
+	}
+}
+
 /* PLTs and the entry */
 
 #define PLT0 "\xff\x35\0\0\0\0\xff\x25\0\0\0\0\x0f\x1f\x40\0"
@@ -592,6 +635,36 @@ static void several_linkage_tables(void **state)
 	in.stubs = plt;
 	in.nr_stubs = 5;
 	cfi_expect("five", &in, "0 rsp+8, 40 none, 80 rsp+8, 90 none, ff0 rsp+8, 1000 none", NULL);
+}
+
+static int count_reads(void *ctx, uint64_t offset, void *to, size_t nr)
+{
+	(void)offset;
+	memset(to, 0, nr);
+	++*(size_t *)ctx;
+	return 0;
+}
+
+/* One that is a hole costs its owner nothing, and nobody the time to read it */
+static void a_linkage_table_larger_than_any(void **state)
+{
+	const struct ddp_cfi_segment segment = { CODE, CODE_OFFSET, 64 << 20 };
+	const struct ddp_cfi_stub plt[] = {
+		{ CODE, (16 << 20) + 1, DDP_CFI_STUB_PLT },
+		{ CODE + (32 << 20), UINT64_MAX, DDP_CFI_STUB_PLT },
+	};
+	struct bytes s = { .nr = 0 };
+	struct ddp_cfi_input in = cfi_input_of(&s);
+	size_t reads = 0;
+
+	(void)state;
+	in.segments = &segment;
+	in.stubs = plt;
+	in.nr_stubs = 2;
+	in.read = count_reads;
+	in.ctx = &reads;
+	cfi_expect("two", &in, "", NULL);
+	assert_true(reads < 10000);
 }
 
 static void the_entry_is_a_root(void **state)
@@ -777,9 +850,11 @@ int main(void)
 		cmocka_unit_test(a_trampoline_anywhere),
 		cmocka_unit_test(data_is_not_searched),
 		cmocka_unit_test(what_bytes_say_goes_before_debug_frame),
+		cmocka_unit_test(the_byte_before_a_trampoline),
 		cmocka_unit_test(linkage_tables),
 		cmocka_unit_test(beginning_and_end),
 		cmocka_unit_test(several_linkage_tables),
+		cmocka_unit_test(a_linkage_table_larger_than_any),
 		cmocka_unit_test(the_entry_is_a_root),
 		cmocka_unit_test(more_rules_than_a_dictionary_holds),
 		cmocka_unit_test(every_address_finds_its_rule),
