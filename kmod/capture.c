@@ -78,19 +78,23 @@ static void ddp_sample_hash(const struct ddp_hash_key *key, const struct ddp_sam
 }
 
 /*
- * The first read of a sample finds out whether current's memory can be read at all right now; in an
+ * Whether current's memory can be read at all right now is found out by one word, a sample; in an
  * interrupt that does not change before its end.
  */
+static bool ddp_user_loaded(struct ddp_scratch *x, u64 addr)
+{
+	u64 word;
+
+	if (!x->user_loaded)
+		x->user_loaded = !ddp_copy_from_user_nofault(&word, addr, sizeof(word));
+	return x->user_loaded;
+}
+
 static int ddp_window_read_user(void *ctx, void *to, u64 addr, u32 len)
 {
-	struct ddp_scratch *x = ctx;
-
-	if (x->user_loaded && !in_nmi() && !(len % sizeof(u64)))
-		return ddp_read_user_words(to, addr, len);
-	if (ddp_copy_from_user_nofault(to, addr, len))
-		return -EFAULT;
-	x->user_loaded = true;
-	return 0;
+	if (!in_nmi() && !(len % sizeof(u64)))
+		return ddp_user_loaded(ctx, addr) ? ddp_read_user_words(to, addr, len) : -EFAULT;
+	return ddp_copy_from_user_nofault(to, addr, len);
 }
 
 void ddp_capture_count_walk(struct ddp_stats *stats, const struct ddp_walk *walk)

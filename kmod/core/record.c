@@ -110,14 +110,29 @@ static u32 record_end(struct writer *w)
 	return 2 + more + len;
 }
 
+/*
+ * Most of a record, and of the time it takes: with room for the longest there is nothing to check.
+ */
 static void put_frames(struct writer *w, const u64 *frames, u32 n)
 {
+	u64 last = 0, difference;
+	u8 *at = w->at;
 	u32 i;
 
-	if (n)
-		put_varint(w, frames[0]);
-	for (i = 1; i < n; i++)
-		put_zigzag(w, frames[i] - frames[i - 1]);
+	if ((size_t)(w->end - w->at) / DDP_VARINT_MAX < n) {
+		for (i = 0; i < n; i++)
+			if (i)
+				put_zigzag(w, frames[i] - frames[i - 1]);
+			else
+				put_varint(w, frames[i]);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		difference = frames[i] - last;
+		last = frames[i];
+		at = varint_write(at, i ? difference << 1 ^ (0 - (difference >> 63)) : last);
+	}
+	w->at = at;
 }
 
 u32 ddp_record_stack(void *buf, u32 size, const struct ddp_stack *s)

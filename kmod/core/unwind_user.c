@@ -391,20 +391,20 @@ static const struct ddp_rows *find_rows(struct walk *s)
 	return NULL;
 }
 
-/* Where a rule is remembered. Return addresses of one function differ in their low bits most. */
+/* Where a rule is remembered: the top bits of a product, which all bits of the offset decide. */
 static inline u32 memo_slot(u32 serial, u64 offset)
 {
-	return ((u32)offset ^ (u32)(offset >> 8) ^ serial * 37) % DDP_MEMO_RULES;
+	return ((u32)offset + serial) * 0x9e3779b1u / (0xffffffffu / DDP_MEMO_RULES + 1);
 }
 
-/* The rule at a file offset; the memo's copy is good until the next look-up. */
+/* The rule at a file offset; the memo's copy is good until the next look-up. @memo may be NULL. */
 static inline const struct ddprof_unwind_rule *find_rule(struct ddp_memo *memo,
 							 const struct ddp_rows *rows, u64 offset)
 {
 	const struct ddprof_unwind_rule *rule;
 	u32 i = memo_slot(rows->serial, offset);
 
-	if (!memo || !rows->serial)
+	if (!memo)
 		return ddp_rows_find(rows, offset);
 	if (memo->at[i].offset == offset && memo->at[i].serial == rows->serial)
 		return &memo->at[i].rule;
@@ -415,6 +415,11 @@ static inline const struct ddprof_unwind_rule *find_rule(struct ddp_memo *memo,
 	memo->at[i].serial = rows->serial;
 	memo->at[i].rule = *rule;
 	return rule;
+}
+
+static inline struct ddp_memo *memo_for(const struct walk *s)
+{
+	return s->rows->serial ? s->w->memo : NULL;
 }
 
 static u8 step_without_rule(struct walk *s)
@@ -430,7 +435,7 @@ static u8 step(struct walk *s)
 	const struct ddprof_unwind_rule *rule = NULL;
 
 	if (s->rows)
-		rule = find_rule(s->w->memo, s->rows,
+		rule = find_rule(memo_for(s), s->rows,
 				 s->at - s->range->start + s->range->file_offset);
 	if (!rule)
 		return step_without_rule(s);
@@ -505,14 +510,25 @@ static void start(struct walk *s)
 /* How plain steps ended: with a step that is not plain, or in the middle of one. */
 enum plain_end { PLAIN_NO_MORE, PLAIN_LEFT_RANGE, PLAIN_UNREADABLE };
 
-/* The value of rsp or rbp, where one of these is the base and known. */
-static inline bool plain_base(struct walk *s, u32 number, u64 sp, u64 *ret)
+/* A word that the window has. */
+static inline bool window_has(const struct ddp_window *w, u64 addr, u64 *ret)
 {
-	if (number == REG_SP) {
-		*ret = sp;
-		return true;
-	}
-	return number == REG_BP && kept_value(s, &s->bp, ret) == GO_ON;
+	u64 skip = addr - w->addr;
+
+	if (w->len < sizeof(*ret) || skip > w->len - sizeof(*ret))
+		return false;
+	memcpy(ret, w->bytes + skip, sizeof(*ret));
+	return true;
+}
+
+/* Whether rbp is known; its value is s->bp.word then. */
+static inline bool plain_bp(struct walk *s)
+{
+	u64 value;
+
+	if (s->bp.how == SAVED && window_has(s->w, s->bp.word, &s->bp.word))
+		s->bp.how = HELD;
+	return s->bp.how == HELD || kept_value(s, &s->bp, &value) == GO_ON;
 }
 
 /* As note_kept(), of which most rules need only this. */
@@ -533,41 +549,49 @@ static inline void plain_kept(struct walk *s, const struct ddprof_unwind_rule *r
 static enum plain_end plain_steps(struct walk *s, u64 *frames, u32 *n, u32 max)
 {
 	const struct ddp_unwind_range *range = s->range;
-	const struct ddp_rows *rows = s->rows;
 	u64 limit = s->regs->limit, bytes = range->end - range->start;
-	u64 sp = s->sp, at = s->at - range->start;
+	u64 to_offset = range->file_offset - range->start;
+	u64 sp = s->sp, at = s->at, pc = s->pc;
+	const struct ddp_rows *rows = s->rows;
+	struct ddp_memo *memo = memo_for(s);
 	enum plain_end end = PLAIN_NO_MORE;
 	u32 i = *n;
 
-	while (i < max && !end) {
-		const struct ddprof_unwind_rule *rule =
-			find_rule(s->w->memo, rows, at + range->file_offset);
-		u64 cfa, pc;
+	while (i < max) {
+		const struct ddprof_unwind_rule *rule = find_rule(memo, rows, at + to_offset);
+		u64 cfa = sp, caller;
 
-		if (!rule || rule->kind != DDPROF_UNWIND_REG ||
-		    !plain_base(s, rule->base, sp, &cfa))
+		if (!rule || rule->kind != DDPROF_UNWIND_REG)
 			break;
+		if (rule->base != REG_SP) {
+			if (rule->base != REG_BP || !plain_bp(s))
+				break;
+			cfa = s->bp.word;
+		}
 		cfa += (u64)(s64)rule->offset;
 		if (!cfa_is_right(cfa, sp, limit))
 			break;
-		if (read_return_address(s->w, sp, cfa, &pc)) {
+		if (!window_has(s->w, cfa - 8, &caller) &&
+		    read_return_address(s->w, sp, cfa, &caller)) {
 			end = PLAIN_UNREADABLE;
 			break;
 		}
-		if (!pc)
+		if (!caller)
 			break;
 		plain_kept(s, rule, cfa);
 		sp = cfa;
-		s->pc = pc;
-		s->innermost = false;
-		at = pc - 1 - range->start;
-		if (at >= bytes || pc >= limit)
+		pc = caller;
+		at = pc - 1;
+		if (at - range->start >= bytes || pc >= limit) {
 			end = PLAIN_LEFT_RANGE;
-		else
-			frames[i++] = pc;
+			break;
+		}
+		frames[i++] = pc;
 	}
+	s->innermost &= sp == s->sp;
 	s->sp = sp;
-	s->at = at + range->start;
+	s->pc = pc;
+	s->at = at;
 	*n = i;
 	return end;
 }
