@@ -22,7 +22,8 @@ enum {
 	MAX_SECTIONS = SHN_LORESERVE,	/* more are counted elsewhere; no program has them */
 	MAX_NAMES = 4 << 20,		/* bytes of section names */
 	MAX_STUBS = 6,			/* sections of known form */
-	MAX_CFI = 256 << 20,		/* bytes of .eh_frame, of .debug_frame, unpacked */
+	/* bytes of .eh_frame and .debug_frame, as kept; libLLVM has 18 MB */
+	MAX_CFI = 64 << 20,
 };
 
 /* Where bytes come from: a file, or memory */
@@ -46,6 +47,7 @@ struct file {
 	struct ddp_cfi_stub stubs[MAX_STUBS];
 	uint8_t *buffers[3];	/* owned */
 	size_t nr_buffers;
+	uint64_t cfi_left;	/* bytes of MAX_CFI */
 	/* code that was read last */
 	uint8_t block[4096];
 	uint64_t block_at;	/* file offset */
@@ -64,7 +66,7 @@ DEFINE_CLEANUP_IN_PLACE(struct file, file_deinit)
 
 /* Reading */
 
-/* -ENOEXEC: the file is shorter than it says, or has become so */
+/* -ENOEXEC: the file is shorter than it says; -ESTALE: it has become so */
 static int source_read(const struct source *s, uint64_t offset, void *to, uint64_t nr)
 {
 	uint8_t *p = to;
@@ -81,7 +83,7 @@ static int source_read(const struct source *s, uint64_t offset, void *to, uint64
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return n ? -errno : -ENOEXEC;
+			return n ? -errno : -ESTALE;
 		p += n;
 		offset += (uint64_t)n;
 		nr -= (uint64_t)n;
@@ -265,13 +267,14 @@ static int read_section(struct file *f, const Elf64_Shdr *s, bool zdebug,
 	size_t nr = s->sh_size;
 	int r;
 
-	if (s->sh_size > MAX_CFI)
+	if (s->sh_size > f->cfi_left)
 		return -EFBIG;
 	r = source_copy(&f->source, s->sh_offset, s->sh_size, &bytes);
 	if (r)
 		return r;
 	if (zdebug || s->sh_flags & SHF_COMPRESSED)
-		r = ddp_cfi_unpack(&bytes, &nr, zdebug, MAX_CFI);
+		r = ddp_cfi_unpack(&bytes, &nr, zdebug, f->cfi_left - nr);
+	f->cfi_left -= nr < f->cfi_left ? nr : f->cfi_left;
 	*ret = (struct ddp_cfi_section){
 		.bytes = keep(f, bytes), .nr = nr, .address = s->sh_addr,
 	};
@@ -327,8 +330,8 @@ static int read_from(struct file *f, uint64_t address)
 			continue;
 		*s = (struct ddp_cfi_section){ .nr = ph->p_filesz - at, .address = address,
 					       .open_ended = true };
-		if (s->nr > MAX_CFI)
-			s->nr = MAX_CFI;
+		if (s->nr > f->cfi_left)
+			s->nr = f->cfi_left;
 		r = source_copy(&f->source, ph->p_offset + at, s->nr, &bytes);
 		if (r)
 			return r;
@@ -381,6 +384,7 @@ static int make_table(struct file *f, void **ret_image, size_t *ret_bytes,
 {
 	int r = read_header(f);
 
+	f->cfi_left = MAX_CFI;
 	r = r ?: read_sections(f);
 	r = r ?: read_eh_frame(f);
 	r = r ?: read_debug_frame(f);

@@ -12,8 +12,8 @@
 
 /**
  * @param fd  borrowed; an ELF program or library of this machine's word size
- * @return 0, as ddp_cfi_table(); -ENOEXEC: not such a file; -EFBIG: a section over the limits; or
- *	what reading it answered
+ * @return 0, as ddp_cfi_table(); -ENOEXEC: not such a file; -EFBIG: a section over the limits;
+ *	-ESTALE: it was cut short meanwhile; or what reading it answered
  */
 int ddp_cfi_file_table(int fd, void **ret_image, size_t *ret_bytes,
 		       struct ddp_cfi_counts *ret_counts);

@@ -20,7 +20,7 @@
  */
 enum {
 	CFI_MAX_CIES = 1 << 17,
-	CFI_MAX_FDES = 1 << 22,
+	CFI_MAX_FDES = 1 << 21,
 	CFI_MAX_SECTION = 256 << 20,	/* bytes */
 };
 

@@ -26,6 +26,7 @@
 
 #include "cfi_bytes.h"
 #include "core/cfi_file.h"
+#include "core/cfi_unpack.h"
 #include "lib/cleanup.h"
 
 /*
@@ -280,6 +281,23 @@ static void compressed_sections(void **state)
 	}
 }
 
+/* A file of a few kilobytes is not worth megabytes */
+static void a_section_that_is_all_the_same(void **state)
+{
+	enum { BYTES = 1 << 20 };
+	CLEANUP(free) uint8_t *zeros = calloc(1, BYTES), *packed = malloc(BYTES);
+	Elf64_Chdr h = { .ch_type = ELFCOMPRESS_ZLIB, .ch_size = BYTES };
+	uLongf nr = BYTES - sizeof(h);
+	size_t bytes;
+
+	(void)state;
+	assert_true(zeros && packed);
+	memcpy(packed, &h, sizeof(h));
+	assert_int_equal(compress(packed + sizeof(h), &nr, zeros, BYTES), Z_OK);
+	bytes = sizeof(h) + nr;
+	assert_int_equal(ddp_cfi_unpack(&packed, &bytes, false, BYTES), -EBADMSG);
+}
+
 /* Without section headers */
 
 static void add_eh_frame_hdr(struct elf *e, const void *hdr, size_t nr)
@@ -375,7 +393,7 @@ static void a_section_larger_than_any(void **state)
 	(void)state;
 	elf_begin(&e);
 	add_eh_frame(&e);
-	section(&e, 2)->sh_size = (256 << 20) + 1;
+	section(&e, 2)->sh_size = (64 << 20) + 1;
 	fd = file_of(&e, sizeof(e));
 	assert_int_equal(ftruncate(fd, 300 << 20), 0);	/* a hole costs its owner nothing */
 	assert_int_equal(ddp_cfi_file_table(fd, &image, &nr, NULL), -EFBIG);
@@ -566,6 +584,7 @@ int main(void)
 		cmocka_unit_test(sections),
 		cmocka_unit_test(the_file_s_plt_and_entry),
 		cmocka_unit_test(compressed_sections),
+		cmocka_unit_test(a_section_that_is_all_the_same),
 		cmocka_unit_test(no_section_headers),
 		cmocka_unit_test(other_files),
 		cmocka_unit_test(a_section_larger_than_any),
