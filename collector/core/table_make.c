@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "core/cfi_file.h"
@@ -39,24 +40,52 @@ static int count_rows(struct ddp_made *m)
 	return 0;
 }
 
-/* @r: what building answered */
+/* @r: what building answered. What is wrong with reading, not with the file, may pass */
 static int finish(struct ddp_made *m, int r)
 {
 	if (!r)
 		r = count_rows(m);
-	if (!r || r == -ENOMEM)
+	if (r != -ENOEXEC && r != -EFBIG && r != -EINVAL)
 		return r;
-	m->unreadable = r == -ENOEXEC ? 0 : r; /* no program: nothing wrong with that */
+	m->unfit = r == -ENOEXEC ? 0 : r; /* no program: nothing wrong with that */
 	free(TAKE(m->image));
 	return make_empty(m);
 }
 
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool ddp_made_is_current(const struct ddp_made *m, int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_size == m->size && same_time(&st.st_mtim, &m->modified) &&
+	       same_time(&st.st_ctim, &m->changed);
+}
+
+static int take_stamp(struct ddp_made *m, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	m->size = st.st_size;
+	m->modified = st.st_mtim;
+	m->changed = st.st_ctim;
+	return 0;
+}
+
+/* A file that is written to meanwhile, as linkers and copies do, is half this and half that */
 static int build(ddp_table_build_fn fn, int fd, struct ddp_made *m)
 {
 	uint64_t start = now_ns();
-	int r = fd < 0 ? -EBADF : fn(fd, &m->image, &m->bytes, &m->cfi);
+	int r = fn(fd, &m->image, &m->bytes, &m->cfi);
 
 	m->ns = now_ns() - start;
+	if (!ddp_made_is_current(m, fd))
+		return r == -ENOMEM ? r : -ESTALE;
 	return finish(m, r);
 }
 
@@ -65,9 +94,12 @@ int ddp_table_make(ddp_table_build_fn fn, struct ddp_table_cache *cache, int fd,
 {
 	CLEANUP(ddp_made_free) struct ddp_made m = { 0 };
 	struct ddp_table_key key;
-	bool keyed = cache && fd >= 0 && !ddp_table_cache_key(fd, &key);
-	int r = -ENOENT;
+	int r = take_stamp(&m, fd);
+	bool keyed = !r && cache && !ddp_table_cache_key(fd, &key);
 
+	if (r)
+		return r;
+	r = -ENOENT;
 	if (keyed)
 		r = ddp_table_cache_get(cache, &key, &m.image, &m.bytes);
 	m.cached = !r;

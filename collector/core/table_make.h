@@ -7,6 +7,7 @@
 #define DDP_CORE_TABLE_MAKE_H
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "core/ehframe.h"
 #include "core/table_cache.h"
@@ -20,22 +21,29 @@ struct ddp_made {
 	size_t bytes;
 	uint32_t rows;
 	bool cached;			/* nothing was built: ns and cfi are 0 */
-	int unreadable;			/* why the file could not be read, negative; 0: it could */
+	int unfit;			/* why a program has no rows, negative; 0: it may have */
+	/* the file's when it was read */
+	int64_t size;
+	struct timespec modified, changed;
 	uint64_t ns;			/* that building took */
 	struct ddp_cfi_counts cfi;
 };
 
 /**
- * A file that has no table, or cannot be read, gets one without rows.
- * @param fd     borrowed; -1: a file that nobody can open
+ * A file that is no program, has no CFI or is beyond the limits gets a table without rows.
+ * @param fd     borrowed
  * @param cache  NULL: none
- * @return 0; -ENOMEM
+ * @return 0; -ENOMEM; -ESTALE: it was written to meanwhile; what reading it answered. All of these
+ *	may pass
  */
 int ddp_table_make(ddp_table_build_fn build, struct ddp_table_cache *cache, int fd,
 		   struct ddp_made *ret);
 
 /** The same of an image in memory, the vdso. Never from the cache. */
 int ddp_table_make_memory(const void *elf, size_t bytes, struct ddp_made *ret);
+
+/** Whether a file is still what its table was made of. */
+bool ddp_made_is_current(const struct ddp_made *m, int fd);
 
 void ddp_made_free(struct ddp_made *m);
 DEFINE_CLEANUP_IN_PLACE(struct ddp_made, ddp_made_free)

@@ -111,7 +111,7 @@ struct ddp_wanted *ddp_table_queue_pop(struct ddp_table_queue *q)
 
 bool ddp_table_is_refusal(int r)
 {
-	return r == -ENOSPC || r == -EBUSY || r == -ENOMEM || r == -ETIMEDOUT;
+	return r == -ENOSPC || r == -EBUSY || r == -ENOMEM || r == -ETIMEDOUT || r == -EAGAIN;
 }
 
 static int64_t rest_ms(uint32_t refusals)

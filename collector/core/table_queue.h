@@ -33,7 +33,7 @@ struct ddp_wanted {
 	int fd;			/* owned while QUEUED; -1: none */
 	char *path;		/* owned while QUEUED */
 	uint32_t users;		/* mappings */
-	uint32_t refusals;	/* without a success between */
+	uint32_t refusals;	/* and failures to read it, without a success between */
 	int64_t not_before_ms;	/* after a refusal */
 	uint64_t ended;		/* samples whose walk ended in it, as the module last said */
 	uint64_t look;		/* the last one that found it in the module's list */
@@ -68,10 +68,10 @@ void ddp_table_queue_push(struct ddp_table_queue *q, struct ddp_wanted *w, int f
 /** The one of most users, of these the first; QUEUED until it is settled. NULL: none waits. */
 struct ddp_wanted *ddp_table_queue_pop(struct ddp_table_queue *q);
 
-/** Whether an upload's error @r says that there was no room, so that it may be tried later. */
+/** Whether @r, an upload's error, may pass: there was no room. -EAGAIN: there was no table. */
 bool ddp_table_is_refusal(int r);
 
-/** What became of one that was popped: @r is 0 or negative. Closes its descriptor. */
+/** What became of one that was popped, or is IDLE: @r is 0 or negative. Closes its descriptor. */
 void ddp_table_queue_settle(struct ddp_table_queue *q, struct ddp_wanted *w, int r, int64_t now_ms);
 
 /**

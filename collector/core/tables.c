@@ -52,8 +52,8 @@ static int64_t now_ms(const struct ddp_tables *t)
 
 static void log_made(const char *path, const struct ddp_made *m)
 {
-	if (m->unreadable)
-		ddp_log_debug("%s: no unwind table: %s", path, strerror(-m->unreadable));
+	if (m->unfit)
+		ddp_log_debug("%s: no unwind table: %s", path, strerror(-m->unfit));
 	else
 		ddp_log_debug("%s: unwind table of %zu bytes, %" PRIu32 " rows%s", path, m->bytes,
 			      m->rows, m->cached ? ", from the cache" : "");
@@ -74,7 +74,7 @@ static void add_cfi(struct ddp_cfi_counts *sum, const struct ddp_cfi_counts *one
 static void count_made(struct ddp_tables *t, int r, const struct ddp_made *m)
 {
 	pthread_mutex_lock(&t->lock);
-	if (r || m->unreadable) {
+	if (r || m->unfit) {
 		t->counts.failed++;
 	} else {
 		t->counts.built += !m->cached;
@@ -86,7 +86,7 @@ static void count_made(struct ddp_tables *t, int r, const struct ddp_made *m)
 	pthread_mutex_unlock(&t->lock);
 }
 
-/* @fd -1 with DDPROF_FILE_VDSO: our own */
+/* @fd -1 with DDPROF_FILE_VDSO: our own. -EAGAIN: it may be read later */
 static int make(struct ddp_tables *t, uint64_t id, int fd, const char *path, struct ddp_made *ret)
 {
 	int r;
@@ -98,7 +98,9 @@ static int make(struct ddp_tables *t, uint64_t id, int fd, const char *path, str
 	count_made(t, r, ret);
 	if (!r)
 		log_made(path, ret);
-	return r;
+	else
+		ddp_log_debug("%s: no unwind table yet: %s", path, strerror(-r));
+	return r ? -EAGAIN : 0;
 }
 
 static void count_uploaded(struct ddp_tables *t, int r, const struct ddp_made *m)
@@ -195,28 +197,31 @@ static bool make_ahead(struct ddp_tables *t)
 	return true;
 }
 
-/* Its number is the module's answer: a mapping of it that comes finds it done */
-static int upload_ahead(struct ddp_tables *t, int fd, const char *name, const struct ddp_made *m)
+/*
+ * Its number is the module's answer: a mapping of it that comes finds it done.
+ * @return whether it makes sense to go on with others
+ */
+static bool upload_ahead(struct ddp_tables *t, int fd, const char *name, const struct ddp_made *m)
 {
 	struct ddp_wanted *w;
 	uint64_t id = 0;
 	int r;
 
-	if (ddp_table_ahead_is_through(&t->ahead, fd))
-		return 0;
-	t->ahead_bytes += m->bytes;
-	if (t->ahead_bytes > t->config.max_ahead_bytes)
-		return -ENOSPC;
+	/* one that has changed, or takes too much of the room, is left to be met */
+	if (ddp_table_ahead_is_through(&t->ahead, fd) || !ddp_made_is_current(m, fd) ||
+	    m->bytes > t->config.max_ahead_bytes - t->ahead_bytes)
+		return true;
 	r = upload(t, 0, fd, name, m, &id);
 	if (r)
-		return r;
+		return r != -ENOSPC && r != -ENOENT && r != -EPERM && r != -ETIMEDOUT;
+	t->ahead_bytes += m->bytes;
 	ddp_table_ahead_did(&t->ahead, fd);
 	pthread_mutex_lock(&t->lock);
 	w = ddp_table_queue_get(&t->queue, id);
 	if (w && w->state == DDP_WANTED_IDLE)
 		w->state = DDP_WANTED_DONE;
 	pthread_mutex_unlock(&t->lock);
-	return 0;
+	return true;
 }
 
 /*
@@ -230,7 +235,7 @@ static bool hand_over(struct ddp_tables *t)
 
 	if (fd < 0)
 		return false;
-	if (upload_ahead(t, fd, "a file of a running program", &made))
+	if (!upload_ahead(t, fd, "a file of a running program", &made))
 		ddp_table_ahead_free(&t->ahead);
 	return true;
 }
@@ -245,7 +250,7 @@ static bool catch_up(struct ddp_tables *t)
 	if (!t->ahead.found.nr)
 		return false;
 	fd = ddp_table_ahead_open(&t->ahead, t->scope.proc, &name);
-	if (fd < 0 || (!make(t, 0, fd, name, &made) && upload_ahead(t, fd, name, &made)))
+	if (fd < 0 || (!make(t, 0, fd, name, &made) && !upload_ahead(t, fd, name, &made)))
 		ddp_table_ahead_free(&t->ahead);
 	return true;
 }
@@ -414,19 +419,24 @@ bool ddp_tables_met(struct ddp_tables *t, uint64_t file_id, uint32_t users)
 	return wanted;
 }
 
-static int want(struct ddp_tables *t, uint64_t id, int fd, uint32_t users, const char *path)
+static int want(struct ddp_tables *t, uint64_t id, int fd, uint32_t users, const char *path,
+		int64_t now)
 {
 	struct ddp_wanted *w = ddp_table_queue_get(&t->queue, id);
-	int copy = -1;
 	char *name;
+	int copy;
 
 	if (!w)
 		return -ENOMEM;
 	if (w->state != DDP_WANTED_IDLE)
 		return 0;
-	if (fd >= 0)
-		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (fd >= 0 && copy < 0)
+	if (fd < 0) {
+		t->counts.failed++;
+		ddp_table_queue_settle(&t->queue, w, -EAGAIN, now);
+		return 0;
+	}
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
 		return -errno;
 	name = strdup(path);
 	if (!name) {
@@ -441,10 +451,11 @@ static int want(struct ddp_tables *t, uint64_t id, int fd, uint32_t users, const
 int ddp_tables_want(struct ddp_tables *t, uint64_t file_id, int fd, uint32_t users,
 		    const char *path)
 {
+	int64_t now = now_ms(t);
 	int r;
 
 	pthread_mutex_lock(&t->lock);
-	r = want(t, file_id, fd, users, path);
+	r = want(t, file_id, fd, users, path, now);
 	pthread_mutex_unlock(&t->lock);
 	return r;
 }

@@ -12,7 +12,8 @@
  *		ddp_tables_want(t, id, fd, users, path);
  *	ddp_tables_destroy(t);
  *
- * Every file gets a table, if only one without rows, for the module waits for it. The module
+ * A file that is no program, or says nothing of its frames, gets a table without rows, as the module
+ * waits for it; one that cannot be read just now is tried again, rarer each time. The module
  * forgets tables when memory is short; the thread looks every few seconds which of them walks ended
  * for lack of and has them wanted again (ddp_tables_fd(), ddp_tables_missing()).
  *
@@ -75,7 +76,7 @@ bool ddp_tables_met(struct ddp_tables *t, uint64_t file_id, uint32_t users);
 
 /**
  * Asks for a file's table.
- * @param fd    of the file, duplicated; -1: nobody can open it, and it gets a table without rows
+ * @param fd    of the file, duplicated; -1: nobody can open it now: it rests, as after a refusal
  * @param path  for logs, copied
  * @return 0, -ENOMEM, -EMFILE, -ENFILE: not asked
  */

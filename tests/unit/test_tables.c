@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -241,7 +242,7 @@ struct module {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	int64_t now;
-	bool hold_builds, building;
+	bool hold_builds, building, first_is_large;
 	int build_answer, upload_answer;
 	struct upload {
 		uint64_t id;		/* that was asked for; 0: by descriptor */
@@ -267,6 +268,26 @@ static int64_t fake_now(void)
 	return now;
 }
 
+/* A table with as many rows as fit in a page directory's only page */
+static int make_large(void **ret_image, size_t *ret_bytes)
+{
+	enum { ROWS = 1000 };
+	struct large {
+		struct ddprof_unwind_header h;
+		struct ddprof_unwind_rule rules[1];
+		uint32_t pages[2], rows[ROWS];
+	} *image = calloc(1, sizeof(*image));
+
+	assert_non_null(image);
+	image->h = (struct ddprof_unwind_header){ DDPROF_UNWIND_MAGIC, 1, 0, 1, ROWS, 16 };
+	image->pages[1] = ROWS;
+	for (uint32_t i = 0; i < ROWS; i++)
+		image->rows[i] = i << 16;
+	*ret_image = image;
+	*ret_bytes = sizeof(*image);
+	return 0;
+}
+
 /* A table with three rows */
 static int fake_build(int fd, void **ret_image, size_t *ret_bytes, struct ddp_cfi_counts *counts)
 {
@@ -278,6 +299,7 @@ static int fake_build(int fd, void **ret_image, size_t *ret_bytes, struct ddp_cf
 		.h = { DDPROF_UNWIND_MAGIC, 1, 0, 1, 3, 16 }, .pages = { 0, 3 },
 		.rows = { 0x10000, 0x20000, 0x30000 },
 	};
+	bool large;
 	int r;
 
 	assert_true(fd >= 0);
@@ -290,9 +312,12 @@ static int fake_build(int fd, void **ret_image, size_t *ret_bytes, struct ddp_cf
 	while (module->hold_builds)
 		pthread_cond_wait(&module->changed, &module->lock);
 	r = module->build_answer;
+	large = module->first_is_large && module->nr_builds == 1;
 	pthread_mutex_unlock(&module->lock);
 	if (r)
 		return r;
+	if (large)
+		return make_large(ret_image, ret_bytes);
 	*ret_image = malloc(sizeof(image));
 	*ret_bytes = sizeof(image);
 	memcpy(*ret_image, &image, sizeof(image));
@@ -476,18 +501,15 @@ static void files_are_done_once_in_their_order(void **state)
 	assert_true(n.image_bytes > 0 && !n.failed && !n.no_cfi && !n.refused);
 }
 
-static void every_file_gets_a_table(void **state)
+static void what_has_no_rows_gets_a_table(void **state)
 {
 	static const struct {
 		const char *what;
 		int answer;		/* of building */
-		bool no_file;
 		uint64_t failed, no_cfi;
 	} rows[] = {
-		{ "no program", -ENOEXEC, false, 0, 1 },
-		{ "one that is too large", -EFBIG, false, 1, 0 },
-		{ "one that cannot be read", -EIO, false, 1, 0 },
-		{ "one that nobody can open", 0, true, 1, 0 },
+		{ "no program", -ENOEXEC, 0, 1 },
+		{ "one that is too large", -EFBIG, 1, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -498,10 +520,7 @@ static void every_file_gets_a_table(void **state)
 		m->nr_uploads = 0;
 		m->build_answer = rows[i].answer;
 		ddp_tables_start(m->tables);
-		if (rows[i].no_file)
-			assert_int_equal(ddp_tables_want(m->tables, 7, -1, 1, "/gone"), 0);
-		else
-			want(m, 7, 1);
+		want(m, 7, 1);
 		wait_for(m, &m->nr_uploads, 1);
 		ddp_tables_count(m->tables, &n);
 		if (m->uploads[0].rows || n.failed != rows[i].failed ||
@@ -510,6 +529,50 @@ static void every_file_gets_a_table(void **state)
 		assert_true(ddp_tables_destroy(m->tables));
 		m->tables = NULL;
 	}
+}
+
+/* Nothing is told to the module that would stay when the failure has passed */
+static void what_may_pass_is_tried_again(void **state)
+{
+	static const int answers[] = { -EIO, -ESTALE, -EACCES, -ENOMEM, -EBADMSG };
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct module *m = *state;
+
+		create(m, NULL, 0);
+		m->nr_uploads = 0;
+		m->build_answer = answers[i];
+		ddp_tables_start(m->tables);
+		want(m, 7, 1);
+		WAIT_COUNT(m, failed, 1);
+		usleep(10000);
+		assert_int_equal(m->nr_uploads, 0);
+		assert_false(ddp_tables_met(m->tables, 7, 2)); /* it rests */
+		SET(m, now, m->now + DDP_TABLES_REFUSED_FIRST_MS);
+		SET(m, build_answer, 0);
+		want(m, 7, 1);
+		wait_for(m, &m->nr_uploads, 1);
+		assert_int_equal(m->uploads[0].rows, 3);
+		assert_true(ddp_tables_destroy(m->tables));
+		m->tables = NULL;
+	}
+}
+
+static void a_file_that_cannot_be_opened_is_tried_again(void **state)
+{
+	struct module *m = *state;
+
+	create(m, NULL, 0);
+	ddp_tables_start(m->tables);
+	assert_int_equal(ddp_tables_want(m->tables, 7, -1, 1, "/gone"), 0);
+	WAIT_COUNT(m, failed, 1);
+	assert_false(ddp_tables_met(m->tables, 7, 2)); /* it rests */
+	usleep(10000);
+	assert_int_equal(m->nr_uploads, 0);
+	SET(m, now, m->now + DDP_TABLES_REFUSED_FIRST_MS);
+	want(m, 7, 1);
+	wait_for(m, &m->nr_uploads, 1);
+	assert_int_equal(m->uploads[0].rows, 3);
 }
 
 static bool news(struct module *m)
@@ -692,6 +755,132 @@ static void files_of_running_processes_are_made_ahead(void **state)
 	assert_true(ddp_tables_met(m->tables, 1000 + made, 1));
 }
 
+/* It is met in a process before it is handed over, and cannot be opened there */
+static void a_table_made_ahead_is_not_replaced(void **state)
+{
+	struct ddp_prebuild_scope scope = { .proc = "/proc", .pids = (uint32_t[]){ getpid() },
+					    .nr_pids = 1 };
+	struct module *m = *state;
+	size_t made;
+
+	create(m, &scope, 1 << 20);
+	assert_true(ddp_tables_wait_ahead(m->tables, 30000));
+	made = m->nr_builds;
+	assert_int_equal(ddp_tables_want(m->tables, 1000, -1, 1, "/elsewhere"), 0);
+	ddp_tables_start(m->tables);
+	want(m, 7, 1); /* done after those */
+	wait_for(m, &m->nr_uploads, made + 1);
+	WAIT_COUNT(m, uploaded, made + 1);
+	for (size_t i = 0; i < made; i++)
+		if (m->uploads[i].id == 1000 || !m->uploads[i].rows)
+			fail_msg("it was replaced");
+	SET(m, now, m->now + DDP_TABLES_REFUSED_FIRST_MS);
+	assert_false(ddp_tables_met(m->tables, 1000, 1));
+}
+
+/* A file that only this process maps, so that a test may write to it */
+struct own_file {
+	int fd;
+	void *map;
+};
+
+static struct own_file map_own_file(void)
+{
+	char path[] = "/tmp/test_tables.XXXXXX";
+	struct own_file f = { .fd = mkstemp(path) };
+
+	assert_true(f.fd >= 0);
+	unlink(path);
+	assert_int_equal(ftruncate(f.fd, 4096), 0);
+	f.map = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, f.fd, 0);
+	assert_true(f.map != MAP_FAILED);
+	return f;
+}
+
+static void unmap_own_file(struct own_file *f)
+{
+	munmap(f->map, 4096);
+	close(f->fd);
+}
+
+/* Half of it may be from before, half from after */
+static void a_file_that_changes_is_made_again(void **state)
+{
+	char path[] = "/tmp/test_tables.XXXXXX";
+	int fd = mkstemp(path);
+	struct module *m = *state;
+
+	assert_true(fd >= 0);
+	unlink(path);
+	create(m, NULL, 0);
+	ddp_tables_start(m->tables);
+	m->hold_builds = true;
+	assert_int_equal(ddp_tables_want(m->tables, 7, fd, 1, "/new"), 0);
+	wait_for(m, &m->nr_builds, 1);
+	assert_int_equal(write(fd, "more", 4), 4);
+	SET(m, hold_builds, false);
+	WAIT_COUNT(m, failed, 1);
+	usleep(10000);
+	assert_int_equal(m->nr_uploads, 0);
+	SET(m, now, m->now + DDP_TABLES_REFUSED_FIRST_MS);
+	assert_true(ddp_tables_met(m->tables, 7, 1));
+	assert_int_equal(ddp_tables_want(m->tables, 7, fd, 1, "/new"), 0);
+	wait_for(m, &m->nr_uploads, 1);
+	close(fd);
+}
+
+static void a_file_that_changed_is_not_handed_over(void **state)
+{
+	struct ddp_prebuild_scope scope = { .proc = "/proc", .pids = (uint32_t[]){ getpid() },
+					    .nr_pids = 1 };
+	struct module *m = *state;
+	struct own_file f = map_own_file();
+	size_t made;
+
+	create(m, &scope, 1 << 20);
+	assert_true(ddp_tables_wait_ahead(m->tables, 30000));
+	made = m->nr_builds;
+	assert_int_equal(write(f.fd, "x", 1), 1);
+	assert_int_equal(ftruncate(f.fd, 5000), 0);
+	ddp_tables_start(m->tables);
+	want(m, 7, 1); /* done after those */
+	wait_for(m, &m->nr_uploads, made);
+	WAIT_COUNT(m, uploaded, made);
+	assert_int_equal(m->uploads[made - 1].id, 7);
+	unmap_own_file(&f);
+}
+
+static void one_table_over_the_limit_does_not_end_the_others(void **state)
+{
+	struct ddp_prebuild_scope scope = { .proc = "/proc", .pids = (uint32_t[]){ getpid() },
+					    .nr_pids = 1 };
+	struct module *m = *state;
+	size_t made;
+
+	m->first_is_large = true;
+	m->max_ahead_bytes = 4000; /* the large one has more */
+	create(m, &scope, 1 << 20);
+	assert_true(ddp_tables_wait_ahead(m->tables, 30000));
+	made = m->nr_builds;
+	assert_in_range(made, 3, 60);
+	ddp_tables_start(m->tables);
+	wait_for(m, &m->nr_uploads, made - 1);
+}
+
+/* The module does not take the first; what is wrong with it is not wrong with the next */
+static void a_wrong_table_does_not_end_the_others(void **state)
+{
+	struct ddp_prebuild_scope scope = { .proc = "/proc", .pids = (uint32_t[]){ getpid() },
+					    .nr_pids = 1 };
+	struct module *m = *state;
+
+	create(m, &scope, 1 << 20);
+	assert_true(ddp_tables_wait_ahead(m->tables, 30000));
+	m->upload_answer = -EINVAL;
+	ddp_tables_start(m->tables);
+	wait_for(m, &m->nr_uploads, m->nr_builds);
+}
+
 static void little_is_kept_until_start(void **state)
 {
 	struct ddp_prebuild_scope scope = { .proc = "/proc", .pids = (uint32_t[]){ getpid() },
@@ -836,7 +1025,14 @@ int main(void)
 		cmocka_unit_test(files_that_are_gone_are_forgotten),
 		TEST(nothing_is_uploaded_before_start),
 		TEST(files_are_done_once_in_their_order),
-		TEST(every_file_gets_a_table),
+		TEST(what_has_no_rows_gets_a_table),
+		TEST(what_may_pass_is_tried_again),
+		TEST(a_file_that_cannot_be_opened_is_tried_again),
+		TEST(a_table_made_ahead_is_not_replaced),
+		TEST(a_file_that_changes_is_made_again),
+		TEST(a_file_that_changed_is_not_handed_over),
+		TEST(one_table_over_the_limit_does_not_end_the_others),
+		TEST(a_wrong_table_does_not_end_the_others),
 		TEST(no_room_is_tried_again_when_walks_need_it),
 		TEST(missing_stays_until_it_is_taken),
 		TEST(no_memory_is_tried_later),
