@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/array.h"
 #include "core/log.h"
 #include "kmod/core/unwind_rows.h"
 
@@ -22,7 +23,12 @@
 #include <xxhash.h>
 
 enum {
-	FORMAT = 1,	/* of these files and of how tables are made; raise it with either */
+	/*
+	 * Of these files, and of what tables say. Raise it with every change of what ehframe,
+	 * ehframe_*, cfi_file or the rules of uapi/ddprof_unwind.h make of one and the same file:
+	 * a table of before would be taken for one of now.
+	 */
+	FORMAT = 2,
 	MAX_NOTE_BYTES = 64 << 10,
 	MAX_PROGRAM_HEADERS = 256,
 	MAX_IMAGE_BYTES = 256 << 20,
@@ -130,6 +136,21 @@ static int file_build_id(int fd, char ret[2 * DDP_MAX_BUILD_ID + 1])
 	return r;
 }
 
+/*
+ * What a file cannot say of itself: another one with the same build-id and size, in a container of
+ * which somebody is root, is another program. On a local file system nobody sets ctime.
+ */
+static uint64_t identity_of(const struct stat *st)
+{
+	const uint64_t is[] = {
+		st->st_dev, st->st_ino, (uint64_t)st->st_size, (uint64_t)st->st_mtim.tv_sec,
+		(uint64_t)st->st_mtim.tv_nsec, (uint64_t)st->st_ctim.tv_sec,
+		(uint64_t)st->st_ctim.tv_nsec,
+	};
+
+	return XXH3_64bits(is, sizeof(is));
+}
+
 int ddp_table_cache_key(int fd, struct ddp_table_key *ret)
 {
 	char build_id[2 * DDP_MAX_BUILD_ID + 1];
@@ -138,7 +159,7 @@ int ddp_table_cache_key(int fd, struct ddp_table_key *ret)
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !ours_alone(&st) ||
 	    file_build_id(fd, build_id) || !build_id[0])
 		return -ENOENT;
-	snprintf(ret->name, sizeof(ret->name), "%s-%" PRIx64 "%s", build_id, (uint64_t)st.st_size,
+	snprintf(ret->name, sizeof(ret->name), "%s-%016" PRIx64 "%s", build_id, identity_of(&st),
 		 suffix);
 	return 0;
 }
@@ -248,38 +269,58 @@ static int for_each_file(struct ddp_table_cache *c,
 	return 0;
 }
 
-struct oldest {
-	char name[256];		/* "": none */
+struct cached {
+	char *name;		/* owned */
 	struct timespec used;
 	uint64_t bytes;
 };
 
-static void look_for_oldest(void *ctx, const char *name, const struct stat *st)
-{
-	struct oldest *o = ctx;
+struct listing {
+	struct cached *files;	/* owned */
+	size_t nr, cap;
+};
 
-	if (o->name[0] && (st->st_mtim.tv_sec > o->used.tv_sec ||
-			   (st->st_mtim.tv_sec == o->used.tv_sec &&
-			    st->st_mtim.tv_nsec >= o->used.tv_nsec)))
+static void listing_free(struct listing *l)
+{
+	for (size_t i = 0; i < l->nr; i++)
+		free(l->files[i].name);
+	free(l->files);
+}
+DEFINE_CLEANUP_IN_PLACE(struct listing, listing_free)
+
+/* Without memory some are not listed, and stay until the next time */
+static void list_file(void *ctx, const char *name, const struct stat *st)
+{
+	struct listing *l = ctx;
+	struct cached *more = array_reserve(l->files, &l->cap, l->nr + 1, sizeof(*more));
+
+	if (!more)
 		return;
-	snprintf(o->name, sizeof(o->name), "%s", name);
-	o->used = st->st_mtim;
-	o->bytes = (uint64_t)st->st_size;
+	l->files = more;
+	more[l->nr] = (struct cached){ strdup(name), st->st_mtim, (uint64_t)st->st_size };
+	l->nr += more[l->nr].name != NULL;
 }
 
-/* Down to @aim, which is well below the limit: the folder is read once a file that goes */
+static int by_use(const void *a, const void *b)
+{
+	const struct timespec *x = &((const struct cached *)a)->used;
+	const struct timespec *y = &((const struct cached *)b)->used;
+
+	if (x->tv_sec != y->tv_sec)
+		return x->tv_sec < y->tv_sec ? -1 : 1;
+	return x->tv_nsec < y->tv_nsec ? -1 : x->tv_nsec > y->tv_nsec;
+}
+
+/* Down to @aim, which is well below the limit: the folder is read once for many files that go */
 static void make_room(struct ddp_table_cache *c, uint64_t aim)
 {
-	while (c->bytes > aim) {
-		struct oldest o = { .name = "" };
-		uint64_t before = c->bytes;
+	CLEANUP(listing_free) struct listing l = { 0 };
 
-		if (for_each_file(c, look_for_oldest, &o) || !o.name[0])
-			return;
-		forget(c, o.name, o.bytes);
-		if (c->bytes == before)
-			return;
-	}
+	if (for_each_file(c, list_file, &l) || !l.nr)
+		return;
+	qsort(l.files, l.nr, sizeof(*l.files), by_use);
+	for (size_t i = 0; i < l.nr && c->bytes > aim; i++)
+		forget(c, l.files[i].name, l.files[i].bytes);
 }
 
 static void add_up(void *ctx, const char *name, const struct stat *st)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unwind tables on disk, so that a collector that starts again need not make them again. One file a
- * table in a folder that nobody else can write to, named after the build-id and size of the program
- * it is for. What is read is checked as the module would check it; what is damaged is removed and
+ * table in a folder that nobody else can write to, named after the build-id of the program it is
+ * for and after which file on this machine that is: a file that is replaced or changed has another
+ * name. What is read is checked as the module would check it; what is damaged is removed and
  * made again. The folder is kept below a size: the longest unused go. Used by tables, whose worker
  * thread is the only one that has it.
  *
- * A build-id is only what a file says about itself, so programs that others could have written, to
- * give their table to somebody else's file, have no key.
+ * A build-id is only what a file says about itself: hence device, inode, size and times. Programs
+ * that others than root and this process's user could write to have no key at all.
  */
 #ifndef DDP_CORE_TABLE_CACHE_H
 #define DDP_CORE_TABLE_CACHE_H
@@ -38,7 +39,8 @@ DEFINE_CLEANUP(struct ddp_table_cache *, ddp_table_cache_close)
 
 /**
  * @param fd  of the program, borrowed
- * @return 0; -ENOENT: it has no build-id, or others may write to it
+ * @return 0; -ENOENT: it has no build-id, or others may write to it. Any change of
+ *	the file is another key
  */
 int ddp_table_cache_key(int fd, struct ddp_table_key *ret);
 
