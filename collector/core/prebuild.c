@@ -18,6 +18,7 @@ enum {
 	MAX_PROCESSES = 1 << 17,
 	MAX_LINES = 1 << 17,	/* of one process; the kernel's default limit is 65530 */
 	MAX_STAT_BYTES = 1024,
+	MAX_ADDED = 256,	/* files that one process may put on the list, so that all find room */
 };
 
 /* Parsing: what is left of a line */
@@ -173,6 +174,7 @@ static bool in_scope(const struct pids *p, uint64_t pid)
 struct scan {
 	const struct ddp_prebuild_scope *scope;
 	struct ddp_prebuild *found;
+	size_t added;			/* files, by the process that is read */
 	struct ddp_table by_inode;	/* hash of device and inode -> place in files, + 1 */
 };
 
@@ -205,9 +207,16 @@ static int add_file(struct scan *s, uint32_t pid, const struct ddp_maps_line *m)
 	}
 	p->files[p->nr++] = (struct ddp_prebuild_file){
 		.inode = m->inode, .start = m->start, .end = m->end, .dev_major = m->dev_major,
-		.dev_minor = m->dev_minor, .pid = pid, .users = 1, .path = path,
+		.dev_minor = m->dev_minor, .pid = pid, .last_pid = pid, .users = 1, .path = path,
 	};
 	return ddp_table_set(&s->by_inode, identity(m), p->nr);
+}
+
+/* A process counts once, however often it maps the file; processes come one after the other */
+static void add_user(struct ddp_prebuild_file *f, uint32_t pid)
+{
+	f->users += f->last_pid != pid;
+	f->last_pid = pid;
 }
 
 static int on_mapping(struct scan *s, uint32_t pid, const struct ddp_maps_line *m)
@@ -218,11 +227,14 @@ static int on_mapping(struct scan *s, uint32_t pid, const struct ddp_maps_line *
 		return 0;
 	place = ddp_table_find(&s->by_inode, identity(m));
 	if (place && same_file(&s->found->files[*place - 1], m)) {
-		s->found->files[*place - 1].users++;
+		add_user(&s->found->files[*place - 1], pid);
 		return 0;
 	}
 	/* one whose hash another has is left out as well: it is met by a sample */
-	return place || s->found->nr >= DDP_PREBUILD_MAX_FILES ? 0 : add_file(s, pid, m);
+	if (place || s->found->nr >= DDP_PREBUILD_MAX_FILES || s->added >= MAX_ADDED)
+		return 0;
+	s->added++;
+	return add_file(s, pid, m);
 }
 
 static int scan_process(struct scan *s, uint32_t pid)
@@ -236,6 +248,7 @@ static int scan_process(struct scan *s, uint32_t pid)
 
 	snprintf(path, sizeof(path), "%.200s/%" PRIu32 "/maps", s->scope->proc, pid);
 	f = fopen(path, "re");
+	s->added = 0;
 	for (int i = 0; f && !r && i < MAX_LINES; i++) {
 		ssize_t n = getline(&line, &cap, f);
 

@@ -41,8 +41,8 @@ uint32_t ddp_stat_parse_parent(const char *text, size_t len);
 struct ddp_prebuild_file {
 	uint64_t inode, start, end;	/* start, end: of one mapping of it in pid */
 	uint32_t dev_major, dev_minor;
-	uint32_t pid;
-	uint32_t users;			/* mappings */
+	uint32_t pid, last_pid;		/* the first and the last that was seen to map it */
+	uint32_t users;			/* processes */
 	char *path;			/* owned; in pid's root; NULL: not to be opened by it */
 };
 

@@ -338,10 +338,38 @@ static void only_regular_files_are_opened(void **state)
 	assert_int_equal(ddp_prebuild_open(w->proc, &f), -ESTALE);
 }
 
-static void a_process_with_very_many_files(void **state)
+static void processes_with_very_many_files(void **state)
 {
 	struct world *w = *state;
 	struct ddp_prebuild_scope scope = { .proc = w->proc };
+	struct ddp_prebuild found = { 0 };
+	char path[128];
+	FILE *f;
+
+	for (unsigned int pid = 40; pid < 80; pid++) {
+		make_process(w, pid, 1, "");
+		snprintf(path, sizeof(path), "%s/%u/maps", w->proc, pid);
+		f = fopen(path, "w");
+		assert_non_null(f);
+		for (unsigned int i = 0; i < 300; i++)
+			fprintf(f, "%x000-%x000 r-xp 0 %x:7 %u /%0*u\n", i + 1, i + 2, pid, i + 1,
+				i % 2 ? 10 : DDP_PREBUILD_MAX_PATH, i);
+		fclose(f);
+	}
+	assert_int_equal(ddp_prebuild_scan(&scope, &found), 0);
+	assert_int_equal(found.nr, DDP_PREBUILD_MAX_FILES);
+	for (size_t i = 0; i < found.nr; i++)
+		assert_true(!found.files[i].path ||
+			    strlen(found.files[i].path) <= DDP_PREBUILD_MAX_PATH);
+	ddp_prebuild_free(&found);
+}
+
+/* It cannot keep others' files from the list, nor get one of its own to the front */
+static void one_process_with_very_many_mappings(void **state)
+{
+	static const uint32_t pids[] = { 40 };
+	struct world *w = *state;
+	struct ddp_prebuild_scope scope = { .proc = w->proc, .pids = pids, .nr_pids = 1 };
 	struct ddp_prebuild found = { 0 };
 	char path[128];
 	FILE *f;
@@ -351,14 +379,12 @@ static void a_process_with_very_many_files(void **state)
 	f = fopen(path, "w");
 	assert_non_null(f);
 	for (unsigned int i = 0; i < 2 * DDP_PREBUILD_MAX_FILES; i++)
-		fprintf(f, "%x000-%x000 r-xp 0 7:7 %u /%0*u\n", i + 1, i + 2, i + 1,
-			i % 2 ? 10 : DDP_PREBUILD_MAX_PATH, i);
+		fprintf(f, "%x000-%x000 r-xp 0 7:7 %u /x\n", i + 1, i + 2, i % 1000 + 1);
 	fclose(f);
 	assert_int_equal(ddp_prebuild_scan(&scope, &found), 0);
-	assert_int_equal(found.nr, DDP_PREBUILD_MAX_FILES);
+	assert_int_equal(found.nr, 256);
 	for (size_t i = 0; i < found.nr; i++)
-		assert_true(!found.files[i].path ||
-			    strlen(found.files[i].path) <= DDP_PREBUILD_MAX_PATH);
+		assert_int_equal(found.files[i].users, 1);
 	ddp_prebuild_free(&found);
 }
 
@@ -391,7 +417,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(parents_in_a_circle, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_very_file_is_opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_regular_files_are_opened, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_process_with_very_many_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(processes_with_very_many_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_process_with_very_many_mappings, setup, teardown),
 		cmocka_unit_test(this_machine),
 	};
 
