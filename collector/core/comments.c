@@ -64,10 +64,13 @@ static int comment_tables(struct ddp_profile *p, const struct ddp_marks *now)
 	return comment(p, "tables: files=%" PRIu64 " bytes=%" PRIu64 " max_bytes=%" PRIu64
 		       " evicted=%" PRIu64 " refused=%" PRIu64 " uploaded=%" PRIu64 " rows=%" PRIu64
 		       " built=%" PRIu64 " cached=%" PRIu64 " without_rows=%" PRIu64
-		       " failed=%" PRIu64 " build_ms=%" PRIu64, now->info.tables,
+		       " failed=%" PRIu64 " dropped=%" PRIu64 " stuck=%" PRIu64
+		       " code_bytes=%" PRIu64 " unknown_bytes=%" PRIu64 " build_ms=%" PRIu64,
+		       now->info.tables,
 		       now->info.tables_bytes, now->info.tables_max_bytes,
 		       now->info.tables_evicted, now->info.tables_refused, t->uploaded, t->rows,
-		       t->built, t->from_cache, t->no_cfi, t->failed, t->build_ns / 1000000);
+		       t->built, t->from_cache, t->no_cfi, t->failed, t->dropped, t->stuck,
+		       t->cfi.code_bytes, t->cfi.unknown_bytes, t->build_ns / 1000000);
 }
 
 static int comment_loss(struct ddp_profile *p, const struct ddp_decode_counts *now,

@@ -190,6 +190,16 @@ int ddp_object_open(const struct ddp_object *o)
 	return fd < 0 ? -errno : fd;
 }
 
+int ddp_objects_open(const struct ddp_objects *f, const struct ddp_object *o)
+{
+	int fd;
+
+	if (o->flags & DDPROF_FILE_OPENABLE && f->open_file &&
+	    !f->open_file(f->ctx, o->file_id, &fd))
+		return fd;
+	return ddp_object_open(o);
+}
+
 /* The longest unused goes first, and of those that one profile uses the largest */
 static bool goes_before(const struct ddp_object *a, const struct ddp_object *b)
 {

@@ -71,6 +71,13 @@ struct ddp_object *ddp_objects_find(const struct ddp_objects *f, uint64_t file_i
  */
 int ddp_object_open(const struct ddp_object *o);
 
+/**
+ * Opens it anew: by the module, which has the very file, deleted or not, as long as it is mapped and
+ * held; else by its path.
+ * @return as ddp_object_open()
+ */
+int ddp_objects_open(const struct ddp_objects *f, const struct ddp_object *o);
+
 /** The file's ELF contents, read at the first call; NULL when there are none. Borrowed until the
  *  next call or ddp_objects_trim(). */
 struct ddp_elf *ddp_object_elf(struct ddp_objects *f, struct ddp_object *o, uint64_t profile_nr);

@@ -312,6 +312,7 @@ static int run_loop(struct ddp_pipeline *p, struct pollfd *fds, size_t nr_pids)
 			return r;
 		if (fds[2].revents)
 			ddp_unwinding_work(&p->unwinding);
+		ddp_unwinding_check(&p->unwinding);
 		if (interval_over(p)) {
 			struct ddp_marks now;
 

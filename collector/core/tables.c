@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -23,6 +24,9 @@
 enum {
 	/* a file system that does not answer must not keep the program from ending */
 	JOIN_TIMEOUT_S = 10,
+	/* the largest programs take a second */
+	STUCK_MS = 10000,
+	MAX_SAID_PATH = 200,	/* bytes */
 };
 
 struct ddp_tables {
@@ -34,6 +38,11 @@ struct ddp_tables {
 	struct ddp_table_queue queue;
 	struct ddp_tables_counts counts;
 	bool ahead_ready, started, stopping;
+	struct {
+		const char *path;	/* what is being made, the worker's; NULL: nothing */
+		int64_t since_ms;
+		bool said;		/* that it takes too long */
+	} busy;
 	int news;			/* eventfd: the queue knows of missing tables */
 
 	/* the worker's own */
@@ -86,15 +95,28 @@ static void count_made(struct ddp_tables *t, int r, const struct ddp_made *m)
 	pthread_mutex_unlock(&t->lock);
 }
 
+static void set_busy(struct ddp_tables *t, const char *path)
+{
+	int64_t now = now_ms(t);
+
+	pthread_mutex_lock(&t->lock);
+	t->busy.path = path;
+	t->busy.since_ms = now;
+	t->busy.said = false;
+	pthread_mutex_unlock(&t->lock);
+}
+
 /* @fd -1 with DDPROF_FILE_VDSO: our own. -EAGAIN: it may be read later */
 static int make(struct ddp_tables *t, uint64_t id, int fd, const char *path, struct ddp_made *ret)
 {
 	int r;
 
+	set_busy(t, path);
 	if (id == DDPROF_FILE_VDSO)
 		r = ddp_table_make_memory(t->config.vdso, t->config.vdso_bytes, ret);
 	else
 		r = ddp_table_make(t->config.ops->build, t->config.cache, fd, ret);
+	set_busy(t, NULL);
 	count_made(t, r, ret);
 	if (!r)
 		log_made(path, ret);
@@ -500,6 +522,25 @@ size_t ddp_tables_missing(struct ddp_tables *t, uint64_t ret[DDP_TABLES_MAX_MISS
 	return nr;
 }
 
+void ddp_tables_check(struct ddp_tables *t)
+{
+	int64_t now = now_ms(t);
+	char path[MAX_SAID_PATH] = "";
+	bool stuck;
+
+	pthread_mutex_lock(&t->lock);
+	stuck = t->busy.path && !t->busy.said && now - t->busy.since_ms >= STUCK_MS;
+	if (stuck) {
+		snprintf(path, sizeof(path), "%s", t->busy.path);
+		t->busy.said = true;
+		t->counts.stuck++;
+	}
+	pthread_mutex_unlock(&t->lock);
+	if (stuck)
+		ddp_log_warn("%s: reading it takes more than %d s: no other unwind table is made "
+			     "meanwhile", path, STUCK_MS / 1000);
+}
+
 void ddp_tables_count(struct ddp_tables *t, struct ddp_tables_counts *ret)
 {
 	pthread_mutex_lock(&t->lock);
@@ -580,7 +621,7 @@ bool ddp_tables_destroy(struct ddp_tables *t)
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += JOIN_TIMEOUT_S;
 	if (pthread_clockjoin_np(t->thread, NULL, CLOCK_MONOTONIC, &until)) {
-		ddp_log_warn("a file does not let itself be read: its unwind table is given up");
+		ddp_log_warn("an unwind table is given up: its file takes too long to read");
 		return false;
 	}
 	release(t);

@@ -92,6 +92,9 @@ int ddp_tables_fd(const struct ddp_tables *t);
  */
 size_t ddp_tables_missing(struct ddp_tables *t, uint64_t ret[DDP_TABLES_MAX_MISSING]);
 
+/** To be called now and then: warns, once a file, that the worker is held up by it. */
+void ddp_tables_check(struct ddp_tables *t);
+
 struct ddp_tables_counts {
 	uint64_t built, from_cache;	/* tables made; taken from the cache */
 	uint64_t no_cfi;		/* of these, without rows: not ELF, or nothing in it */
@@ -99,6 +102,7 @@ struct ddp_tables_counts {
 	uint64_t uploaded;		/* tables, with those without rows */
 	uint64_t refused;		/* uploads for which the module had no room */
 	uint64_t dropped;		/* wanted when too many were */
+	uint64_t stuck;			/* files that took more than 10 s to read */
 	uint64_t rows, image_bytes;	/* of uploaded tables */
 	uint64_t build_ns;
 	struct ddp_cfi_counts cfi;	/* of built tables, added up */

@@ -116,14 +116,14 @@ void ddp_unwinding_start(struct ddp_unwinding *u)
 
 static void want(struct ddp_unwinding *u, struct ddp_object *o)
 {
-	CLEANUP(close_fd) int by_path = -1;
+	CLEANUP(close_fd) int opened = -1;
 	int r;
 
 	if (o->fd < 0)
-		by_path = ddp_object_open(o);
-	if (o->fd < 0 && by_path < 0)
-		ddp_log_debug("%s: no unwind table: %s", o->path, strerror(-by_path));
-	r = ddp_tables_want(u->tables, o->file_id, o->fd >= 0 ? o->fd : by_path, o->refs, o->path);
+		opened = ddp_objects_open(&u->process->objects, o);
+	if (o->fd < 0 && opened < 0)
+		ddp_log_debug("%s: no unwind table: %s", o->path, strerror(-opened));
+	r = ddp_tables_want(u->tables, o->file_id, o->fd >= 0 ? o->fd : opened, o->refs, o->path);
 	if (r)
 		ddp_log_debug("%s: no unwind table: %s", o->path, strerror(-r));
 }
@@ -159,6 +159,12 @@ void ddp_unwinding_work(struct ddp_unwinding *u)
 	}
 }
 
+void ddp_unwinding_check(struct ddp_unwinding *u)
+{
+	if (u->tables)
+		ddp_tables_check(u->tables);
+}
+
 void ddp_unwinding_count(struct ddp_unwinding *u, struct ddp_tables_counts *ret)
 {
 	*ret = (struct ddp_tables_counts){ 0 };
@@ -173,9 +179,13 @@ static void say_work(struct ddp_unwinding *u)
 	ddp_unwinding_count(u, &n);
 	ddp_log_info("unwind tables: built=%" PRIu64 " cached=%" PRIu64 " without_rows=%" PRIu64
 		     " failed=%" PRIu64 " uploaded=%" PRIu64 " refused=%" PRIu64 " dropped=%" PRIu64
-		     " rows=%" PRIu64 " bytes=%" PRIu64 " build_ms=%" PRIu64, n.built,
-		     n.from_cache, n.no_cfi, n.failed, n.uploaded, n.refused, n.dropped, n.rows,
+		     " stuck=%" PRIu64 " rows=%" PRIu64 " bytes=%" PRIu64 " build_ms=%" PRIu64, n.built,
+		     n.from_cache, n.no_cfi, n.failed, n.uploaded, n.refused, n.dropped, n.stuck, n.rows,
 		     n.image_bytes, n.build_ns / 1000000);
+	ddp_log_info("unwind tables built: functions=%" PRIu64 " rows=%" PRIu64 " unknown_rows=%" PRIu64
+		     " code_bytes=%" PRIu64 " unknown_bytes=%" PRIu64 " rbp_lost_rows=%" PRIu64,
+		     n.cfi.entries, n.cfi.rows, n.cfi.unknown_rows, n.cfi.code_bytes,
+		     n.cfi.unknown_bytes, n.cfi.bp_lost_rows);
 	for (int i = 0; i < DDP_CFI_NR_REASONS; i++)
 		if (n.cfi.by_reason[i])
 			ddp_log_info("unwind tables, not described: %s: %" PRIu64,

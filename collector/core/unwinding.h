@@ -40,6 +40,9 @@ void ddp_unwinding_map(struct ddp_unwinding *u, uint64_t file_id);
 int ddp_unwinding_fd(const struct ddp_unwinding *u);
 void ddp_unwinding_work(struct ddp_unwinding *u);
 
+/** To be called now and then: says when a file holds the others up. */
+void ddp_unwinding_check(struct ddp_unwinding *u);
+
 /** All zero without tables. */
 void ddp_unwinding_count(struct ddp_unwinding *u, struct ddp_tables_counts *ret);
 

@@ -195,7 +195,9 @@ static void a_profile_says_how_walks_ended(void **state)
 	struct ddp_marks then = { 0 }, now = {
 		.info = { .tables = 4, .tables_bytes = 500, .tables_max_bytes = 600,
 			  .tables_evicted = 2, .tables_refused = 1 },
-		.tables = { .uploaded = 6, .rows = 70, .built = 3, .from_cache = 2, .no_cfi = 1 },
+		.tables = { .uploaded = 6, .rows = 70, .built = 3, .from_cache = 2, .no_cfi = 1,
+			    .dropped = 8, .stuck = 1,
+			    .cfi = { .code_bytes = 1000, .unknown_bytes = 9 } },
 	};
 	struct ddp_comments c = { &module, &w->samples, &w->process, &then, &now };
 	struct ddp_pprof *p;
@@ -214,7 +216,7 @@ static void a_profile_says_how_walks_ended(void **state)
 	assert_string_equal(comment_with(p, "tables:"),
 			    "tables: files=4 bytes=500 max_bytes=600 evicted=2 refused=1 "
 			    "uploaded=6 rows=70 built=3 cached=2 without_rows=1 failed=0 "
-			    "build_ms=0");
+			    "dropped=8 stuck=1 code_bytes=1000 unknown_bytes=9 build_ms=0");
 	ddp_pprof_destroy(p);
 
 	/* of the next interval nothing is left over */

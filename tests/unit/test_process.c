@@ -389,6 +389,58 @@ static void files_by_path(void **state)
 	assert_int_equal(unlink(link), 0);
 }
 
+static int open_refused(void *ctx, uint64_t file_id, int *ret)
+{
+	(void)ctx;
+	(void)file_id;
+	*ret = -1;
+	return -ENOENT;
+}
+
+/* The module has the very file, also when its path leads nowhere here; else the path may do */
+static void files_by_the_module_again(void **state)
+{
+	static const struct {
+		const char *what;
+		uint8_t flags;
+		int (*open_file)(void *ctx, uint64_t file_id, int *ret);
+		bool path_is_it, opened;
+	} rows[] = {
+		{ "deleted", DDPROF_FILE_OPENABLE | DDPROF_FILE_DELETED, open_null, false, true },
+		{ "of another mount namespace", DDPROF_FILE_OPENABLE, open_null, false, true },
+		{ "no file to open", 0, open_null, false, false },
+		{ "not held any more", DDPROF_FILE_OPENABLE, open_refused, true, true },
+		{ "nor at its path", DDPROF_FILE_OPENABLE, open_refused, false, false },
+	};
+	char self[512] = "";
+	struct stat st;
+
+	(void)state;
+	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+	assert_int_equal(stat(self, &st), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct ddp_file f = {
+			.file_id = 1, .flags = rows[i].flags, .inode = st.st_ino,
+			.path = rows[i].path_is_it ? self : "/no/such/file",
+			.path_len = (u32)strlen(rows[i].path_is_it ? self : "/no/such/file"),
+			.size = (uint64_t)st.st_size,
+			.mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000 +
+				    (uint64_t)st.st_mtim.tv_nsec,
+		};
+		struct ddp_process p;
+		int fd;
+
+		ddp_process_init(&p, NULL, NULL);
+		assert_int_equal(ddp_process_file(&p, &f), 0);
+		p.objects.open_file = rows[i].open_file;
+		fd = ddp_objects_open(&p.objects, ddp_objects_find(&p.objects, 1));
+		if ((fd >= 0) != rows[i].opened)
+			fail_msg("%s: %d", rows[i].what, fd);
+		close_fd(fd);
+		ddp_process_free(&p);
+	}
+}
+
 static void tell_task(struct ddp_process *p, uint8_t kind, uint32_t tgid, uint32_t tid,
 		      const char *comm, const char *leader)
 {
@@ -538,7 +590,8 @@ int main(void)
 		cmocka_unit_test(layouts_without_end),
 		cmocka_unit_test(files_without_end),
 		cmocka_unit_test(descriptors_are_left_for_others),
-		cmocka_unit_test(files_by_path), cmocka_unit_test(names_of_processes),
+		cmocka_unit_test(files_by_path),
+		cmocka_unit_test(files_by_the_module_again), cmocka_unit_test(names_of_processes),
 		cmocka_unit_test(equal_stacks_are_one),
 		cmocka_unit_test(pending_hits_outlive_their_ids), cmocka_unit_test(random_samples),
 	};

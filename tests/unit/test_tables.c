@@ -829,6 +829,35 @@ static void a_file_that_changes_is_made_again(void **state)
 	close(fd);
 }
 
+/* A file system that does not answer is told of, once, and in numbers */
+static void a_file_that_is_never_read(void **state)
+{
+	struct ddp_tables_counts n;
+	struct module *m = *state;
+
+	create(m, NULL, 0);
+	ddp_tables_start(m->tables);
+	m->hold_builds = true;
+	want(m, 7, 1);
+	wait_for(m, &m->nr_builds, 1);
+	SET(m, now, m->now + 9999);
+	ddp_tables_check(m->tables);
+	ddp_tables_count(m->tables, &n);
+	assert_int_equal(n.stuck, 0);
+	SET(m, now, m->now + 1);
+	ddp_tables_check(m->tables);
+	ddp_tables_check(m->tables);
+	ddp_tables_count(m->tables, &n);
+	assert_int_equal(n.stuck, 1);
+	SET(m, hold_builds, false);
+	wait_for(m, &m->nr_uploads, 1); /* it answers after all */
+	WAIT_COUNT(m, uploaded, 1);
+	SET(m, now, m->now + 100000);
+	ddp_tables_check(m->tables);
+	ddp_tables_count(m->tables, &n);
+	assert_int_equal(n.stuck, 1);
+}
+
 static void a_file_that_changed_is_not_handed_over(void **state)
 {
 	struct ddp_prebuild_scope scope = { .proc = "/proc", .pids = (uint32_t[]){ getpid() },
@@ -1030,6 +1059,7 @@ int main(void)
 		TEST(a_file_that_cannot_be_opened_is_tried_again),
 		TEST(a_table_made_ahead_is_not_replaced),
 		TEST(a_file_that_changes_is_made_again),
+		TEST(a_file_that_is_never_read),
 		TEST(a_file_that_changed_is_not_handed_over),
 		TEST(one_table_over_the_limit_does_not_end_the_others),
 		TEST(a_wrong_table_does_not_end_the_others),
