@@ -144,13 +144,13 @@ static enum verdict check_files(struct finding *f)
 /* In the initial user namespace, but that the kernel tells only by trying */
 static enum verdict check_ahead(struct finding *f)
 {
-	if (have(CAP_SYS_ADMIN) || have(CAP_CHECKPOINT_RESTORE))
+	if (have(CAP_SYS_PTRACE) && (have(CAP_SYS_ADMIN) || have(CAP_CHECKPOINT_RESTORE)))
 		return find(f, OK, "",
-			    "CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN: unwind tables of running "
-			    "programs are made before the first sample");
+			    "CAP_SYS_PTRACE, and CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN: unwind "
+			    "tables of running programs are made before the first sample");
 	return find(f, WORSE, "run as root, or add cap_checkpoint_restore,cap_sys_ptrace to setcap",
-		    "neither CAP_CHECKPOINT_RESTORE nor CAP_SYS_ADMIN: unwind tables are made when "
-		    "a program is first sampled");
+		    "no CAP_SYS_PTRACE, or neither CAP_CHECKPOINT_RESTORE nor CAP_SYS_ADMIN: unwind "
+		    "tables are made when a program is first sampled");
 }
 
 static enum verdict check_tables(struct finding *f)
