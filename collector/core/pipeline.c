@@ -393,6 +393,19 @@ static int start_session(struct ddp_pipeline *p, const struct ddp_link_start *st
 	return r;
 }
 
+/* Making tables ahead is no use while somebody else has the session: START will say so */
+static bool may_start(struct ddp_pipeline *p, struct ddp_error *err)
+{
+	struct ddp_link_info now = p->info;
+
+	for (int waited = 0; now.owner_tgid && waited < BUSY_TIMEOUT_MS; waited += BUSY_PAUSE_MS) {
+		usleep(BUSY_PAUSE_MS * 1000);
+		if (ddp_link_get_info(p->link, &now, err))
+			return false;
+	}
+	return !now.owner_tgid;
+}
+
 static int start(struct ddp_pipeline *p, const struct ddp_pipeline_config *c, struct ddp_error *err)
 {
 	struct ddp_unwinding_config unwinding = {
@@ -404,6 +417,8 @@ static int start(struct ddp_pipeline *p, const struct ddp_pipeline_config *c, st
 	r = r ?: ddp_decoder_create(&decode_ops, p, c->start.nr_events, &p->decoder);
 	if (r)
 		return r;
+	if (!may_start(p, err))
+		unwinding.ahead_ms = 0;
 	ddp_unwinding_open(&p->unwinding, &unwinding, &p->process);
 	ddp_link_on_batch(p->link, on_batch, p);
 	r = start_session(p, &c->start, err);
