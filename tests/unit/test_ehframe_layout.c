@@ -333,10 +333,6 @@ static const struct {
 	  "0 rsp+8, 10 none, 15 rsp+16, 25 none" },
 	{ "a nop's prefixes alone", 0x10, CODE_OF("\x66\x66\x66"), 0x13,
 	  "0 rsp+8, 10 none, 13 rsp+16, 23 none" },
-	{ "a trampoline where a function has no room", 0x13, CODE_OF(SIGRETURN), 0x20,
-	  "0 rsp+8, 10 none, 12 signal, 1c none, 20 rsp+16, 30 none" },
-	{ "the shortest one in as little room", 0x19, CODE_OF("\xb8\x0f\0\0\0\x0f\x05"), 0x20,
-	  "0 rsp+8, 10 none, 18 signal, 20 rsp+16, 30 none" },
 	{ "a function of one instruction", 0x10, CODE_OF("\xc3" NOP10 "\x90"), 0x1c,
 	  "0 rsp+8, 10 none, 1c rsp+16, 2c none" },
 	{ "64 bytes of nops", 0x10, CODE_OF(NOP10 NOP10 NOP10 NOP10 NOP10 NOP10
@@ -399,6 +395,45 @@ static void code_between_functions(void **state)
 		in.read = text_read;
 		in.ctx = &text;
 		cfi_expect(gaps[i].what, &in, gaps[i].table, NULL);
+	}
+}
+
+/* Where a function's alignment leaves room for no other; musl's trampoline is without CFI */
+static void gaps_without_room_for_a_function(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t first;		/* bytes of the function before; the next is at 10 */
+		struct literal bytes;	/* right behind it */
+		const char *table;
+	} rows[] = {
+		{ "a trampoline", 3, CODE_OF("\x90" SIGRETURN),
+		  "0 rsp+8, 3 signal, d none, 10 rsp+16, 20 none" },
+		{ "the short one, without a byte to spare", 9, CODE_OF("\xb8\x0f\0\0\0\x0f\x05"),
+		  "0 rsp+8, 9 signal, 10 rsp+16, 20 none" },
+		{ "another function all the same", 3, CODE_OF("\xc3"),
+		  "0 rsp+8, 10 rsp+16, 20 none" },
+		{ "another system call", 3, CODE_OF("\xb8\x01\0\0\0\x0f\x05\xc3"),
+		  "0 rsp+8, 3 none, 10 rsp+16, 20 none" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct piece pieces[] = {
+			{ CODE, rows[i].first, 1 }, { CODE + 0x10, 0x10, 2 }, { 0 },
+		};
+		uint8_t code[CODE_BYTES];
+		struct code_bytes text = { code, sizeof(code) };
+		struct bytes s = { .nr = 0 };
+		struct ddp_cfi_input in;
+
+		memset(code, 0xf4, sizeof(code));
+		memcpy(code + rows[i].first, rows[i].bytes.bytes, rows[i].bytes.nr);
+		put_pieces(&s, pieces, false);
+		in = cfi_input_of(&s);
+		in.read = text_read;
+		in.ctx = &text;
+		cfi_expect(rows[i].what, &in, rows[i].table, NULL);
 	}
 }
 
@@ -847,6 +882,7 @@ int main(void)
 		cmocka_unit_test(damaged_entries),
 		cmocka_unit_test(an_fde_whose_augmentation_is_damaged),
 		cmocka_unit_test(code_between_functions),
+		cmocka_unit_test(gaps_without_room_for_a_function),
 		cmocka_unit_test(a_trampoline_anywhere),
 		cmocka_unit_test(data_is_not_searched),
 		cmocka_unit_test(what_bytes_say_goes_before_debug_frame),
