@@ -20,7 +20,7 @@
 #define ELFCOMPRESS_ZSTD 2	/* elf.h has it since glibc 2.37 */
 #endif
 
-/* of a real section: 3 to 6. Bytes that are all the same reach 1032 with zlib, and more with zstd */
+/* Real sections reach 3 to 6; bytes that are all the same 1032 with zlib, and more with zstd */
 enum { MAX_RATIO = 64 };
 
 struct packed {

@@ -17,7 +17,7 @@ enum {
 	MAX_PADDING = 64,	/* the largest alignment that is common, a cache line */
 	ENTRY_BYTES = 64,	/* of _start; it is 20 to 46 bytes of assembly */
 	PLT_BYTES = 16,		/* of an entry */
-	/* of one table, a million functions; a larger one is a hole, and would take hours to read */
+	/* of one table, a million functions; a larger one is a hole that takes hours to read */
 	MAX_PLT = 16 << 20,
 	MIN_KNOWN = 7,		/* bytes of the shortest code that ehframe_known finds */
 };

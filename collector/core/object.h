@@ -72,8 +72,8 @@ struct ddp_object *ddp_objects_find(const struct ddp_objects *f, uint64_t file_i
 int ddp_object_open(const struct ddp_object *o);
 
 /**
- * Opens it anew: by the module, which has the very file, deleted or not, as long as it is mapped and
- * held; else by its path.
+ * Opens it anew: by the module, which has the very file, deleted or not, as long as it is mapped
+ * and held; else by its path.
  * @return as ddp_object_open()
  */
 int ddp_objects_open(const struct ddp_objects *f, const struct ddp_object *o);

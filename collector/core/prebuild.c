@@ -18,7 +18,7 @@ enum {
 	MAX_PROCESSES = 1 << 17,
 	MAX_LINES = 1 << 17,	/* of one process; the kernel's default limit is 65530 */
 	MAX_STAT_BYTES = 1024,
-	MAX_ADDED = 256,	/* files that one process may put on the list, so that all find room */
+	MAX_ADDED = 256,	/* files that one process may put on the list: room for others */
 };
 
 /* Parsing: what is left of a line */

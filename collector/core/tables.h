@@ -12,8 +12,8 @@
  *		ddp_tables_want(t, id, fd, users, path);
  *	ddp_tables_destroy(t);
  *
- * A file that is no program, or says nothing of its frames, gets a table without rows, as the module
- * waits for it; one that cannot be read just now is tried again, rarer each time. The module
+ * A file that is no program, or says nothing of its frames, gets a table without rows, as the
+ * module waits for it; one that cannot be read just now is tried again, rarer each time. The module
  * forgets tables when memory is short; the thread looks every few seconds which of them walks ended
  * for lack of and has them wanted again (ddp_tables_fd(), ddp_tables_missing()).
  *

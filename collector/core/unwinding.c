@@ -179,11 +179,11 @@ static void say_work(struct ddp_unwinding *u)
 	ddp_unwinding_count(u, &n);
 	ddp_log_info("unwind tables: built=%" PRIu64 " cached=%" PRIu64 " without_rows=%" PRIu64
 		     " failed=%" PRIu64 " uploaded=%" PRIu64 " refused=%" PRIu64 " dropped=%" PRIu64
-		     " stuck=%" PRIu64 " rows=%" PRIu64 " bytes=%" PRIu64 " build_ms=%" PRIu64, n.built,
-		     n.from_cache, n.no_cfi, n.failed, n.uploaded, n.refused, n.dropped, n.stuck, n.rows,
-		     n.image_bytes, n.build_ns / 1000000);
-	ddp_log_info("unwind tables built: functions=%" PRIu64 " rows=%" PRIu64 " unknown_rows=%" PRIu64
-		     " code_bytes=%" PRIu64 " unknown_bytes=%" PRIu64 " rbp_lost_rows=%" PRIu64,
+		     " stuck=%" PRIu64 " rows=%" PRIu64 " bytes=%" PRIu64 " build_ms=%" PRIu64,
+		     n.built, n.from_cache, n.no_cfi, n.failed, n.uploaded, n.refused, n.dropped,
+		     n.stuck, n.rows, n.image_bytes, n.build_ns / 1000000);
+	ddp_log_info("unwind tables built: functions=%" PRIu64 " rows=%" PRIu64
+		     " unknown_rows=%" PRIu64 " code_bytes=%" PRIu64 " unknown_bytes=%" PRIu64 " rbp_lost_rows=%" PRIu64,
 		     n.cfi.entries, n.cfi.rows, n.cfi.unknown_rows, n.cfi.code_bytes,
 		     n.cfi.unknown_bytes, n.cfi.bp_lost_rows);
 	for (int i = 0; i < DDP_CFI_NR_REASONS; i++)

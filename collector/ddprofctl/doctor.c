@@ -149,8 +149,8 @@ static enum verdict check_ahead(struct finding *f)
 			    "CAP_SYS_PTRACE, and CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN: unwind "
 			    "tables of running programs are made before the first sample");
 	return find(f, WORSE, "run as root, or add cap_checkpoint_restore,cap_sys_ptrace to setcap",
-		    "no CAP_SYS_PTRACE, or neither CAP_CHECKPOINT_RESTORE nor CAP_SYS_ADMIN: unwind "
-		    "tables are made when a program is first sampled");
+		    "no CAP_SYS_PTRACE, or neither CAP_CHECKPOINT_RESTORE nor CAP_SYS_ADMIN: "
+		    "unwind tables are made when a program is first sampled");
 }
 
 static enum verdict check_tables(struct finding *f)

@@ -365,7 +365,7 @@ static void processes_with_very_many_files(void **state)
 }
 
 /* It cannot keep others' files from the list, nor get one of its own to the front */
-static void one_process_with_very_many_mappings(void **state)
+static void one_process_with_many_mappings(void **state)
 {
 	static const uint32_t pids[] = { 40 };
 	struct world *w = *state;
@@ -418,7 +418,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_very_file_is_opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_regular_files_are_opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(processes_with_very_many_files, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_process_with_very_many_mappings, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_process_with_many_mappings, setup, teardown),
 		cmocka_unit_test(this_machine),
 	};
 
