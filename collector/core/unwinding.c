@@ -183,7 +183,8 @@ static void say_work(struct ddp_unwinding *u)
 		     n.built, n.from_cache, n.no_cfi, n.failed, n.uploaded, n.refused, n.dropped,
 		     n.stuck, n.rows, n.image_bytes, n.build_ns / 1000000);
 	ddp_log_info("unwind tables built: functions=%" PRIu64 " rows=%" PRIu64
-		     " unknown_rows=%" PRIu64 " code_bytes=%" PRIu64 " unknown_bytes=%" PRIu64 " rbp_lost_rows=%" PRIu64,
+		     " unknown_rows=%" PRIu64 " code_bytes=%" PRIu64
+		     " unknown_bytes=%" PRIu64 " rbp_lost_rows=%" PRIu64,
 		     n.cfi.entries, n.cfi.rows, n.cfi.unknown_rows, n.cfi.code_bytes,
 		     n.cfi.unknown_bytes, n.cfi.bp_lost_rows);
 	for (int i = 0; i < DDP_CFI_NR_REASONS; i++)
