@@ -58,8 +58,8 @@ int table_drop(struct nl *nl, uint64_t id)
 	return table_by_id(nl, DDPROF_CMD_TABLE_DROP, id);
 }
 
-int table_upload(struct nl *nl, uint64_t id, int fd, const struct table_image *image,
-		 uint64_t *ret_id)
+int table_stage(struct nl *nl, uint64_t id, int fd, const struct table_image *image,
+		uint64_t *ret_id)
 {
 	const uint8_t *bytes = image->bytes;
 	size_t at, n;
@@ -69,6 +69,15 @@ int table_upload(struct nl *nl, uint64_t id, int fd, const struct table_image *i
 		n = image->nr - at < TABLE_CHUNK ? image->nr - at : TABLE_CHUNK;
 		ret = table_data(nl, id, at, bytes + at, n);
 	}
+	*ret_id = id;
+	return ret;
+}
+
+int table_upload(struct nl *nl, uint64_t id, int fd, const struct table_image *image,
+		 uint64_t *ret_id)
+{
+	int ret = table_stage(nl, id, fd, image, &id);
+
 	if (ret_id)
 		*ret_id = id;
 	return ret ? ret : table_commit(nl, id);

@@ -22,7 +22,10 @@ struct table_image {
 	size_t nr;
 };
 
-/* BEGIN as above, all of the image, COMMIT. @ret_id may be NULL. */
+/* BEGIN as above and all of the image, which is then to be committed. */
+int table_stage(struct nl *nl, uint64_t id, int fd, const struct table_image *image,
+		uint64_t *ret_id);
+/* The same and COMMIT. @ret_id may be NULL. */
 int table_upload(struct nl *nl, uint64_t id, int fd, const struct table_image *image,
 		 uint64_t *ret_id);
 
