@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 build=$(readlink -m "${BUILD:-build}")
 out=$build/bench
-rounds=${ROUNDS:-10000} hz=${HZ:-99}
+rounds=${ROUNDS:-40000} hz=${HZ:-99}
 ns_per_insn=2 # -icount shift=1
 
 mkdir -p "$out"
