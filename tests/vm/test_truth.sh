@@ -86,7 +86,7 @@ check "truth.kernel: the leaf is the function that fills the memory" profile zer
 check "truth.kernel: below the leaf come the file's read and the system call" \
 	profile zero --process zero --with fill_from_zero below vfs_read 'entry_SYSCALL_64*'
 check "truth.kernel: the user frame that called comes next" \
-	profile zero --process zero --with vfs_read next 'entry_SYSCALL_64*' fill_from_zero 100
+	profile zero --process zero --with 'read_*' next 'entry_SYSCALL_64*' fill_from_zero 100
 check "truth.kernel: then main" profile zero --process zero --with vfs_read next fill_from_zero main 100
 
 check "truth.kernel: kernel walks reach their root" profile zero walks kernel 99
