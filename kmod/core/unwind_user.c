@@ -391,35 +391,88 @@ static const struct ddp_rows *find_rows(struct walk *s)
 	return NULL;
 }
 
-/* Where a rule is remembered: the top bits of a product, which all bits of the offset decide. */
-static inline u32 memo_slot(u32 serial, u64 offset)
+/* What a rule asks of a step, as far as plain_steps() does it; 0: it does not. */
+enum {
+	PLAIN_SP	= 1 << 0,	/* CFA = sp + offset */
+	PLAIN_BP	= 1 << 1,	/* CFA = bp + offset */
+	PLAIN_BP_BELOW	= 1 << 2,	/* the caller's bp is the word below the return address */
+	PLAIN_BX	= 1 << 3,	/* the caller's bx was saved, at CFA + 8 * bx */
+	PLAIN_KEPT	= 1 << 4,	/* anything else about registers: note_kept() */
+};
+
+static u8 plain_of(const struct ddprof_unwind_rule *rule)
 {
-	return ((u32)offset + serial) * 0x9e3779b1u / (0xffffffffu / DDP_MEMO_RULES + 1);
+	bool bp_below = rule->bp == DDPROF_UNWIND_BP_CFA && rule->bp_offset == -16;
+	u8 plain;
+
+	if (rule->kind != DDPROF_UNWIND_REG || (rule->base != REG_SP && rule->base != REG_BP))
+		return 0;
+	plain = rule->base == REG_SP ? PLAIN_SP : PLAIN_BP;
+	if ((rule->bp && !bp_below) || rule->bx == DDPROF_UNWIND_BX_LOST)
+		return plain | PLAIN_KEPT;
+	return plain | (bp_below ? PLAIN_BP_BELOW : 0) | (rule->bx ? PLAIN_BX : 0);
 }
 
-/* The rule at a file offset; the memo's copy is good until the next look-up. @memo may be NULL. */
-static inline const struct ddprof_unwind_rule *find_rule(struct ddp_memo *memo,
-							 const struct ddp_rows *rows, u64 offset)
+/* What the keys of a table begin with; 0: its rules are not remembered. */
+static inline u64 memo_key(const struct ddp_rows *rows)
 {
-	const struct ddprof_unwind_rule *rule;
-	u32 i = memo_slot(rows->serial, offset);
+	if (rows->serial >> (64 - DDP_MEMO_OFFSET_BITS))
+		return 0;
+	return (u64)rows->serial << DDP_MEMO_OFFSET_BITS;
+}
 
-	if (!memo)
-		return ddp_rows_find(rows, offset);
-	if (memo->at[i].offset == offset && memo->at[i].serial == rows->serial)
-		return &memo->at[i].rule;
-	rule = ddp_rows_find(rows, offset);
+/* Where a rule is remembered: the top bits of a product, which all bits of the offset decide. */
+static inline struct ddp_memo_rule *memo_slot(struct ddp_memo *memo, u64 key)
+{
+	return &memo->at[(u32)key * 0x9e3779b1u / (0xffffffffu / DDP_MEMO_RULES + 1)];
+}
+
+/* Search for a rule and remember it; NULL: there is none. */
+static ddp_noinline const struct ddp_memo_rule *memo_learn(struct ddp_memo *memo,
+							   const struct ddp_rows *rows, u64 key)
+{
+	u64 offset = key & ((1ULL << DDP_MEMO_OFFSET_BITS) - 1);
+	const struct ddprof_unwind_rule *rule = ddp_rows_find(rows, offset);
+	struct ddp_memo_rule *m = memo_slot(memo, key);
+
 	if (!rule)
 		return NULL;
-	memo->at[i].offset = offset;
-	memo->at[i].serial = rows->serial;
-	memo->at[i].rule = *rule;
-	return rule;
+	m->key = key;
+	m->rule = *rule;
+	m->plain = plain_of(rule);
+	return m;
 }
 
-static inline struct ddp_memo *memo_for(const struct walk *s)
+/* Good until the next look-up. */
+static inline const struct ddp_memo_rule *memo_find(struct ddp_memo *memo,
+						    const struct ddp_rows *rows, u64 key)
 {
-	return s->rows->serial ? s->w->memo : NULL;
+	const struct ddp_memo_rule *m = memo_slot(memo, key);
+
+	return m->key == key ? m : memo_learn(memo, rows, key);
+}
+
+/* The key of the range's first byte; 0: its rules are not remembered. */
+static u64 range_key(const struct walk *s)
+{
+	const struct ddp_unwind_range *range = s->range;
+	u64 bytes = range->end - range->start, last = 1ULL << DDP_MEMO_OFFSET_BITS;
+	u64 key = s->w->memo ? memo_key(s->rows) : 0;
+
+	if (!key || range->file_offset > last || bytes > last - range->file_offset)
+		return 0;
+	return key + range->file_offset;
+}
+
+static const struct ddprof_unwind_rule *find_rule(const struct walk *s)
+{
+	u64 inside = s->at - s->range->start, key = range_key(s);
+	const struct ddp_memo_rule *m;
+
+	if (!key)
+		return ddp_rows_find(s->rows, s->range->file_offset + inside);
+	m = memo_find(s->w->memo, s->rows, key + inside);
+	return m ? &m->rule : NULL;
 }
 
 static u8 step_without_rule(struct walk *s)
@@ -435,8 +488,7 @@ static u8 step(struct walk *s)
 	const struct ddprof_unwind_rule *rule = NULL;
 
 	if (s->rows)
-		rule = find_rule(memo_for(s), s->rows,
-				 s->at - s->range->start + s->range->file_offset);
+		rule = find_rule(s);
 	if (!rule)
 		return step_without_rule(s);
 	switch (rule->kind) {
@@ -507,37 +559,82 @@ static void start(struct walk *s)
 		mark_unmapped(s->ret);
 }
 
-/* How plain steps ended: with a step that is not plain, or in the middle of one. */
-enum plain_end { PLAIN_NO_MORE, PLAIN_LEFT_RANGE, PLAIN_UNREADABLE };
+/* How plain steps ended: before a step that is not plain, or with a caller outside the range. */
+enum plain_end { PLAIN_NO_MORE, PLAIN_LEFT_RANGE };
 
-/* A word that the window has. */
-static inline bool window_has(const struct ddp_window *w, u64 addr, u64 *ret)
+enum { PLAIN_BYTES = 16 };	/* below a CFA: the return address and what is below it */
+
+/* Offsets in the window where that much lies are below this. */
+static inline u64 plain_room(const struct ddp_window *w)
 {
-	u64 skip = addr - w->addr;
-
-	if (w->len < sizeof(*ret) || skip > w->len - sizeof(*ret))
-		return false;
-	memcpy(ret, w->bytes + skip, sizeof(*ret));
-	return true;
+	return w->len < PLAIN_BYTES ? 0 : w->len - PLAIN_BYTES + 1;
 }
 
-/* Whether rbp is known; its value is s->bp.word then. */
-static inline bool plain_bp(struct walk *s)
+/*
+ * Have the window begin below a CFA. The word below the return address is not in this frame when
+ * the frame is only that address, and then it is not asked for.
+ */
+static ddp_noinline bool plain_fill(struct ddp_window *w, u64 limit, u64 sp, u64 cfa)
+{
+	u64 low = cfa - PLAIN_BYTES;
+
+	if (cfa > limit || cfa - sp < PLAIN_BYTES || (low ^ (cfa - 8)) & ~(u64)(PAGE_BYTES - 1))
+		return false;
+	return !window_fill(w, low) && w->len >= PLAIN_BYTES;
+}
+
+/* What the loop keeps at hand of the walk and its window. */
+struct plain {
+	struct kept bp;
+	u64 room;	/* plain_room() */
+};
+
+/* Around what reads by the walk itself. */
+static inline void plain_give(struct walk *s, const struct plain *p)
+{
+	s->bp = p->bp;
+}
+
+static inline void plain_take(const struct walk *s, struct plain *p)
+{
+	p->bp = s->bp;
+	p->room = plain_room(s->w);
+}
+
+/* Apart, so that the loop has no variable with an address: kernels zero those each time. */
+static ddp_noinline void ask_bp(struct walk *s)
 {
 	u64 value;
 
-	if (s->bp.how == SAVED && window_has(s->w, s->bp.word, &s->bp.word))
-		s->bp.how = HELD;
-	return s->bp.how == HELD || kept_value(s, &s->bp, &value) == GO_ON;
+	kept_value(s, &s->bp, &value);
 }
 
-/* As note_kept(), of which most rules need only this. */
-static inline void plain_kept(struct walk *s, const struct ddprof_unwind_rule *rule, u64 cfa)
+/* Whether rbp is known here; it is then. */
+static inline bool plain_bp(struct walk *s, struct plain *p)
 {
-	if (rule->bp == DDPROF_UNWIND_BP_CFA && !rule->bx)
-		keep_saved(&s->bp, cfa + (u64)(s64)rule->bp_offset);
-	else if (rule->bp | rule->bx)
-		note_kept(s, rule, cfa);
+	if (p->bp.how != HELD) {
+		plain_give(s, p);
+		ask_bp(s);
+		plain_take(s, p);
+	}
+	return p->bp.how == HELD;
+}
+
+/* Registers that were saved in the frame below @cfa; @below is the window from cfa - 16. */
+static inline void plain_registers(struct walk *s, const struct ddp_memo_rule *m, u64 cfa,
+				   const u8 *below, struct plain *p)
+{
+	if (m->plain & PLAIN_BP_BELOW) {
+		memcpy(&p->bp.word, below, sizeof(p->bp.word));
+		p->bp.how = HELD;
+	}
+	if (m->plain & PLAIN_BX)
+		keep_saved(&s->bx, cfa + 8 * (u64)(s64)m->rule.bx);
+	if (m->plain & PLAIN_KEPT) {
+		plain_give(s, p);
+		note_kept(s, &m->rule, cfa);
+		plain_take(s, p);
+	}
 }
 
 /*
@@ -545,55 +642,62 @@ static inline void plain_kept(struct walk *s, const struct ddprof_unwind_rule *r
  * so they have a loop that keeps what they need at hand. It takes the frames that it writes, and
  * leaves any other step to step(), which begins it anew; but a caller outside the range is still to
  * be arrived at.
+ *   @key  of the range, not 0
  */
-static enum plain_end plain_steps(struct walk *s, u64 *frames, u32 *n, u32 max)
+static enum plain_end plain_steps(struct walk *s, u64 key, u64 *frames, u32 *n, u32 max)
 {
-	const struct ddp_unwind_range *range = s->range;
-	u64 limit = s->regs->limit, bytes = range->end - range->start;
-	u64 to_offset = range->file_offset - range->start;
-	u64 sp = s->sp, at = s->at, pc = s->pc;
-	const struct ddp_rows *rows = s->rows;
-	struct ddp_memo *memo = memo_for(s);
-	enum plain_end end = PLAIN_NO_MORE;
-	u32 i = *n;
+	u64 limit = s->regs->limit, begin = s->range->start;
+	u64 end = s->range->end < limit ? s->range->end : limit - 1;
+	u64 bytes = end > begin ? end - begin : 0;
+	u64 sp = s->sp, pc = s->pc, at = s->at;
+	u64 *to = frames + *n, *full = frames + max;
+	enum plain_end ret = PLAIN_NO_MORE;
+	struct ddp_window *w = s->w;
+	struct plain p;
 
-	while (i < max) {
-		const struct ddprof_unwind_rule *rule = find_rule(memo, rows, at + to_offset);
-		u64 cfa = sp, caller;
+	plain_take(s, &p);
+	key -= begin;
+	while (to != full) {
+		const struct ddp_memo_rule *m = memo_find(w->memo, s->rows, key + at);
+		u64 cfa = sp, skip, caller;
 
-		if (!rule || rule->kind != DDPROF_UNWIND_REG)
+		if (!m || !m->plain)
 			break;
-		if (rule->base != REG_SP) {
-			if (rule->base != REG_BP || !plain_bp(s))
+		if (m->plain & PLAIN_BP) {
+			if (!plain_bp(s, &p))
 				break;
-			cfa = s->bp.word;
+			cfa = p.bp.word;
 		}
-		cfa += (u64)(s64)rule->offset;
-		if (!cfa_is_right(cfa, sp, limit))
+		cfa += (u64)(s64)m->rule.offset;
+		if (cfa <= sp || cfa & 7)
 			break;
-		if (!window_has(s->w, cfa - 8, &caller) &&
-		    read_return_address(s->w, sp, cfa, &caller)) {
-			end = PLAIN_UNREADABLE;
-			break;
+		skip = cfa - PLAIN_BYTES - w->addr;
+		if (skip >= p.room) {
+			if (!plain_fill(w, limit, sp, cfa))
+				break;
+			p.room = plain_room(w);
+			skip = 0;
 		}
+		memcpy(&caller, w->bytes + skip + 8, sizeof(caller));
 		if (!caller)
 			break;
-		plain_kept(s, rule, cfa);
+		plain_registers(s, m, cfa, w->bytes + skip, &p);
 		sp = cfa;
 		pc = caller;
 		at = pc - 1;
-		if (at - range->start >= bytes || pc >= limit) {
-			end = PLAIN_LEFT_RANGE;
+		if (at - begin >= bytes) {
+			ret = PLAIN_LEFT_RANGE;
 			break;
 		}
-		frames[i++] = pc;
+		*to++ = pc;
 	}
 	s->innermost &= sp == s->sp;
+	plain_give(s, &p);
 	s->sp = sp;
 	s->pc = pc;
 	s->at = at;
-	*n = i;
-	return end;
+	*n = to - frames;
+	return ret;
 }
 
 /* To the next frame that is not written yet. GO_ON, or why there is none. */
@@ -601,16 +705,16 @@ static u8 advance(struct walk *s, u64 *frames, u32 *n, u32 max)
 {
 	enum plain_end plain = PLAIN_NO_MORE;
 	u8 end = GO_ON;
+	u64 key;
 
 	s->exact = false;
 	s->no_rule = false;
 	s->guess -= !!s->guess;
 	if (!s->rows)
 		s->rows = find_rows(s);
-	if (s->rows && !s->guess)
-		plain = plain_steps(s, frames, n, max);
-	if (plain == PLAIN_UNREADABLE)
-		return DDPROF_END_UNREADABLE;
+	key = s->rows && !s->guess ? range_key(s) : 0;
+	if (key)
+		plain = plain_steps(s, key, frames, n, max);
 	if (plain == PLAIN_NO_MORE)
 		end = step(s);
 	return end ? end : arrive(s);

@@ -19,19 +19,22 @@
 enum {
 	DDP_WINDOW_BYTES = 256,	/* fetched at once; measured by tests/bench, see docs */
 	DDP_MEMO_RULES = 256,	/* remembered, a power of two: 6 KiB */
+	DDP_MEMO_OFFSET_BITS = 36, /* of a key: 64 GiB of a file; what lies behind is searched */
 };
 
 /*
  * The rules that walks met last, by where they are: real stacks repeat, and most of a step is the
- * search for its rule. Copies, under the table's serial number, so that a table may go. One per CPU
- * and context level; all zero at first.
+ * search for its rule. Copies, under a key that no other table has, so that a table may go. One per
+ * CPU and context level; all zero at first.
  */
+struct ddp_memo_rule {
+	u64 key;	/* the rows' serial and, below it, the offset in the file; 0: empty */
+	struct ddprof_unwind_rule rule;
+	u8 plain;	/* what the rule asks of a step, for the walk's own use */
+};
+
 struct ddp_memo {
-	struct {
-		u64 offset;	/* in the file */
-		u32 serial;	/* of the rows; 0: empty */
-		struct ddprof_unwind_rule rule;
-	} at[DDP_MEMO_RULES];
+	struct ddp_memo_rule at[DDP_MEMO_RULES];
 };
 
 /*

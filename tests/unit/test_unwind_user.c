@@ -678,9 +678,34 @@ static void what_is_remembered_is_the_same(void **state)
 	window.memo = &memo;
 	check_row_cases(state);
 	for (i = 0; i < DDP_MEMO_RULES; i++)
-		nr += memo.at[i].serial == 1;
+		nr += memo.at[i].key >> DDP_MEMO_OFFSET_BITS == 1;
 	assert_in_range(nr, 5, DDP_MEMO_RULES);
 	check_row_cases(state);
+	code_rows.serial = 0;
+	window.memo = NULL;
+}
+
+/* Serials and offsets too large for a key: such rules are searched for each time. */
+static void what_has_no_key_is_not_remembered(void **state)
+{
+	const u64 far = 1ULL << DDP_MEMO_OFFSET_BITS;
+	static struct ddp_memo memo, empty;
+	u32 i;
+
+	window.memo = &memo;
+	code_rows.serial = 1U << (64 - DDP_MEMO_OFFSET_BITS);
+	check_row_cases(state);
+	assert_memory_equal(&memo, &empty, sizeof(memo));
+
+	code_rows.serial = 1;
+	code_rows.first_page += far >> code_rows.page_shift;
+	for (i = 0; i < world.head.nr; i++)
+		world.range[i].file_offset += far;
+	check_row_cases(state);
+	for (i = 0; i < world.head.nr; i++)
+		world.range[i].file_offset -= far;
+	code_rows.first_page -= far >> code_rows.page_shift;
+	assert_memory_equal(&memo, &empty, sizeof(memo));
 	code_rows.serial = 0;
 	window.memo = NULL;
 }
@@ -702,8 +727,10 @@ static void another_table_is_not_remembered(void **state)
 	memcpy(memory, &(u64){ IN(F_STOP) }, 8);
 	assert_int_equal(ddp_unwind_user(&window, &regs, &world.head, 1, frames, 4, &walk), 2);
 	/* what is remembered of table 1 becomes wrong: every rule the root's */
-	for (i = 0; i < DDP_MEMO_RULES; i++)
+	for (i = 0; i < DDP_MEMO_RULES; i++) {
 		memo.at[i].rule = (struct ddprof_unwind_rule){ .kind = DDPROF_UNWIND_STOP };
+		memo.at[i].plain = 0;
+	}
 	assert_int_equal(ddp_unwind_user(&window, &regs, &world.head, 1, frames, 4, &walk), 1);
 	code_rows.serial = 2;
 	assert_int_equal(ddp_unwind_user(&window, &regs, &world.head, 1, frames, 4, &walk), 2);
@@ -1159,6 +1186,7 @@ int main(void)
 		cmocka_unit_test(chains_end_where_they_should),
 		cmocka_unit_test(rows_lead_where_they_should),
 		cmocka_unit_test(what_is_remembered_is_the_same),
+		cmocka_unit_test(what_has_no_key_is_not_remembered),
 		cmocka_unit_test(another_table_is_not_remembered),
 		cmocka_unit_test_setup(files_are_stamped, setup),
 		cmocka_unit_test_setup(rows_may_come_at_any_time, setup),
