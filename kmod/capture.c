@@ -52,12 +52,12 @@ static void ddp_names_get(struct ddp_names *names)
 
 static u64 ddp_names_digest(const struct ddp_hash_key *key, const struct ddp_names *names)
 {
-	u64 words[2 * DDP_COMM_MAX / sizeof(u64)];
+	u64 words[1 + 2 * DDP_COMM_MAX / sizeof(u64)];
 	struct ddp_hash h;
 
-	memcpy(words, names, sizeof(words));
+	words[0] = current->pid;
+	memcpy(words + 1, names, sizeof(*names));
 	ddp_hash_init(&h, key);
-	ddp_hash_word(&h, key, current->pid);
 	ddp_hash_words(&h, key, words, ARRAY_SIZE(words));
 	return h.a | 1; /* never 0, the empty slot */
 }
@@ -68,12 +68,10 @@ static void ddp_sample_hash(const struct ddp_hash_key *key, const struct ddp_sam
 	const struct ddp_stack *k = &s->stack;
 
 	ddp_hash_init(h, key);
-	ddp_hash_word(h, key, (u64)k->tgid << 32 | k->tid);
-	ddp_hash_word(h, key, s->names);
-	ddp_hash_word(h, key, k->aspace);
-	ddp_hash_word(h, key, s->layout);
-	ddp_hash_word(h, key, (u64)k->nr_kernel << 32 | k->flags << 24 | k->event << 16 |
-			      k->kernel_end << 8 | k->user_end);
+	ddp_hash_pair(h, key, (u64)k->tgid << 32 | k->tid, s->names);
+	ddp_hash_pair(h, key, k->aspace, s->layout);
+	ddp_hash_pair(h, key, (u64)k->nr_kernel << 32 | k->nr_user,
+		      k->flags << 24 | k->event << 16 | k->kernel_end << 8 | k->user_end);
 	ddp_hash_words(h, key, k->frames, k->nr_kernel + k->nr_user);
 }
 
