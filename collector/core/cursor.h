@@ -56,8 +56,8 @@ static inline int cursor_fixed(struct cursor *c, size_t bytes, uint64_t *ret)
 	return 0;
 }
 
-/** LEB128 of at most ten bytes and 64 bits. Longer spellings of a small number are allowed. */
-static inline int cursor_varint(struct cursor *c, uint64_t *ret)
+/* As cursor_varint(), of any length and at the end of the input. */
+static inline __attribute__((__cold__)) int cursor_varint_slow(struct cursor *c, uint64_t *ret)
 {
 	const uint8_t *p = c->pos;
 	uint64_t v = 0;
@@ -73,6 +73,33 @@ static inline int cursor_varint(struct cursor *c, uint64_t *ret)
 		}
 	}
 	return -EBADMSG;
+}
+
+/**
+ * LEB128 of at most ten bytes and 64 bits. Longer spellings of a small number are allowed. Most have
+ * up to three bytes: the next one's lowest bit takes the place of the flag that each adds.
+ */
+static inline int cursor_varint(struct cursor *c, uint64_t *ret)
+{
+	const uint8_t *p = c->pos;
+	uint32_t v, n = 1;
+
+	if (cursor_left(c) < 3)
+		return cursor_varint_slow(c, ret);
+	v = p[0];
+	if (v & 0x80) {
+		v += ((uint32_t)p[1] << 7) - 0x80;
+		n++;
+	}
+	if (v & 0x4000) {
+		v += ((uint32_t)p[2] << 14) - 0x4000;
+		n++;
+	}
+	if (v & 0x200000)
+		return cursor_varint_slow(c, ret);
+	c->pos = p + n;
+	*ret = v;
+	return 0;
 }
 
 /** Signed LEB128 as DWARF has it, of at most ten bytes; bits beyond 64 are not looked at. */
