@@ -88,11 +88,15 @@ static inline int ddp_read_user_words(u64 *to, unsigned long from, unsigned long
 	pagefault_disable();
 	if (!user_read_access_begin(at, len))
 		goto refused;
-	for (i = 0; i + 4 <= nr; i += 4) {
+	for (i = 0; i + 8 <= nr; i += 8) {
 		unsafe_get_user(to[i], &at[i], fault);
 		unsafe_get_user(to[i + 1], &at[i + 1], fault);
 		unsafe_get_user(to[i + 2], &at[i + 2], fault);
 		unsafe_get_user(to[i + 3], &at[i + 3], fault);
+		unsafe_get_user(to[i + 4], &at[i + 4], fault);
+		unsafe_get_user(to[i + 5], &at[i + 5], fault);
+		unsafe_get_user(to[i + 6], &at[i + 6], fault);
+		unsafe_get_user(to[i + 7], &at[i + 7], fault);
 	}
 	for (; i < nr; i++)
 		unsafe_get_user(to[i], &at[i], fault);
