@@ -277,6 +277,7 @@ static bool in_code(const struct ddp_unwind_ranges *ranges, u64 addr)
 static void walk_again(struct world *w, const struct ddp_user_regs *regs, u32 max,
 		       const u64 *frames, u32 n, const struct ddp_walk *end)
 {
+	const u32 used[2] = { w->files[0].used, w->files[1].used };
 	struct ddp_memo *memo = calloc(1, sizeof(*memo));
 	u64 *others = malloc(max * sizeof(*others) + 1);
 	struct ddp_walk other;
@@ -286,8 +287,14 @@ static void walk_again(struct world *w, const struct ddp_user_regs *regs, u32 ma
 	for (i = 0; i < 2; i++) {
 		struct ddp_window window = { .read = read_stack, .ctx = &w->stack, .memo = memo };
 
+		w->files[0].used = w->files[1].used = 0;
+		w->stack.reads = 0;
 		must(ddp_unwind_user(&window, regs, w->ranges, 1, others, max, &other) == n);
+		must(w->stack.reads <= 8 * max);
+		must(w->files[0].used == used[0] && w->files[1].used == used[1]);
 		must(other.end == end->end && other.ended_in == end->ended_in);
+		must(other.guessed == end->guessed && other.retry == end->retry &&
+		     other.unmapped == end->unmapped);
 		must(!memcmp(others, frames, n * sizeof(*others)));
 	}
 	free(others);

@@ -685,29 +685,58 @@ static void what_is_remembered_is_the_same(void **state)
 	window.memo = NULL;
 }
 
+/* The file with rows begins so much later in itself. */
+static void move_offsets(u64 bytes)
+{
+	u32 i;
+
+	assert_int_equal(bytes % 0x10000, 0);	/* rows have the lower half of an offset */
+	code_rows.first_page += (u32)(bytes >> code_rows.page_shift);
+	for (i = 0; i < world.head.nr; i++)
+		if (world.range[i].file == &with_rows)
+			world.range[i].file_offset += bytes;
+}
+
 /* Serials and offsets too large for a key: such rules are searched for each time. */
 static void what_has_no_key_is_not_remembered(void **state)
 {
-	const u64 far = 1ULL << DDP_MEMO_OFFSET_BITS;
+	const u64 end = 1ULL << DDP_MEMO_OFFSET_BITS;
+	static const struct ddp_user_regs regs = AT(IN(F_SP8), S(0x10));
 	static struct ddp_memo memo, empty;
-	u32 i;
+	const struct {
+		const char *name;
+		u32 serial;
+		u64 moved, range_bytes;
+		bool remembered;
+	} rows[] = {
+		{ "a serial without room", (1U << (64 - DDP_MEMO_OFFSET_BITS)) + 1, 0, 0xf000, false },
+		{ "no serial", 0, 0, 0xf000, false },
+		{ "behind the last offset", 1, end, 0xf000, false },
+		{ "the last offset in the middle", 1, end - 0x10000, 0xf001, false },
+		{ "up to the last offset", 1, end - 0x10000, 0xf000, true },
+	};
+	struct ddp_walk walk;
+	u64 frames[4];
+	size_t i;
 
-	window.memo = &memo;
-	code_rows.serial = 1U << (64 - DDP_MEMO_OFFSET_BITS);
-	check_row_cases(state);
-	assert_memory_equal(&memo, &empty, sizeof(memo));
-
-	code_rows.serial = 1;
-	code_rows.first_page += far >> code_rows.page_shift;
-	for (i = 0; i < world.head.nr; i++)
-		world.range[i].file_offset += far;
-	check_row_cases(state);
-	for (i = 0; i < world.head.nr; i++)
-		world.range[i].file_offset -= far;
-	code_rows.first_page -= far >> code_rows.page_shift;
-	assert_memory_equal(&memo, &empty, sizeof(memo));
-	code_rows.serial = 0;
-	window.memo = NULL;
+	for (i = 0; i < NR(rows); i++) {
+		reset_world();
+		setup(state);
+		memcpy(memory, &(u64){ IN(F_STOP) }, 8);
+		window.memo = &memo;
+		code_rows.serial = rows[i].serial;
+		world.range[1].end = CODE + rows[i].range_bytes;
+		move_offsets(rows[i].moved);
+		assert_int_equal(ddp_unwind_user(&window, &regs, &world.head, 1, frames, 4, &walk),
+				 2);
+		assert_int_equal(walk.end, DDPROF_END_ROOT);
+		move_offsets(0 - rows[i].moved);
+		world.range[1].end = CODE_END;
+		code_rows.serial = 0;
+		window.memo = NULL;
+		if (!memcmp(&memo, &empty, sizeof(memo)) == rows[i].remembered)
+			fail_msg("%s", rows[i].name);
+	}
 }
 
 /* Another table of the same file has another number, and nothing of the old one is believed. */
@@ -1036,6 +1065,40 @@ enum { RANDOM_ROWS = 40, RANDOM_FILES = 4 };
 /* One of so many things is arbitrary, the others lead somewhere. */
 static u32 sanity;
 
+/* As compilers have them: most of a real walk. Now and then something about it is not so. */
+static struct ddprof_unwind_rule plain_rule(void)
+{
+	struct ddprof_unwind_rule r = { .kind = DDPROF_UNWIND_REG, .base = 7,
+					.offset = 16 + random_u64() % 6 * 16 };
+
+	if (random_u64() % 3 == 0) {
+		r.base = 6;
+		r.offset = 16;
+	}
+	if (random_u64() % 2) {
+		r.bp = DDPROF_UNWIND_BP_CFA;
+		r.bp_offset = -16 * (random_u64() % 4 ? 1 : 2 + (int)(random_u64() % 60));
+	}
+	if (random_u64() % 4 == 0)
+		r.bx = random_u64() % 4 ? -(int)(random_u64() % 8) : DDPROF_UNWIND_BX_LOST;
+	switch (random_u64() % (4 * sanity)) {
+	case 0:
+		r.offset += 1 + random_u64() % 7;
+		break;
+	case 1:
+		r.offset -= 40;
+		break;
+	case 2:
+		r.bp = DDPROF_UNWIND_BP_BP;
+		r.bp_offset = 8;
+		break;
+	case 3:
+		r.base = random_u64() % 2 ? 12 : 3;
+		break;
+	}
+	return r;
+}
+
 /* Any rule that the validator lets through. */
 static struct ddprof_unwind_rule random_rule(void)
 {
@@ -1043,8 +1106,7 @@ static struct ddprof_unwind_rule random_rule(void)
 	struct ddprof_unwind_rule r = { .kind = random_u64() % __DDPROF_UNWIND_KIND_MAX };
 
 	if (random_u64() % sanity)
-		return (struct ddprof_unwind_rule){ .kind = DDPROF_UNWIND_REG, .base = 7,
-						    .offset = 8 + random_u64() % 16 * 8 };
+		return plain_rule();
 	if (r.kind != DDPROF_UNWIND_REG && r.kind != DDPROF_UNWIND_DEREF &&
 	    r.kind != DDPROF_UNWIND_PLT)
 		return r;
@@ -1061,6 +1123,12 @@ static struct ddprof_unwind_rule random_rule(void)
 	return r;
 }
 
+/* 0 is NONE */
+static u32 random_row_rule(void)
+{
+	return random_u64() % (2 * sanity) ? 1 + random_u64() % 9 : 0;
+}
+
 static struct ddp_rows random_rows(void **image)
 {
 	struct ddprof_unwind_rule rule[10] = { { .kind = DDPROF_UNWIND_NONE } };
@@ -1071,7 +1139,7 @@ static struct ddp_rows random_rows(void **image)
 	for (i = 1; i < NR(rule); i++)
 		rule[i] = random_rule();
 	for (i = 0; i < RANDOM_ROWS; i++, offset += 1 + random_u64() % 200)
-		row[i] = (struct image_row){ offset, i < RANDOM_ROWS - 1 ? random_u64() % 10 : 0 };
+		row[i] = (struct image_row){ offset, i < RANDOM_ROWS - 1 ? random_row_rule() : 0 };
 	return image_open(8 + random_u64() % 9, rule, NR(rule), row, RANDOM_ROWS, image);
 }
 
@@ -1086,9 +1154,14 @@ static void random_stack(void)
 {
 	u32 i;
 
+	/* a saved frame pointer below each return address */
 	for (i = 0; i < BYTES / 8; i++) {
-		u64 word = random_u64() % sanity ? random_code() : random_word();
+		u64 word = i % 2 ? random_code() : BASE + 16 * (i / 2 + random_u64() % 20);
 
+		if (random_u64() % (2 * sanity) == 0)
+			word = random_word();
+		if (random_u64() % (8 * sanity) == 0)
+			word = random_u64() % 2 ? 0 : LIMIT - random_u64() % 3;
 		memcpy(memory + 8 * i, &word, 8);
 	}
 }
@@ -1126,54 +1199,122 @@ static void check_walk(const struct ddp_user_regs *regs, const struct ddp_unwind
 			    in_code(ranges, frames[i] - 1));
 }
 
+struct random_world {
+	struct ddp_unwind_ranges head;
+	struct ddp_unwind_range range[RANDOM_FILES];
+	struct ddp_unwind_file file[RANDOM_FILES];
+	struct ddp_rows rows[RANDOM_FILES];
+	void *image[RANDOM_FILES];
+};
+
+static void make_random_world(struct random_world *w, u32 *serial)
+{
+	u32 i;
+
+	w->head.nr = RANDOM_FILES;
+	for (i = 0; i < RANDOM_FILES; i++) {
+		u64 at = CODE + i * 0x10000;
+
+		w->rows[i] = random_rows(&w->image[i]);
+		w->rows[i].serial = ++*serial;
+		w->file[i].rows = random_u64() % sanity ? &w->rows[i] : NULL;
+		w->range[i] = (struct ddp_unwind_range){
+			at, at + 4096, 0, random_u64() % sanity ? &w->file[i] : NULL };
+	}
+	random_stack();
+}
+
+static struct ddp_user_regs random_regs(void)
+{
+	struct ddp_user_regs regs = {
+		.ip = random_code(),
+		.sp = BASE + random_u64() % (random_u64() % 2 ? 32 : BYTES / 16) * 16,
+		.bp = random_word(), .exact = random_u64() % 2, .limit = random_limit(),
+		.get = random_u64() % 4 ? get_register : NULL,
+	};
+
+	if (random_u64() % 8 == 0)
+		regs.limit = CODE + random_u64() % (RANDOM_FILES * 16) * 4096;
+	if (random_u64() % 16 == 0)
+		regs.sp += 1 + random_u64() % 8;
+	return regs;
+}
+
+enum { MAX_WALK = 64 };
+
+struct seen {
+	struct ddp_walk walk;
+	u32 n, used[RANDOM_FILES];
+	u64 *frames;	/* owned; as many as were asked for and not one more */
+};
+
+static void see(struct random_world *w, const struct ddp_user_regs *regs, u32 max,
+		struct ddp_memo *memo, struct seen *ret)
+{
+	u32 i;
+
+	memset(ret, 0, sizeof(*ret));
+	for (i = 0; i < RANDOM_FILES; i++)
+		w->file[i].used = 0;
+	user_limit = regs->limit;
+	ddp_window_reset(&window);
+	memset(window.bytes, 0xa5, sizeof(window.bytes));
+	window.memo = memo;
+	reads = 0;
+	ret->frames = malloc(max * sizeof(u64) + 1);
+	ret->n = ddp_unwind_user(&window, regs, &w->head, 1, ret->frames, max, &ret->walk);
+	window.memo = NULL;
+	for (i = 0; i < RANDOM_FILES; i++)
+		ret->used[i] = w->file[i].used;
+	check_walk(regs, &w->head, ret->frames, ret->n, max, &ret->walk);
+}
+
+static void check_same(const struct seen *x, const struct seen *y)
+{
+	assert_int_equal(x->n, y->n);
+	assert_memory_equal(x->frames, y->frames, x->n * sizeof(u64) + !x->n);
+	assert_int_equal(x->walk.end, y->walk.end);
+	assert_int_equal(walk_flags(&x->walk), walk_flags(&y->walk));
+	assert_ptr_equal(x->walk.ended_in, y->walk.ended_in);
+	assert_memory_equal(x->used, y->used, sizeof(x->used));
+}
+
+/*
+ * Whatever the tables are and wherever the stack leads. A walk that remembers rules goes another
+ * way through the code than one that does not, and sees the same; the memo is that of all walks
+ * before, by other tables too.
+ */
 static void random_tables_are_harmless(void **state)
 {
-	struct {
-		struct ddp_unwind_ranges head;
-		struct ddp_unwind_range range[RANDOM_FILES];
-	} ranges = { .head.nr = RANDOM_FILES };
-	struct ddp_unwind_file file[RANDOM_FILES] = { 0 };
-	struct ddp_rows t[RANDOM_FILES];
-	void *image[RANDOM_FILES];
-	u32 round, i, k, deep = 0, ends[__DDPROF_END_MAX] = { 0 };
+	static struct ddp_memo memo;
+	u32 round, i, k, deep = 0, serial = 0, ends[__DDPROF_END_MAX] = { 0 };
+	struct random_world w = { .head.nr = 0 };
 
 	(void)state;
 	rnd = 521288629;
-	for (round = 0; round < 600; round++) {
-		sanity = 1 << round % 8;
-		for (i = 0; i < RANDOM_FILES; i++) {
-			u64 at = CODE + i * 0x10000;
-
-			t[i] = random_rows(&image[i]);
-			file[i].rows = random_u64() % sanity ? &t[i] : NULL;
-			ranges.range[i] = (struct ddp_unwind_range){
-				at, at + 4096, 0, random_u64() % sanity ? &file[i] : NULL };
-		}
-		random_stack();
+	memset(&memo, 0, sizeof(memo));
+	for (round = 0; round < 900; round++) {
+		sanity = 1 << round % 9;
+		make_random_world(&w, &serial);
 		for (k = 0; k < 40; k++) {
-			struct ddp_user_regs regs = {
-				.ip = random_code(), .sp = BASE + random_u64() % 64 * 8,
-				.bp = random_word(), .exact = random_u64() % 2,
-				.limit = random_limit(),
-				.get = random_u64() % 4 ? get_register : NULL,
-			};
-			u32 max = random_u64() % 64, n;
-			u64 *frames = malloc(max * sizeof(u64) + 1);
-			struct ddp_walk walk;
+			struct ddp_user_regs regs = random_regs();
+			u32 max = random_u64() % MAX_WALK;
+			struct seen plain, first, again;
 
 			present_end = BASE + BYTES - random_u64() % 2 * 4096;
-			user_limit = regs.limit;
-			ddp_window_reset(&window);
-			reads = 0;
-			n = ddp_unwind_user(&window, &regs, &ranges.head, round, frames, max,
-					    &walk);
-			check_walk(&regs, &ranges.head, frames, n, max, &walk);
-			ends[walk.end]++;
-			deep += n > 8;
-			free(frames);
+			see(&w, &regs, max, NULL, &plain);
+			see(&w, &regs, max, &memo, &first);
+			see(&w, &regs, max, &memo, &again);
+			check_same(&plain, &first);
+			check_same(&plain, &again);
+			ends[plain.walk.end]++;
+			deep += plain.n > 8;
+			free(plain.frames);
+			free(first.frames);
+			free(again.frames);
 		}
 		for (i = 0; i < RANDOM_FILES; i++)
-			free(image[i]);
+			free(w.image[i]);
 	}
 	assert_true(deep > 1000);
 	for (i = DDPROF_END_ROOT; i < __DDPROF_END_MAX; i++)
