@@ -401,7 +401,8 @@ static void ddp_table_publish(struct ddp_tables *t, struct ddp_table_file *f)
 	/* a second, for those who wait for it, before the next upload may evict it */
 	WRITE_ONCE(f->unwind.used, ddp_tables_stamp() - DDPROF_TABLE_KEEP_S + 1);
 	/*
-	 * 0, after four milliard uploads, is only not remembered; none comes up twice before that
+	 * none comes up twice before four milliard uploads; those that a memo's key has no room
+	 * for, and 0, are only not remembered
 	 */
 	table->rows.serial = t->news + 1;
 	/* pairs with the walker's acquire: whoever sees the rows sees them whole */

@@ -421,10 +421,10 @@ static inline u64 memo_key(const struct ddp_rows *rows)
 	return (u64)rows->serial << DDP_MEMO_OFFSET_BITS;
 }
 
-/* Where a rule is remembered: the top bits of a product, which all bits of the offset decide. */
+/* Where a rule is remembered: the top bits of a product, which all bits of the key decide. */
 static inline struct ddp_memo_rule *memo_slot(struct ddp_memo *memo, u64 key)
 {
-	return &memo->at[(u32)key * 0x9e3779b1u / (0xffffffffu / DDP_MEMO_RULES + 1)];
+	return &memo->at[key * 0x9e3779b97f4a7c15ULL / (~0ULL / DDP_MEMO_RULES + 1)];
 }
 
 /* Search for a rule and remember it; NULL: there is none. */

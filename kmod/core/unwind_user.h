@@ -6,9 +6,9 @@
  * asked number of frames whatever it reads. One step is one look-up and, mostly, one read of 8
  * bytes, the return address; registers that callees saved are read when a frame needs them. A step
  * reads at most four words. A read that fails ends the walk or marks a register as lost, and the
- * latter happens at most once a step. Pure but for the window's read callback. Called by
- * kmod/capture in interrupts and by kmod/defer in the drain thread; by benchmarks and fuzzers on
- * the host.
+ * latter happens at most once a step; one for a return address may be tried twice. Pure but for the
+ * window's read callback. Called by kmod/capture in interrupts and by kmod/defer in the drain
+ * thread; by benchmarks and fuzzers on the host.
  */
 #ifndef DDP_CORE_UNWIND_USER_H
 #define DDP_CORE_UNWIND_USER_H
