@@ -55,11 +55,13 @@ static u64 ddp_names_digest(const struct ddp_hash_key *key, const struct ddp_nam
 	u64 words[1 + 2 * DDP_COMM_MAX / sizeof(u64)];
 	struct ddp_hash h;
 
+	BUILD_BUG_ON(sizeof(*names) != sizeof(words) - sizeof(words[0]));
 	words[0] = current->pid;
 	memcpy(words + 1, names, sizeof(*names));
 	ddp_hash_init(&h, key);
 	ddp_hash_words(&h, key, words, ARRAY_SIZE(words));
-	return h.a | 1; /* never 0, the empty slot */
+	/* both lanes: names are any bytes that a thread likes; never 0, the empty slot */
+	return (h.a ^ h.b) | 1;
 }
 
 static void ddp_sample_hash(const struct ddp_hash_key *key, const struct ddp_sample *s,

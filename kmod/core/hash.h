@@ -31,7 +31,10 @@ static inline void ddp_hash_init(struct ddp_hash *h, const struct ddp_hash_key *
 	h->b = key->k[1];
 }
 
-/* Two words. A factor is zero, and a lane forgotten, only for who knows the key. */
+/*
+ * Two words. A factor is zero, and a lane forgotten, only for who knows the key. Words that can be
+ * each other's complement may agree in one lane, once in 2^27 pairs: who hashes such takes both.
+ */
 static inline void ddp_hash_pair(struct ddp_hash *h, const struct ddp_hash_key *key, u64 x, u64 y)
 {
 	h->a = ddp_hash_mum(h->a ^ x, key->k[2] ^ y);
