@@ -65,12 +65,22 @@ static unsigned long active(const struct cache *c, int n, const char *name)
 	return 0;
 }
 
+/*
+ * What the kernel keeps for itself: areas that it unmaps later, many at once; and a debug kernel's
+ * notes about each address that ever was a timer, which stay when the memory is freed
+ * (CONFIG_DEBUG_OBJECTS without _FREE).
+ */
+static bool is_kernels_own(const char *cache)
+{
+	return !strcmp(cache, "vmap_area") || !strcmp(cache, "debug_objects_cache");
+}
+
 /* Two slabs on each of two CPUs may come and go, whatever the sessions do. */
 static bool has_grown(const struct cache *c, unsigned long was, unsigned long sessions)
 {
 	unsigned long slabs = 4 * c->per_slab, most = sessions / 2 > slabs ? sessions / 2 : slabs;
 
-	return c->active > was + most && strcmp(c->name, "vmap_area");
+	return c->active > was + most && !is_kernels_own(c->name);
 }
 
 static int vmalloc_areas(void)
