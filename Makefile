@@ -15,9 +15,11 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
-PKGS    := libnl-3.0 libnl-genl-3.0 libelf liblz4 libcurl libprotobuf-c libxxhash zlib libzstd
+LIB_PKGS := liblz4 libcurl libprotobuf-c zlib libzstd
+PKGS    := libnl-3.0 libnl-genl-3.0 libelf libxxhash $(LIB_PKGS)
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
+LIB_LIBS   = $(shell pkg-config --libs $(LIB_PKGS)) -pthread
 CPPFLAGS_ALL = -D_GNU_SOURCE -DDDPROF_VERSION='"$(VERSION)"' -I. -Icollector/lib/include -Icollector -I$(BUILD)/gen $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu11 -O2 -g -fno-omit-frame-pointer -fPIC -pthread $(WARN) $(CFLAGS)
 SAN          := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -82,7 +84,7 @@ $(BUILD)/libddprof.a: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o
 $(BUILD)/libddprof.so: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o $(LIB_MAP)
 	$(call say,LD,$@)
 	$(Q)$(CC) -shared -Wl,-soname,libddprof.so.0 -Wl,--version-script=$(LIB_MAP) -o $@ $(filter %.o,$^) \
-		$(LDFLAGS) $(PKG_LIBS) -pthread
+		$(LDFLAGS) $(LIB_LIBS)
 $(BUILD)/opt/core.a: $(call obj,opt,$(CORE_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(BUILD)/san/all.a: $(call obj,san,$(LIB_SRC) $(CORE_SRC) $(UNIT_SUP)) $(BUILD)/san/gen.o
@@ -223,11 +225,12 @@ install: userspace install-source	## install commands, library, headers and the 
 	ln -sf libddprof.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libddprof.so.0
 	ln -sf libddprof.so.0 $(DESTDIR)$(LIBDIR)/libddprof.so
 	install -m 644 collector/lib/include/ddprof/*.h $(DESTDIR)$(PREFIX)/include/ddprof/
-	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: libddprof' \
-		'Description: builds, encodes and exports pprof profiles' 'Version: $(VERSION)' \
-		'Requires.private: liblz4 libcurl libprotobuf-c libxxhash zlib libzstd' \
-		'Libs: -L$${libdir} -lddprof' 'Libs.private: -pthread' 'Cflags: -I$${includedir}' \
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))' \
+		'includedir=$${prefix}/include' '' 'Name: libddprof' \
+		'Description: builds, reads, merges, encodes and exports pprof profiles' 'Version: $(VERSION)' \
+		'Libs: -L$${libdir} -lddprof' 'Libs.private: $(LIB_LIBS)' 'Cflags: -I$${includedir}' \
 		> $(DESTDIR)$(LIBDIR)/pkgconfig/libddprof.pc
+	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
 
 .PHONY: dkms-install
 dkms-install: install	## install, then build the module for this kernel with DKMS
