@@ -9,11 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
-#include "cleanup.h"
 #include "ddprof/compress.h"
-#include "ddprof/pprof.h"
-#include "error.h"
+#include "pprof_memory.h"
 #include "profile.pb-c.h"
 
 typedef Perftools__Profiles__Profile pb_profile;
@@ -27,19 +24,6 @@ typedef Perftools__Profiles__Function pb_function;
 #define DEFAULT_DECOMPRESSED_BYTES ((size_t)256 << 20)
 #define DEFAULT_MEMORY_BYTES ((size_t)2 << 30)
 
-enum { BLOCK_HEADER_BYTES = 16 };	/* in front of each allocation: its size */
-
-/* What the caller gets, and all the memory that its pointers lead into. */
-struct loaded {
-	struct ddp_pprof view;		/* first: the public pointer is this one */
-	struct ddp__budget budget;
-	bool exhausted;			/* an allocation failed: not bad bytes */
-	int exhausted_errno;
-	ProtobufCAllocator allocator;
-	pb_profile *pb;
-	void *blocks;			/* the view's arrays, linked by their first word */
-};
-
 /* Ids of one table, sorted, so that references are found by bisection. */
 struct id_entry {
 	uint64_t id;
@@ -52,100 +36,13 @@ struct id_map {
 };
 
 struct loader {
-	struct loaded *l;
+	struct pprof_memory *l;
 	const pb_profile *pb;
 	struct ddp_error *err;
 	struct id_map mapping_ids, function_ids, location_ids;
 };
 
-/* Memory */
-
-static void *budget_alloc(void *data, size_t n)
-{
-	struct loaded *l = data;
-	size_t *block = NULL;
-	int r;
-
-	r = n > SIZE_MAX - BLOCK_HEADER_BYTES ?
-		-ENOSPC : ddp__budget_take(&l->budget, n + BLOCK_HEADER_BYTES);
-	if (!r) {
-		block = ddp__alloc(n + BLOCK_HEADER_BYTES);
-		if (!block) {
-			ddp__budget_give(&l->budget, n + BLOCK_HEADER_BYTES);
-			r = -ENOMEM;
-		}
-	}
-	if (r) {
-		l->exhausted = true;
-		l->exhausted_errno = r;
-		return NULL;
-	}
-	*block = n;
-	return (char *)block + BLOCK_HEADER_BYTES;
-}
-
-static void budget_free(void *data, void *p)
-{
-	struct loaded *l = data;
-	size_t *block;
-
-	if (!p)
-		return;
-	block = (size_t *)((char *)p - BLOCK_HEADER_BYTES);
-	ddp__budget_give(&l->budget, *block + BLOCK_HEADER_BYTES);
-	ddp__free(block);
-}
-
-/* A zeroed array that lives as long as the result; NULL: see memory_error(). */
-static void *view_array(struct loaded *l, size_t nr, size_t elem)
-{
-	void **link;
-
-	if (nr > (SIZE_MAX - 2 * BLOCK_HEADER_BYTES) / elem) {
-		l->exhausted = true;
-		l->exhausted_errno = -ENOSPC;
-		return NULL;
-	}
-	link = budget_alloc(l, nr * elem + BLOCK_HEADER_BYTES);
-	if (!link)
-		return NULL;
-	*link = l->blocks;
-	l->blocks = link;
-	return (char *)link + BLOCK_HEADER_BYTES;
-}
-
-#define VIEW_ARRAY(l, nr, type) ((type *)view_array((l), (nr), sizeof(type)))
-
-static int memory_error(const struct loaded *l, struct ddp_error *err)
-{
-	if (l->exhausted_errno == -ENOMEM)
-		return ddp__fail(err, -ENOMEM, "out of memory");
-	return ddp__fail(err, -EFBIG, "needs more than the allowed %zu MiB of memory",
-			 l->budget.max_bytes >> 20);
-}
-
-static void loaded_free(struct loaded *l)
-{
-	void *block, *next;
-
-	if (!l)
-		return;
-	for (block = l->blocks; block; block = next) {
-		next = *(void **)block;
-		budget_free(l, block);
-	}
-	if (l->pb)
-		perftools__profiles__profile__free_unpacked(l->pb, &l->allocator);
-	ddp__free(l);
-}
-
-DEFINE_CLEANUP(struct loaded *, loaded_free)
 DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
-
-void ddp_pprof_destroy(struct ddp_pprof *pprof)
-{
-	loaded_free((struct loaded *)pprof);
-}
 
 /* The outer structure: are the fields of the message whole, and where is the first that is not */
 
@@ -260,7 +157,7 @@ static const struct id_entry *id_map_find(const struct id_map *m, uint64_t id)
 	({										\
 		size_t i_;								\
 		(map)->nr = (nr_pb);							\
-		(map)->entries = VIEW_ARRAY((ld)->l, (nr_pb), struct id_entry);		\
+		(map)->entries = PPROF_ARRAY((ld)->l, (nr_pb), struct id_entry);		\
 		for (i_ = 0; (map)->entries && i_ < (nr_pb); i_++)			\
 			(map)->entries[i_] = (struct id_entry){ (pb_array)[i_]->id, i_ }; \
 		(map)->entries ? id_map_sort((map), (what), (ld)->err) : -ENOMEM;	\
@@ -278,7 +175,7 @@ static int get_string(const struct loader *ld, int64_t index, const char *what, 
 	return 0;
 }
 
-/* Tables. A NULL from view_array() travels up as -ENOMEM; ddp_pprof_load() knows why. */
+/* Tables. A NULL from ddp__pprof_array() travels up as -ENOMEM; ddp_pprof_load() knows why. */
 
 static int load_value_type(const struct loader *ld, const pb_value_type *in,
 			   struct ddp_value_type *ret)
@@ -291,7 +188,7 @@ static int load_value_type(const struct loader *ld, const pb_value_type *in,
 static int load_value_types(struct loader *ld)
 {
 	struct ddp_pprof *v = &ld->l->view;
-	struct ddp_value_type *types = VIEW_ARRAY(ld->l, ld->pb->n_sample_type, __typeof__(*types));
+	struct ddp_value_type *types = PPROF_ARRAY(ld->l, ld->pb->n_sample_type, __typeof__(*types));
 	size_t i;
 	int r;
 
@@ -304,7 +201,6 @@ static int load_value_types(struct loader *ld)
 	}
 	v->sample_types = types;
 	v->nr_sample_types = ld->pb->n_sample_type;
-	v->period_type = (struct ddp_value_type){ "", "" };
 	return ld->pb->period_type ?
 		load_value_type(ld, ld->pb->period_type, &v->period_type) : 0;
 }
@@ -328,7 +224,7 @@ static int load_mapping(const struct loader *ld, const pb_mapping *in,
 static int load_mappings(struct loader *ld)
 {
 	size_t i, nr = ld->pb->n_mapping;
-	struct ddp_pprof_mapping *m = VIEW_ARRAY(ld->l, nr, __typeof__(*m));
+	struct ddp_pprof_mapping *m = PPROF_ARRAY(ld->l, nr, __typeof__(*m));
 	int r;
 
 	if (!m)
@@ -358,7 +254,7 @@ static int load_function(const struct loader *ld, const pb_function *in,
 static int load_functions(struct loader *ld)
 {
 	size_t i, nr = ld->pb->n_function;
-	struct ddp_pprof_function *f = VIEW_ARRAY(ld->l, nr, __typeof__(*f));
+	struct ddp_pprof_function *f = PPROF_ARRAY(ld->l, nr, __typeof__(*f));
 	int r;
 
 	if (!f)
@@ -383,11 +279,12 @@ static int load_lines(const struct loader *ld, const pb_location *in,
 	if (in->n_line > DDP_PPROF_MAX_LINES)
 		return ddp__fail(ld->err, -EFBIG, "location %llu has %zu lines, allowed are %d",
 				 (unsigned long long)in->id, in->n_line, DDP_PPROF_MAX_LINES);
-	lines = VIEW_ARRAY(ld->l, in->n_line, __typeof__(*lines));
+	lines = PPROF_ARRAY(ld->l, in->n_line, __typeof__(*lines));
 	if (!lines)
 		return -ENOMEM;
 	for (i = 0; i < in->n_line; i++) {
 		lines[i].line = in->line[i]->line;
+		lines[i].column = in->line[i]->column;
 		if (!in->line[i]->function_id)
 			continue;
 		e = id_map_find(&ld->function_ids, in->line[i]->function_id);
@@ -424,7 +321,7 @@ static int load_location(const struct loader *ld, const pb_location *in,
 static int load_locations(struct loader *ld)
 {
 	size_t i, nr = ld->pb->n_location;
-	struct ddp_pprof_location *loc = VIEW_ARRAY(ld->l, nr, __typeof__(*loc));
+	struct ddp_pprof_location *loc = PPROF_ARRAY(ld->l, nr, __typeof__(*loc));
 	int r;
 
 	if (!loc)
@@ -442,20 +339,28 @@ static int load_locations(struct loader *ld)
 
 /* Samples */
 
+/* What has both is a string, as pprof's own tool takes it; an empty string is none. */
 static int load_label(const struct loader *ld, const pb_label *in, struct ddp_pprof_label *ret)
 {
 	int r;
 
-	ret->num = in->num;
 	if ((r = get_string(ld, in->key, "a label's key", &ret->key)) ||
+	    (r = get_string(ld, in->str, "a label's value", &ret->str)) ||
 	    (r = get_string(ld, in->num_unit, "a label's unit", &ret->num_unit)))
 		return r;
-	return in->str ? get_string(ld, in->str, "a label's value", &ret->str) : 0;
+	ret->num = in->num;
+	if (!*ret->str) {
+		ret->str = NULL;
+	} else {
+		ret->num = 0;
+		ret->num_unit = "";
+	}
+	return 0;
 }
 
 static int load_labels(const struct loader *ld, const pb_sample *in, struct ddp_pprof_sample *ret)
 {
-	struct ddp_pprof_label *labels = VIEW_ARRAY(ld->l, in->n_label, __typeof__(*labels));
+	struct ddp_pprof_label *labels = PPROF_ARRAY(ld->l, in->n_label, __typeof__(*labels));
 	size_t i;
 	int r;
 
@@ -480,7 +385,7 @@ static int load_stack(const struct loader *ld, const pb_sample *in, struct ddp_p
 	if (in->n_location_id > DDP_PPROF_MAX_FRAMES)
 		return ddp__fail(ld->err, -EFBIG, "a sample has %zu frames, allowed are %d",
 				 in->n_location_id, DDP_PPROF_MAX_FRAMES);
-	stack = VIEW_ARRAY(ld->l, in->n_location_id, const struct ddp_pprof_location *);
+	stack = PPROF_ARRAY(ld->l, in->n_location_id, const struct ddp_pprof_location *);
 	if (!stack)
 		return -ENOMEM;
 	for (i = 0; i < in->n_location_id; i++) {
@@ -511,7 +416,7 @@ static int load_sample(const struct loader *ld, const pb_sample *in, struct ddp_
 static int load_samples(struct loader *ld)
 {
 	size_t i, nr = ld->pb->n_sample;
-	struct ddp_pprof_sample *s = VIEW_ARRAY(ld->l, nr, __typeof__(*s));
+	struct ddp_pprof_sample *s = PPROF_ARRAY(ld->l, nr, __typeof__(*s));
 	int r;
 
 	if (!s)
@@ -529,7 +434,7 @@ static int load_samples(struct loader *ld)
 static int load_comments(struct loader *ld)
 {
 	size_t i, nr = ld->pb->n_comment;
-	const char **comments = VIEW_ARRAY(ld->l, nr, const char *);
+	const char **comments = PPROF_ARRAY(ld->l, nr, const char *);
 	int r;
 
 	if (!comments)
@@ -555,9 +460,10 @@ static int load_scalars(struct loader *ld)
 	v->duration_ns = pb->duration_nanos;
 	if ((r = get_string(ld, pb->default_sample_type, "the default sample type",
 			    &v->default_sample_type)) ||
-	    (r = get_string(ld, pb->drop_frames, "drop_frames", &v->drop_frames)))
+	    (r = get_string(ld, pb->drop_frames, "drop_frames", &v->drop_frames)) ||
+	    (r = get_string(ld, pb->keep_frames, "keep_frames", &v->keep_frames)))
 		return r;
-	return get_string(ld, pb->keep_frames, "keep_frames", &v->keep_frames);
+	return get_string(ld, pb->doc_url, "the document's URL", &v->doc_url);
 }
 
 static int load_view(struct loader *ld)
@@ -572,12 +478,13 @@ static int load_view(struct loader *ld)
 	return load_scalars(ld);
 }
 
-static int unpack(struct loaded *l, const struct ddp_buffer *b, struct ddp_error *err)
+static int unpack(struct pprof_memory *l, const struct ddp_buffer *b, struct ddp_error *err)
 {
-	l->pb = perftools__profiles__profile__unpack(&l->allocator, b->len, b->bytes);
-	if (l->pb)
+	l->message = protobuf_c_message_unpack(&perftools__profiles__profile__descriptor,
+					       &l->allocator, b->len, b->bytes);
+	if (l->message)
 		return 0;
-	if (l->exhausted)
+	if (l->error)
 		return -ENOMEM;
 	return ddp__fail(err, -EBADMSG, "not a pprof file, or damaged inside a field");
 }
@@ -608,26 +515,23 @@ int ddp_pprof_load(const void *bytes, size_t n, const struct ddp_pprof_limits *l
 	const struct ddp_pprof_limits *lim = limits ? limits : &no_limits;
 	size_t max = lim->max_decompressed_bytes ?: DEFAULT_DECOMPRESSED_BYTES;
 	CLEANUP(ddp_buffer_free) struct ddp_buffer plain = { 0 };
-	CLEANUP(loaded_free) struct loaded *l = NULL;
+	CLEANUP(ddp__pprof_memory_free) struct pprof_memory *l = NULL;
 	struct loader ld = { .err = err };
 	int r;
 
 	if ((r = inflate_file(bytes, n, max, &plain, err)) || (r = check_outer(&plain, err)))
 		return r;
-	l = ddp__alloc(sizeof(*l));
+	l = ddp__pprof_memory_create(lim->max_memory_bytes ?: DEFAULT_MEMORY_BYTES);
 	if (!l)
 		return ddp__fail(err, -ENOMEM, "out of memory");
-	l->budget.max_bytes = lim->max_memory_bytes ?: DEFAULT_MEMORY_BYTES;
-	l->allocator = (ProtobufCAllocator){ budget_alloc, budget_free, l };
-
 	r = unpack(l, &plain, err);
 	if (!r) {
 		ld.l = l;
-		ld.pb = l->pb;
+		ld.pb = (const pb_profile *)l->message;
 		r = load_view(&ld);
 	}
 	if (r)
-		return l->exhausted ? memory_error(l, err) : r;
+		return l->error ? ddp__pprof_memory_error(l, err) : r;
 	*ret = &TAKE(l)->view;
 	return 0;
 }

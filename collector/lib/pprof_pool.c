@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Putting profiles into the pool of pprof_pool.h. What counts as the same follows `go tool pprof`,
+ * so that merging with either gives the same profile.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "pprof_pool.h"
+
+/* Sets */
+
+struct set_key {
+	const struct pool_set *set;
+	const void *bytes;
+};
+
+static bool is_thing(const void *ctx, uint32_t position)
+{
+	const struct set_key *k = ctx;
+
+	return !memcmp(k->set->all.at + (size_t)position * k->set->bytes, k->bytes,
+		       k->set->key_bytes);
+}
+
+/* The number of @thing, which is put in when it is new. */
+static int set_put(struct pool *pool, struct pool_set *set, const void *thing, uint32_t *ret)
+{
+	struct set_key key = { set, thing };
+	uint32_t hash = XXH3_64bits_withSeed(thing, set->key_bytes, pool->strings.hash_seed);
+	int64_t found = table_find(&set->table, hash, is_thing, &key);
+	int r;
+
+	if (found != TABLE_NONE) {
+		*ret = found + 1;
+		return 0;
+	}
+	if ((r = VEC_RESERVE(&pool->budget, &set->all, set->bytes)) ||
+	    (r = ddp__table_reserve(&set->table, &pool->budget)))
+		return r;
+	memcpy(set->all.at + set->all.nr, thing, set->bytes);
+	set->all.nr += set->bytes;
+	ddp__table_insert(&set->table, hash, set->nr);
+	*ret = ++set->nr;
+	return 0;
+}
+
+/* The list of @head and then @tail */
+static int pair(struct pool *pool, uint32_t head, uint32_t tail, uint32_t *ret)
+{
+	struct pool_pair p = { head, tail, 1 };
+
+	if (tail)
+		p.nr += POOL_AT(&pool->pairs, struct pool_pair, tail)->nr;
+	return set_put(pool, &pool->pairs, &p, ret);
+}
+
+/* What samples refer to */
+
+static int put_mapping(struct pool *pool, const struct ddp_pprof_mapping *m, uint32_t *ret)
+{
+	enum { PAGE = 4096 };
+	struct pool_mapping thing = {
+		.size = (m->limit - m->start + PAGE - 1) / PAGE * PAGE,
+		.file_offset = m->file_offset,
+		.first = m,
+	};
+	int r = ddp__pprof_string(&pool->strings, *m->build_id ? m->build_id : m->filename,
+				  &thing.name);
+
+	return r ? r : set_put(pool, &pool->mappings, &thing, ret);
+}
+
+static int put_function(struct pool *pool, const struct ddp_pprof_function *f, uint32_t *ret)
+{
+	struct pool_function thing = { .start_line = f->start_line };
+	int r;
+
+	if ((r = ddp__pprof_string(&pool->strings, f->name, &thing.name)) ||
+	    (r = ddp__pprof_string(&pool->strings, f->system_name, &thing.system_name)) ||
+	    (r = ddp__pprof_string(&pool->strings, f->filename, &thing.filename)))
+		return r;
+	return set_put(pool, &pool->functions, &thing, ret);
+}
+
+static int put_lines(struct pool *pool, const struct ddp_pprof_location *l, uint32_t *ret)
+{
+	struct pool_line thing = { 0 };
+	uint32_t line;
+	size_t i;
+	int r;
+
+	*ret = 0;
+	for (i = l->nr_lines; i--; ) {
+		thing.line = l->lines[i].line;
+		thing.column = l->lines[i].column;
+		thing.function = 0;
+		r = l->lines[i].function ?
+			put_function(pool, l->lines[i].function, &thing.function) : 0;
+		if (r || (r = set_put(pool, &pool->lines, &thing, &line)) ||
+		    (r = pair(pool, line, *ret, ret)))
+			return r;
+	}
+	return 0;
+}
+
+static int put_location(struct pool *pool, const struct ddp_pprof_location *l, uint32_t *ret)
+{
+	struct pool_location thing = { .offset = l->address, .is_folded = l->is_folded };
+	int r;
+
+	if (l->mapping) {
+		thing.offset -= l->mapping->start;
+		r = put_mapping(pool, l->mapping, &thing.mapping);
+		if (r)
+			return r;
+	}
+	r = put_lines(pool, l, &thing.lines);
+	return r ? r : set_put(pool, &pool->locations, &thing, ret);
+}
+
+/* Labels, sorted, so that their order in the file makes no difference */
+
+static int compare_numbers(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int put_label(struct pool *pool, const struct ddp_pprof_label *l)
+{
+	struct pool_label thing = { .num = l->num };
+	uint32_t number;
+	int r;
+
+	if ((r = ddp__pprof_string(&pool->strings, l->key, &thing.key)) ||
+	    (r = ddp__pprof_string(&pool->strings, l->str ?: "", &thing.str)) ||
+	    (r = ddp__pprof_string(&pool->strings, l->num_unit, &thing.num_unit)) ||
+	    (r = set_put(pool, &pool->labels, &thing, &number)) ||
+	    (r = VEC_RESERVE(&pool->budget, &pool->scratch, 1)))
+		return r;
+	pool->scratch.at[pool->scratch.nr++] = number;
+	return 0;
+}
+
+static int put_labels(struct pool *pool, const struct pool_source *source,
+		      const struct ddp_pprof_sample *s, uint32_t *ret)
+{
+	const struct ddp_pprof_label mark = { .key = source->mark, .str = "true", .num_unit = "" };
+	size_t i;
+	int r;
+
+	pool->scratch.nr = 0;
+	for (i = 0; i < s->nr_labels; i++) {
+		if (mark.key && !strcmp(s->labels[i].key, mark.key))
+			continue;
+		r = put_label(pool, &s->labels[i]);
+		if (r)
+			return r;
+	}
+	r = source->marked ? put_label(pool, &mark) : 0;
+	if (pool->scratch.nr > 1)
+		qsort(pool->scratch.at, pool->scratch.nr, sizeof(uint32_t), compare_numbers);
+	*ret = 0;
+	for (i = pool->scratch.nr; !r && i--; )
+		r = pair(pool, pool->scratch.at[i], *ret, ret);
+	return r;
+}
+
+/* Samples */
+
+/* @known: by a location's position in its profile, its number in the pool or 0 */
+static int put_stack(struct pool *pool, const struct ddp_pprof_sample *s, uint32_t *known,
+		     uint32_t *ret)
+{
+	size_t i;
+	int r;
+
+	*ret = 0;
+	for (i = s->nr_locations; i--; ) {
+		const struct ddp_pprof_location *l = s->locations[i];
+
+		r = known[l->index] ? 0 : put_location(pool, l, &known[l->index]);
+		if (r || (r = pair(pool, known[l->index], *ret, ret)))
+			return r;
+	}
+	return 0;
+}
+
+static int64_t add_saturating(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return a < 0 ? INT64_MIN : INT64_MAX;
+	return sum;
+}
+
+static int64_t value_of(const struct pool_source *source, const struct ddp_pprof_sample *s,
+			size_t i)
+{
+	int64_t v = s->values[source->columns[i]];
+
+	if (!source->negate)
+		return v;
+	return v == INT64_MIN ? INT64_MAX : -v;
+}
+
+static bool has_value(const struct pool *pool, const struct pool_source *source,
+		      const struct ddp_pprof_sample *s)
+{
+	size_t i;
+
+	for (i = 0; i < pool->nr_values; i++)
+		if (s->values[source->columns[i]])
+			return true;
+	return false;
+}
+
+static int put_sample(struct pool *pool, const struct pool_source *source,
+		      const struct ddp_pprof_sample *s, uint32_t *known)
+{
+	struct pool_sample thing;
+	int64_t *values;
+	uint32_t number;
+	size_t i;
+	int r;
+
+	if ((r = put_stack(pool, s, known, &thing.stack)) ||
+	    (r = put_labels(pool, source, s, &thing.labels)) ||
+	    (r = VEC_RESERVE(&pool->budget, &pool->values, pool->nr_values)) ||
+	    (r = set_put(pool, &pool->samples, &thing, &number)))
+		return r;
+	values = pool->values.at + (number - 1) * pool->nr_values;
+	if (number * pool->nr_values > pool->values.nr) {
+		memset(values, 0, pool->nr_values * sizeof(*values));
+		pool->values.nr += pool->nr_values;
+	}
+	for (i = 0; i < pool->nr_values; i++)
+		values[i] = add_saturating(values[i], value_of(source, s, i));
+	return 0;
+}
+
+static int put_samples(struct pool *pool, const struct pool_source *source, uint32_t *known)
+{
+	const struct ddp_pprof *p = source->p;
+	uint32_t main_program;
+	size_t i;
+	int r = 0;
+
+	/* the first mapping has a meaning, whether or not samples name it */
+	if (!pool->mappings.nr && p->nr_mappings)
+		r = put_mapping(pool, &p->mappings[0], &main_program);
+	for (i = 0; !r && i < p->nr_samples; i++)
+		if (has_value(pool, source, &p->samples[i]))
+			r = put_sample(pool, source, &p->samples[i], known);
+	return r == -E2BIG ? -EFBIG : r;
+}
+
+int ddp__pool_add(struct pool *pool, const struct pool_source *source)
+{
+	CLEANUP(ddp__free) uint32_t *known = NULL;
+
+	known = ddp__alloc(source->p->nr_locations * sizeof(*known));
+	return known ? put_samples(pool, source, known) : -ENOMEM;
+}
+
+int ddp__pool_comment(struct pool *pool, const char *text)
+{
+	uint32_t string, number;
+	int r = ddp__pprof_string(&pool->strings, text, &string);
+
+	if (!r)
+		r = set_put(pool, &pool->comments, &string, &number);
+	return r == -E2BIG ? -EFBIG : r;
+}
+
+bool ddp__pool_has_zeros(const struct pool *pool)
+{
+	const int64_t *values = pool->values.at;
+	size_t i, k;
+
+	for (i = 0; i < pool->samples.nr; i++, values += pool->nr_values) {
+		for (k = 0; k < pool->nr_values && !values[k]; k++)
+			;
+		if (k == pool->nr_values)
+			return true;
+	}
+	return false;
+}
+
+/* Life */
+
+#define POOL_SET(type, last_key) { \
+	.bytes = sizeof(type), \
+	.key_bytes = offsetof(type, last_key) + sizeof(((type *)0)->last_key) }
+
+int ddp__pool_init(struct pool *pool, size_t nr_values)
+{
+	*pool = (struct pool){
+		.mappings = POOL_SET(struct pool_mapping, zero),
+		.functions = POOL_SET(struct pool_function, zero),
+		.lines = POOL_SET(struct pool_line, zero),
+		.locations = POOL_SET(struct pool_location, is_folded),
+		.labels = POOL_SET(struct pool_label, zero),
+		.pairs = POOL_SET(struct pool_pair, tail),
+		.samples = POOL_SET(struct pool_sample, labels),
+		.comments = { sizeof(uint32_t), sizeof(uint32_t) },
+		.nr_values = nr_values,
+	};
+	return ddp__pprof_strings_init(&pool->strings, &pool->budget);
+}
+
+static void set_free(struct pool_set *set)
+{
+	VEC_FREE(&set->all);
+	ddp__free(set->table.slots);
+}
+
+void ddp__pool_deinit(struct pool *pool)
+{
+	ddp__pprof_strings_free(&pool->strings);
+	set_free(&pool->mappings);
+	set_free(&pool->functions);
+	set_free(&pool->lines);
+	set_free(&pool->locations);
+	set_free(&pool->labels);
+	set_free(&pool->pairs);
+	set_free(&pool->samples);
+	set_free(&pool->comments);
+	VEC_FREE(&pool->values);
+	VEC_FREE(&pool->scratch);
+}

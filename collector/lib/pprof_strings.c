@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Interning behind pprof_strings.h.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "pprof_strings.h"
+
+struct key {
+	const struct pprof_strings *s;
+	const char *text;
+	size_t len;
+};
+
+static bool is_string(const void *ctx, uint32_t position)
+{
+	const struct key *k = ctx;
+	const struct pprof_string *s = &k->s->all.at[position];
+
+	return s->len == k->len && !memcmp(s->text, k->text, k->len);
+}
+
+uint64_t ddp__pprof_hash_seed(void)
+{
+	uint64_t seed;
+
+	return getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed) ? seed : 0;
+}
+
+int ddp__pprof_string(struct pprof_strings *s, const char *text, uint32_t *ret)
+{
+	struct key key = { s, text, strlen(text) };
+	uint32_t hash = XXH3_64bits_withSeed(text, key.len, s->hash_seed);
+	int64_t found = table_find(&s->table, hash, is_string, &key);
+	int r;
+
+	if (found != TABLE_NONE) {
+		*ret = found;
+		return 0;
+	}
+	if (key.len > INT32_MAX)
+		return -EFBIG;
+	if ((r = VEC_RESERVE(s->budget, &s->all, 1)) ||
+	    (r = ddp__table_reserve(&s->table, s->budget)))
+		return r == -E2BIG ? -EFBIG : r;
+	*ret = s->all.nr++;
+	s->all.at[*ret] = (struct pprof_string){ text, key.len };
+	ddp__table_insert(&s->table, hash, *ret);
+	return 0;
+}
+
+int ddp__pprof_strings_init(struct pprof_strings *s, struct ddp__budget *budget)
+{
+	uint32_t empty;
+
+	*s = (struct pprof_strings){ .budget = budget, .hash_seed = ddp__pprof_hash_seed() };
+	return ddp__pprof_string(s, "", &empty);
+}
+
+void ddp__pprof_strings_free(struct pprof_strings *s)
+{
+	VEC_FREE(&s->all);
+	ddp__free(s->table.slots);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Strings by content: the same text has the same number, counted from 0, which is "". For writing
+ * and merging what was loaded. The text stays where it is, and must.
+ */
+#ifndef DDPROF_LIB_PPROF_STRINGS_H
+#define DDPROF_LIB_PPROF_STRINGS_H
+
+#include "table.h"
+
+struct pprof_string {
+	const char *text;
+	uint32_t len;
+};
+
+struct pprof_strings {
+	struct ddp__budget *budget;
+	uint64_t hash_seed;
+	DDP_VEC(struct pprof_string) all;
+	struct table table;
+};
+
+/*
+ * A seed for hashing what a file brings, so that nobody can make one whose strings all meet in one
+ * slot; 0 when the system has no randomness yet: hashing still works. What is written does not
+ * depend on it.
+ */
+DDP_INTERNAL uint64_t ddp__pprof_hash_seed(void);
+
+/* With "" in it; 0 or -ENOMEM. Free it also after an error. */
+DDP_INTERNAL int ddp__pprof_strings_init(struct pprof_strings *s, struct ddp__budget *budget);
+DDP_INTERNAL void ddp__pprof_strings_free(struct pprof_strings *s);
+
+/* The number of @text, which is added when it is new: 0, -ENOMEM, -EFBIG. */
+DDP_INTERNAL int ddp__pprof_string(struct pprof_strings *s, const char *text, uint32_t *ret);
+
+#endif /* DDPROF_LIB_PPROF_STRINGS_H */
