@@ -150,6 +150,19 @@ $(BUILD)/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/san/all.a
 unit: $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)	## build the host unit tests (ASan + UBSan)
 .SECONDARY:
 
+# the library's unit tests once more, of the opt variant
+VALGRIND_SRC := $(if $(UNIT_SRC),$(shell grep -l '"ddprof/' $(UNIT_SRC)))
+$(BUILD)/opt/all.a: $(call obj,opt,$(LIB_SRC) $(CORE_SRC) $(UNIT_SUP)) $(BUILD)/opt/gen.o
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(BUILD)/valgrind/%: $(BUILD)/opt/tests/unit/%.o $(BUILD)/opt/all.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(PKG_LIBS) -lcmocka -pthread
+.PHONY: check-valgrind
+check-valgrind: $(VALGRIND_SRC:tests/unit/%.c=$(BUILD)/valgrind/%)	## the library's unit tests under valgrind
+	$(Q)scripts/deps fuzz
+	$(Q)tests/valgrind.sh $(BUILD)/valgrind/logs $^
+
 .PHONY: check
 check: deps	## run every test: host, KUnit in user-mode Linux, VM, DKMS
 	$(Q)MAKE='$(MAKE)' tests/run --build $(BUILD)
