@@ -1,337 +1,374 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Writing a profile as pprof's profile.proto, one field after the other through a small buffer. A
- * nested message's length is computed before it is written, so nothing is built in memory. Errors
- * stick: after the first one nothing more is written, and the end of ddp_pprof_encode() reports it.
+ * Writing a builder's profile as pprof's profile.proto, one field after the other: endpoints are
+ * joined and rules applied on the way out, and nothing is built in memory but one sample's values.
  *
- * Source: protobuf's encoding guide (varints, tags, packed fields); field numbers, pprof's
- * profile.proto.
+ * Source: field numbers, pprof's profile.proto; how fields are written, record_out.h.
  */
-#include <errno.h>
 #include <string.h>
 
-#include "ddprof/pprof.h"
-#include "profile_internal.h"
-#include "utf8.h"
+#include "pprof_encode.h"
+#include "profile_parts.h"
+#include "profile_upscale.h"
+#include "record_out.h"
 
-enum {
-	BUFFER_BYTES = 8192,		/* one write callback for a few hundred fields */
-	MAX_MESSAGE_BYTES = INT32_MAX,	/* protobuf's own limit */
-	VARINT_BYTES = 10,
+struct encoder {
+	const struct ddp_profile *p;
+	const struct numbering *numbers;
+	int64_t values[MAX_VALUE_TYPES];	/* of a sample that has them in another form */
+	struct record_out out;
 };
 
-enum wire_type { WIRE_VARINT = 0, WIRE_BYTES = 2 };
-
-enum profile_field {
-	PROFILE_SAMPLE_TYPE	= 1,
-	PROFILE_SAMPLE		= 2,
-	PROFILE_MAPPING		= 3,
-	PROFILE_LOCATION	= 4,
-	PROFILE_FUNCTION	= 5,
-	PROFILE_STRING_TABLE	= 6,
-	PROFILE_TIME_NANOS	= 9,
-	PROFILE_DURATION_NANOS	= 10,
-	PROFILE_PERIOD_TYPE	= 11,
-	PROFILE_PERIOD		= 12,
-	PROFILE_COMMENT		= 13,
-};
-
-struct out {
-	ddp_write_fn write;
-	void *ctx;
-	int error;
-	uint64_t total;	/* bytes so far, buffered ones included */
-	size_t n;
-	unsigned char buffer[BUFFER_BYTES];
-};
-
-static void flush(struct out *o)
+static uint32_t string_number(const struct encoder *e, uint32_t index)
 {
-	if (!o->error && o->n)
-		o->error = o->write(o->ctx, o->buffer, o->n);
-	o->n = 0;
+	return e->numbers ? e->numbers->strings[index] : index;
 }
 
-static void put_bytes(struct out *o, const void *bytes, size_t n)
+static uint32_t string_id_number(const struct encoder *e, uint32_t id)
 {
-	if (o->error || !n)
-		return;
-	o->total += n;
-	if (o->total > MAX_MESSAGE_BYTES) {
-		o->error = -EFBIG;
-		return;
-	}
-	if (n > sizeof(o->buffer) - o->n)
-		flush(o);
-	if (n > sizeof(o->buffer)) {
-		if (!o->error)
-			o->error = o->write(o->ctx, bytes, n);
-		return;
-	}
-	memcpy(o->buffer + o->n, bytes, n);
-	o->n += n;
-}
-
-/* Varints and fields: each put_ has its len_ */
-
-static size_t len_varint(uint64_t v)
-{
-	return (63 - __builtin_clzll(v | 1)) / 7 + 1;
-}
-
-static void put_varint(struct out *o, uint64_t v)
-{
-	unsigned char bytes[VARINT_BYTES];
-	size_t n = 0;
-
-	for (; v >= 0x80; v >>= 7)
-		bytes[n++] = v | 0x80;
-	bytes[n++] = v;
-	put_bytes(o, bytes, n);
-}
-
-static void put_tag(struct out *o, uint32_t field, enum wire_type type)
-{
-	put_varint(o, field << 3 | type);
-}
-
-/* All fields here are below 16: a tag is one byte. A number that is zero is left out. */
-static size_t len_number(uint64_t v)
-{
-	return v ? 1 + len_varint(v) : 0;
-}
-
-static void put_number(struct out *o, uint32_t field, uint64_t v)
-{
-	if (!v)
-		return;
-	put_tag(o, field, WIRE_VARINT);
-	put_varint(o, v);
-}
-
-static size_t len_always(uint64_t v)
-{
-	return 1 + len_varint(v);
-}
-
-static void put_always(struct out *o, uint32_t field, uint64_t v)
-{
-	put_tag(o, field, WIRE_VARINT);
-	put_varint(o, v);
-}
-
-static size_t len_message(uint64_t body)
-{
-	return 1 + len_varint(body) + body;
-}
-
-static void put_message(struct out *o, uint32_t field, uint64_t body)
-{
-	put_tag(o, field, WIRE_BYTES);
-	put_varint(o, body);
+	return string_number(e, good_string(e->p, id));
 }
 
 /* Samples */
 
 /* A sample with everything it needs, wherever it lies. */
 struct full_sample {
-	const uint32_t *locations;
-	uint32_t nr_locations;
-	const int64_t *values;
-	uint32_t nr_values;
+	const struct stack *stack;
 	const struct label *labels;
 	uint32_t nr_labels;
-	struct label timestamp;	/* key 0: none */
+	uint32_t endpoint;	/* string index; 0: none */
+	int64_t timestamp_ns;	/* 0: none */
+	const int64_t *values;
 };
 
-static size_t len_label(const struct label *l)
+/* A stack's ids, leaf first, are some at its leaf and then its chunks. */
+struct piece {
+	const uint32_t *ids;
+	uint32_t nr, chunk1;
+};
+
+static struct piece first_piece(const struct ddp_profile *p, const struct stack *s)
 {
-	return len_number(l->key) + len_number(l->str) + len_number(l->num) +
-	       len_number(l->num_unit);
+	uint32_t nr = s->nr % CHUNK_IDS;
+
+	return (struct piece){ nr ? p->leaf_ids.at + s->first : NULL, nr, s->chunk1 };
 }
 
-static void put_label(struct out *o, const struct label *l)
+static bool next_piece(const struct ddp_profile *p, struct piece *piece)
 {
-	put_message(o, 3, len_label(l));
-	put_number(o, 1, l->key);
-	put_number(o, 2, l->str);
-	put_number(o, 3, l->num);
-	put_number(o, 4, l->num_unit);
+	const struct chunk *c;
+
+	if (!piece->chunk1)
+		return false;
+	c = &p->chunks.at[piece->chunk1 - 1];
+	*piece = (struct piece){ c->ids, CHUNK_IDS, c->parent1 };
+	return true;
 }
 
-static void put_sample(struct out *o, const struct full_sample *s)
+static uint32_t location_number(const struct encoder *e, uint32_t id)
 {
-	uint64_t locations = 0, values = 0, labels = 0;
+	uint32_t index = id - e->p->base[ID_LOCATION];
+
+	return e->numbers ? e->numbers->locations[index] : index;
+}
+
+static uint64_t len_stack(const struct encoder *e, const struct stack *s)
+{
+	struct piece piece = first_piece(e->p, s);
+	uint64_t n = 0;
 	uint32_t i;
 
-	for (i = 0; i < s->nr_locations; i++)
-		locations += len_varint(s->locations[i]);
-	for (i = 0; i < s->nr_values; i++)
-		values += len_varint(s->values[i]);
-	for (i = 0; i < s->nr_labels; i++)
-		labels += len_message(len_label(&s->labels[i]));
-	if (s->timestamp.key)
-		labels += len_message(len_label(&s->timestamp));
-
-	put_message(o, PROFILE_SAMPLE, len_message(locations) + len_message(values) + labels);
-	put_message(o, 1, locations);
-	for (i = 0; i < s->nr_locations; i++)
-		put_varint(o, s->locations[i]);
-	put_message(o, 2, values);
-	for (i = 0; i < s->nr_values; i++)
-		put_varint(o, s->values[i]);
-	for (i = 0; i < s->nr_labels; i++)
-		put_label(o, &s->labels[i]);
-	if (s->timestamp.key)
-		put_label(o, &s->timestamp);
+	do {
+		for (i = 0; i < piece.nr; i++)
+			n += len_varint(location_number(e, piece.ids[i]));
+	} while (next_piece(e->p, &piece));
+	return n;
 }
 
-static struct full_sample full_sample(const struct ddp_profile *p, struct sample s,
-				      const int64_t *values)
+static void out_stack(struct encoder *e, const struct stack *s)
 {
-	struct span stack = p->stacks.at[s.stack], set = p->label_sets.at[s.label_set];
+	struct piece piece = first_piece(e->p, s);
+	uint32_t i;
 
-	return (struct full_sample){
-		.locations = stack.nr ? p->stack_locations.at + stack.first : NULL,
-		.nr_locations = stack.nr,
-		.values = values,
-		.nr_values = p->value_types.nr,
-		.labels = set.nr ? p->labels.at + set.first : NULL,
-		.nr_labels = set.nr,
+	do {
+		for (i = 0; i < piece.nr; i++)
+			out_varint(&e->out, location_number(e, piece.ids[i]));
+	} while (next_piece(e->p, &piece));
+}
+
+static bool is_left_out(const struct encoder *e, const struct label *l)
+{
+	return l->key == DDP_STRING_LOCAL_ROOT_SPAN_ID && e->p->omit_local_root_span_id;
+}
+
+static struct ddp_record_label record_label(const struct encoder *e, const struct label *l)
+{
+	return (struct ddp_record_label){
+		.key = string_id_number(e, l->key), .str = string_id_number(e, l->str),
+		.num = l->num, .num_unit = string_id_number(e, l->num_unit),
 	};
 }
 
-static void put_samples(struct out *o, const struct ddp_profile *p)
+static struct ddp_record_label endpoint_label(const struct encoder *e, const struct full_sample *s)
 {
-	size_t nr_values = p->value_types.nr;
-	struct full_sample s;
+	return (struct ddp_record_label){
+		.key = string_number(e, DDP_STRING_TRACE_ENDPOINT),
+		.str = string_number(e, s->endpoint),
+	};
+}
+
+static struct ddp_record_label timestamp_label(const struct encoder *e,
+					       const struct full_sample *s)
+{
+	return (struct ddp_record_label){
+		.key = string_number(e, DDP_STRING_END_TIMESTAMP_NS), .num = s->timestamp_ns,
+	};
+}
+
+static uint64_t len_label(struct ddp_record_label l)
+{
+	return len_message(3, ddp__len_label(&l));
+}
+
+static void out_label(struct encoder *e, struct ddp_record_label l)
+{
+	out_message(&e->out, 3, ddp__len_label(&l));
+	ddp__out_label(&e->out, &l);
+}
+
+static uint64_t len_labels(const struct encoder *e, const struct full_sample *s)
+{
+	uint64_t n = 0;
 	uint32_t i;
 
-	for (i = 0; i < p->samples.nr && !o->error; i++) {
-		s = full_sample(p, p->samples.at[i], p->values.at + i * nr_values);
-		put_sample(o, &s);
+	for (i = 0; i < s->nr_labels; i++)
+		if (!is_left_out(e, &s->labels[i]))
+			n += len_label(record_label(e, &s->labels[i]));
+	if (s->endpoint)
+		n += len_label(endpoint_label(e, s));
+	if (s->timestamp_ns)
+		n += len_label(timestamp_label(e, s));
+	return n;
+}
+
+static void out_labels(struct encoder *e, const struct full_sample *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->nr_labels; i++)
+		if (!is_left_out(e, &s->labels[i]))
+			out_label(e, record_label(e, &s->labels[i]));
+	if (s->endpoint)
+		out_label(e, endpoint_label(e, s));
+	if (s->timestamp_ns)
+		out_label(e, timestamp_label(e, s));
+}
+
+static void out_sample(struct encoder *e, const struct full_sample *s)
+{
+	uint64_t locations = len_stack(e, s->stack), values = 0;
+	uint32_t i, nr_values = e->p->value_types.nr;
+
+	for (i = 0; i < nr_values; i++)
+		values += len_varint(s->values[i]);
+	out_message(&e->out, DDP_PROFILE_SAMPLE,
+		    len_message(1, locations) + len_message(2, values) + len_labels(e, s));
+	out_message(&e->out, 1, locations);
+	out_stack(e, s->stack);
+	out_message(&e->out, 2, values);
+	for (i = 0; i < nr_values; i++)
+		out_varint(&e->out, s->values[i]);
+	out_labels(e, s);
+}
+
+uint32_t ddp__joined_endpoint(const struct ddp_profile *p, const struct label *labels, uint32_t nr)
+{
+	uint32_t endpoint = DDP_STRING_EMPTY, i;
+
+	if (!p->endpoints.nr)
+		return DDP_STRING_EMPTY;
+	for (i = 0; i < nr; i++) {
+		if (labels[i].key == DDP_STRING_TRACE_ENDPOINT)
+			return DDP_STRING_EMPTY;
+		if (labels[i].key == DDP_STRING_LOCAL_ROOT_SPAN_ID)
+			endpoint = ddp__endpoint_of(p, labels[i].num);
 	}
-	for (i = 0; i < p->timed_samples.nr && !o->error; i++) {
-		s = full_sample(p, p->timed_samples.at[i], p->timed_values.at + i * nr_values);
-		s.timestamp.key = DDP_STRING_END_TIMESTAMP_NS;
-		s.timestamp.num = p->timestamps_ns.at[i];
-		put_sample(o, &s);
+	return endpoint;
+}
+
+/* To e->values, which may be what s->values points to already */
+static void upscale(struct encoder *e, struct full_sample *s)
+{
+	const struct ddp_profile *p = e->p;
+	uint32_t i;
+
+	if (!p->rules.nr)
+		return;
+	memmove(e->values, s->values, p->value_types.nr * sizeof(*e->values));
+	s->values = e->values;
+	for (i = 0; i < s->nr_labels; i++)
+		if (s->labels[i].str)
+			ddp__upscale_label(p, good_string(p, s->labels[i].key),
+					   good_string(p, s->labels[i].str), e->values);
+	if (s->endpoint)
+		ddp__upscale_label(p, DDP_STRING_TRACE_ENDPOINT, s->endpoint, e->values);
+	ddp__upscale_all(p, e->values);
+}
+
+static void put_sample(struct encoder *e, struct sample at, const int64_t *values,
+		       int64_t timestamp_ns)
+{
+	const struct ddp_profile *p = e->p;
+	struct span set = p->label_sets.at[at.label_set];
+	struct full_sample s = {
+		.stack = &p->stacks.at[at.stack],
+		.labels = set.nr ? p->labels.at + set.first : NULL, .nr_labels = set.nr,
+		.values = values, .timestamp_ns = timestamp_ns,
+	};
+
+	s.endpoint = ddp__joined_endpoint(p, s.labels, s.nr_labels);
+	upscale(e, &s);
+	out_sample(e, &s);
+}
+
+static void put_samples(struct encoder *e, const struct share *s)
+{
+	const struct ddp_profile *p = e->p;
+	struct timed_cursor timed = s->timed;
+	struct sample at;
+	uint64_t k;
+	uint32_t i;
+
+	for (i = s->first; i < s->first + s->nr && !e->out.error; i++)
+		put_sample(e, p->samples.at[i], p->values.at + (size_t)i * p->value_types.nr, 0);
+	for (k = 0; k < s->nr_timed && !e->out.error; k++) {
+		at = ddp__timed_next(p, &timed, e->values);
+		put_sample(e, at, e->values, timed.ns);
 	}
 }
 
 /* What samples refer to */
 
-static void put_value_type(struct out *o, uint32_t field, struct value_type t)
+static bool is_kept(const uint32_t *numbers, uint32_t index)
 {
-	put_message(o, field, len_number(t.type) + len_number(t.unit));
-	put_number(o, 1, t.type);
-	put_number(o, 2, t.unit);
+	return numbers[index] != NOT_NUMBERED;
 }
 
-static void put_mapping(struct out *o, uint32_t id, const struct mapping *m)
+static void put_value_type(struct encoder *e, uint32_t field, struct value_type t)
 {
-	uint32_t flag;
+	struct ddp_record_value_type r = { string_number(e, t.type), string_number(e, t.unit) };
 
-	put_message(o, PROFILE_MAPPING,
-		    len_always(id) + len_number(m->start) + len_number(m->limit) +
-		    len_number(m->file_offset) + len_number(m->filename) +
-		    len_number(m->build_id) + 2 * __builtin_popcount(m->flags));
-	put_always(o, 1, id);
-	put_number(o, 2, m->start);
-	put_number(o, 3, m->limit);
-	put_number(o, 4, m->file_offset);
-	put_number(o, 5, m->filename);
-	put_number(o, 6, m->build_id);
-	for (flag = 0; flag < 4; flag++)
-		put_number(o, 7 + flag, m->flags >> flag & 1);
+	out_message(&e->out, field, ddp__len_value_type(&r));
+	ddp__out_value_type(&e->out, &r);
 }
 
-static size_t len_line(const struct line *l)
+static void put_mapping(struct encoder *e, uint32_t index)
 {
-	return len_number(l->function) + len_number(l->line);
+	const struct mapping *m = &e->p->mappings.at[index];
+	struct ddp_record_mapping r = {
+		.id = e->numbers ? e->numbers->mappings[index] : index,
+		.memory_start = m->start, .memory_limit = m->limit, .file_offset = m->file_offset,
+		.filename = string_number(e, m->filename),
+		.build_id = string_number(e, m->build_id),
+		.has_functions = m->flags & MAPPING_HAS_FUNCTIONS,
+		.has_filenames = m->flags & MAPPING_HAS_FILENAMES,
+		.has_line_numbers = m->flags & MAPPING_HAS_LINE_NUMBERS,
+		.has_inline_frames = m->flags & MAPPING_HAS_INLINE_FRAMES,
+	};
+
+	out_message(&e->out, DDP_PROFILE_MAPPING, ddp__len_mapping(&r));
+	ddp__out_mapping(&e->out, &r);
 }
 
-static void put_location(struct out *o, uint32_t id, const struct location *l,
-			 const struct line *lines)
+static struct ddp_record_line record_line(const struct encoder *e, const struct line *l)
 {
-	uint64_t body = len_always(id) + len_number(l->mapping) + len_number(l->address) +
-			len_number(l->is_folded);
+	return (struct ddp_record_line){
+		.function_id = e->numbers && l->function ? e->numbers->functions[l->function] :
+			       l->function,
+		.line = l->line,
+	};
+}
+
+/* Its lines are put one by one: as an array there could be as many as 1024 */
+static void put_location(struct encoder *e, uint32_t index)
+{
+	const struct location *l = &e->p->locations.at[index];
+	struct ddp_record_location r = {
+		.id = location_number(e, e->p->base[ID_LOCATION] + index),
+		.mapping_id = e->numbers && l->mapping ? e->numbers->mappings[l->mapping] :
+			      l->mapping,
+		.address = l->address, .is_folded = l->is_folded,
+	};
+	uint64_t n = ddp__len_location(&r);
+	struct ddp_record_line line;
 	uint32_t i;
 
-	for (i = 0; i < l->nr_lines; i++)
-		body += len_message(len_line(&lines[i]));
-	put_message(o, PROFILE_LOCATION, body);
-	put_always(o, 1, id);
-	put_number(o, 2, l->mapping);
-	put_number(o, 3, l->address);
 	for (i = 0; i < l->nr_lines; i++) {
-		put_message(o, 4, len_line(&lines[i]));
-		put_number(o, 1, lines[i].function);
-		put_number(o, 2, lines[i].line);
+		line = record_line(e, &e->p->lines.at[l->first_line + i]);
+		n += len_message(4, ddp__len_line(&line));
 	}
-	put_number(o, 5, l->is_folded);
-}
-
-static void put_function(struct out *o, uint32_t id, const struct function *f)
-{
-	put_message(o, PROFILE_FUNCTION,
-		    len_always(id) + len_number(f->name) + len_number(f->system_name) +
-		    len_number(f->filename) + len_number(f->start_line));
-	put_always(o, 1, id);
-	put_number(o, 2, f->name);
-	put_number(o, 3, f->system_name);
-	put_number(o, 4, f->filename);
-	put_number(o, 5, f->start_line);
-}
-
-static void put_string(struct out *o, const char *s, size_t n)
-{
-	size_t good;
-
-	put_message(o, PROFILE_STRING_TABLE, ddp__utf8_repaired_len(s, n));
-	while (n) {
-		good = ddp__utf8_valid(s, n);
-		put_bytes(o, s, good);
-		s += good;
-		n -= good;
-		if (n) {
-			put_bytes(o, UTF8_REPLACEMENT, UTF8_REPLACEMENT_BYTES);
-			good = ddp__utf8_bad(s, n);
-			s += good;
-			n -= good;
-		}
+	out_message(&e->out, DDP_PROFILE_LOCATION, n);
+	out_always(&e->out, 1, r.id);
+	out_number(&e->out, 2, r.mapping_id);
+	out_number(&e->out, 3, r.address);
+	for (i = 0; i < l->nr_lines; i++) {
+		line = record_line(e, &e->p->lines.at[l->first_line + i]);
+		out_message(&e->out, 4, ddp__len_line(&line));
+		ddp__out_line(&e->out, &line);
 	}
+	out_number(&e->out, 5, r.is_folded);
 }
 
-static void put_tables(struct out *o, const struct ddp_profile *p)
+static void put_function(struct encoder *e, uint32_t index)
 {
+	const struct function *f = &e->p->functions.at[index];
+	struct ddp_record_function r = {
+		.id = e->numbers ? e->numbers->functions[index] : index,
+		.name = string_number(e, f->name), .system_name = string_number(e, f->system_name),
+		.filename = string_number(e, f->filename), .start_line = f->start_line,
+	};
+
+	out_message(&e->out, DDP_PROFILE_FUNCTION, ddp__len_function(&r));
+	ddp__out_function(&e->out, &r);
+}
+
+static void put_tables(struct encoder *e)
+{
+	const struct ddp_profile *p = e->p;
+	const struct numbering *n = e->numbers;
 	uint32_t i;
 
 	for (i = 0; i < p->value_types.nr; i++)
-		put_value_type(o, PROFILE_SAMPLE_TYPE, p->value_types.at[i]);
+		put_value_type(e, DDP_PROFILE_SAMPLE_TYPE, p->value_types.at[i]);
 	for (i = 1; i < p->mappings.nr; i++)
-		put_mapping(o, i, &p->mappings.at[i]);
+		if (!n || is_kept(n->mappings, i))
+			put_mapping(e, i);
 	for (i = 1; i < p->locations.nr; i++)
-		put_location(o, i, &p->locations.at[i],
-			     p->lines.at ? p->lines.at + p->locations.at[i].first_line : NULL);
+		if (!n || is_kept(n->locations, i))
+			put_location(e, i);
 	for (i = 1; i < p->functions.nr; i++)
-		put_function(o, i, &p->functions.at[i]);
+		if (!n || is_kept(n->functions, i))
+			put_function(e, i);
 	for (i = 0; i < p->strings.nr; i++)
-		put_string(o, p->string_bytes.at + p->strings.at[i].first, p->strings.at[i].nr);
+		if (!n || is_kept(n->strings, i))
+			ddp__out_string(&e->out, DDP_PROFILE_STRING_TABLE,
+					p->string_bytes.at + p->strings.at[i].first,
+					p->strings.at[i].nr);
 }
 
-static void put_comments(struct out *o, const struct ddp_profile *p)
+static void put_comments(struct encoder *e)
 {
-	uint64_t body = 0;
+	const struct ddp_profile *p = e->p;
+	uint64_t n = 0;
 	uint32_t i;
 
 	if (!p->comments.nr)
 		return;
 	for (i = 0; i < p->comments.nr; i++)
-		body += len_varint(p->comments.at[i]);
-	put_message(o, PROFILE_COMMENT, body);
+		n += len_varint(string_number(e, p->comments.at[i]));
+	out_message(&e->out, DDP_PROFILE_COMMENT, n);
 	for (i = 0; i < p->comments.nr; i++)
-		put_varint(o, p->comments.at[i]);
+		out_varint(&e->out, string_number(e, p->comments.at[i]));
 }
 
 /* A clock that went backwards, or a span of more than 292 years, is no duration. */
@@ -342,24 +379,36 @@ static int64_t duration_ns(int64_t start, int64_t end)
 	return end < start || __builtin_sub_overflow(end, start, &d) ? 0 : d;
 }
 
-int ddp_pprof_encode(const struct ddp_profile *p, int64_t end_unix_ns,
-		     ddp_write_fn write, void *ctx)
+struct share ddp__share_of_all(const struct ddp_profile *p)
 {
-	struct out o;
+	return (struct share){
+		.nr = p->samples.nr, .timed = ddp__timed_begin(p), .nr_timed = p->timed.nr,
+	};
+}
 
-	o.write = write;
-	o.ctx = ctx;
-	o.error = 0;
-	o.total = 0;
-	o.n = 0;
-	put_samples(&o, p);
-	put_tables(&o, p);
-	put_number(&o, PROFILE_TIME_NANOS, p->start_unix_ns);
-	put_number(&o, PROFILE_DURATION_NANOS, duration_ns(p->start_unix_ns, end_unix_ns));
+int ddp__encode_share(const struct ddp_profile *p, const struct share *s, int64_t end_unix_ns,
+		      ddp_write_fn write, void *ctx)
+{
+	struct encoder e;
+
+	e.p = p;
+	e.numbers = s->numbers;
+	out_init(&e.out, write, ctx);
+	put_samples(&e, s);
+	put_tables(&e);
+	out_number(&e.out, DDP_PROFILE_TIME_NANOS, p->start_unix_ns);
+	out_number(&e.out, DDP_PROFILE_DURATION_NANOS, duration_ns(p->start_unix_ns, end_unix_ns));
 	if (p->has_period_type)
-		put_value_type(&o, PROFILE_PERIOD_TYPE, p->period_type);
-	put_number(&o, PROFILE_PERIOD, p->period);
-	put_comments(&o, p);
-	flush(&o);
-	return o.error;
+		put_value_type(&e, DDP_PROFILE_PERIOD_TYPE, p->period_type);
+	out_number(&e.out, DDP_PROFILE_PERIOD, p->period);
+	put_comments(&e);
+	return ddp__out_finish(&e.out);
+}
+
+int ddp_pprof_encode(const struct ddp_profile *p, int64_t end_unix_ns, ddp_write_fn write,
+		     void *ctx)
+{
+	struct share all = ddp__share_of_all(p);
+
+	return ddp__encode_share(p, &all, end_unix_ns, write, ctx);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Growing and filling the index of table.h. At most three quarters of the slots are used, so that
+ * Growing, filling and emptying the index of table.h. At most three quarters of the slots are used, so that
  * a probe stays short and always ends.
  */
 #include <errno.h>
@@ -19,17 +19,26 @@ static void insert(struct table_slot *slots, uint32_t mask, struct table_slot s)
 	slots[i] = s;
 }
 
-int ddp__table_reserve(struct table *t, struct ddp__budget *b)
+/* Slots for @elements; 0: too many */
+static uint32_t slots_for(const struct table *t, uint64_t elements)
 {
-	uint32_t nr = t->nr_slots ? t->nr_slots * 2 : FIRST_SLOTS;
+	uint64_t nr = t->nr_slots ? t->nr_slots : FIRST_SLOTS;
+
+	while (nr / 4 * 3 < elements)
+		nr *= 2;
+	return nr > UINT32_MAX ? 0 : nr;
+}
+
+int ddp__table_reserve_many(struct table *t, struct ddp__budget *b, uint32_t extra)
+{
+	uint32_t nr = slots_for(t, (uint64_t)t->used + extra), i;
 	struct table_slot *slots;
-	uint32_t i;
 	int r;
 
-	if (t->used < t->nr_slots / 4 * 3)
-		return 0;
-	if (t->nr_slots > UINT32_MAX / 2)
+	if (!nr)
 		return -E2BIG;
+	if (nr == t->nr_slots)
+		return 0;
 	r = ddp__budget_take(b, (nr - t->nr_slots) * sizeof(*slots));
 	if (r)
 		return r;
@@ -51,6 +60,23 @@ void ddp__table_insert(struct table *t, uint32_t hash, uint32_t position)
 {
 	insert(t->slots, t->nr_slots - 1, (struct table_slot){ hash, position + 1 });
 	t->used++;
+}
+
+/* What stands behind the free slot and could stand in it moves there, so that no probe ends early. */
+void ddp__table_remove(struct table *t, uint32_t hash, uint32_t position)
+{
+	uint32_t mask = t->nr_slots - 1, hole = hash & mask, i;
+
+	while (t->slots[hole].position1 != position + 1)
+		hole = (hole + 1) & mask;
+	for (i = (hole + 1) & mask; t->slots[i].position1; i = (i + 1) & mask) {
+		if (((i - t->slots[i].hash) & mask) < ((i - hole) & mask))
+			continue;
+		t->slots[hole] = t->slots[i];
+		hole = i;
+	}
+	t->slots[hole] = (struct table_slot){ 0 };
+	t->used--;
 }
 
 void ddp__table_clear(struct table *t)

@@ -42,11 +42,19 @@ static inline int64_t table_find(const struct table *t, uint32_t hash, table_equ
 	return TABLE_NONE;
 }
 
-/* Room for one more: 0, -ENOMEM, -ENOSPC, -E2BIG; nothing changed on error. */
-DDP_INTERNAL int ddp__table_reserve(struct table *t, struct ddp__budget *b);
+/* Room for @extra more, or one: 0, -ENOMEM, -ENOSPC, -E2BIG; nothing changed on error. */
+DDP_INTERNAL int ddp__table_reserve_many(struct table *t, struct ddp__budget *b, uint32_t extra);
+
+static inline int ddp__table_reserve(struct table *t, struct ddp__budget *b)
+{
+	return ddp__table_reserve_many(t, b, 1);
+}
 
 /* Adds an element that is not in it; there is room. */
 DDP_INTERNAL void ddp__table_insert(struct table *t, uint32_t hash, uint32_t position);
+
+/* Takes out an element that is in it. */
+DDP_INTERNAL void ddp__table_remove(struct table *t, uint32_t hash, uint32_t position);
 
 /* Forgets all elements, keeps the memory. */
 DDP_INTERNAL void ddp__table_clear(struct table *t);
