@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # ddprof_kmod: the whole build. `make help` lists the targets. Sources are found by folder, so a new file
 # needs no line here: collector/lib is libddprof, collector/core the collector's own library (with the kernel's
-# context-free kmod/core), collector/<command>/ a command, tests/unit/test_*.c a test program each, a file
+# context-free kmod/core), collector/report what ddprofctl makes of profiles, collector/<command>/ a command,
+# tests/unit/test_*.c a test program each, a file
 # with main() in tests/vm/guest or tests/bench a program that VMs run, tests/fuzz/fuzz_*.c a fuzz target each with
 # its corpus in tests/fuzz/corpus, tests/vm/<name>/Kbuild a test-only module. The version is stated
 # in dkms.conf and nowhere else.
@@ -26,7 +27,7 @@ SAN          := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 LIB_SRC   := $(wildcard collector/lib/*.c)
 LIB_MAP   := collector/lib/libddprof.map
-CORE_SRC  := $(wildcard collector/core/*.c kmod/core/*.c)
+CORE_SRC  := $(wildcard collector/core/*.c collector/report/*.c kmod/core/*.c)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT_SUP  := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 GUEST_SRC := $(wildcard tests/vm/guest/*.c tests/bench/kernel_*.c)
@@ -63,6 +64,13 @@ $(BUILD)/gen/profile.pb-c.c: collector/lib/profile.proto
 	$(call say,PROTOC,$@)
 	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $(<F)
 $(BUILD)/gen/profile.pb-c.h: $(BUILD)/gen/profile.pb-c.c ;
+
+# the flame graph's page, which the assembler puts into page.o
+$(BUILD)/gen/flamegraph.head: $(addprefix collector/report/flamegraph.,html css js) scripts/page
+	@mkdir -p $(@D)
+	$(call say,PAGE,$@)
+	$(Q)scripts/page collector/report/flamegraph $(basename $@)
+$(BUILD)/opt/collector/report/page.o $(BUILD)/san/collector/report/page.o: $(BUILD)/gen/flamegraph.head
 
 # two variants of every object: opt (what is installed) and san (what the tests run)
 $(BUILD)/opt/%.o: %.c | $(BUILD)/gen/profile.pb-c.h

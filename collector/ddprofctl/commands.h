@@ -10,6 +10,15 @@ enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
 /** A table of where a profile's time went. */
 int ctl_report(int argc, char **argv);
 
+/** What changed between two profiles. */
+int ctl_diff(int argc, char **argv);
+
+/** Several profiles as one. */
+int ctl_merge(int argc, char **argv);
+
+/** A profile in another form. */
+int ctl_convert(int argc, char **argv);
+
 /** The running session's counters. */
 int ctl_stats(int argc, char **argv);
 

@@ -11,6 +11,9 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "report", "a table of where a profile's time went", ctl_report },
+	{ "diff", "what changed from one profile to another: table or flame graph", ctl_diff },
+	{ "merge", "several profiles added up to one", ctl_merge },
+	{ "convert", "a profile as a flame graph, text, or packed otherwise", ctl_convert },
 	{ "stats", "the running session's counters and overhead", ctl_stats },
 	{ "doctor", "what is missing on this machine to profile, and how to get it", ctl_doctor },
 };

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `ddprofctl diff BASE OTHER`: what changed, as a table, a flame graph or a profile. */
+#include <ddprof/pprof.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/options.h"
+#include "ddprofctl/commands.h"
+#include "ddprofctl/files.h"
+#include "ddprofctl/print.h"
+#include "report/flamegraph.h"
+#include "report/functions.h"
+#include "report/sums.h"
+
+struct options {
+	const char *output, *value, *by;
+	uint32_t to;	/* enum ddp_format */
+	uint32_t top;
+	bool by_cumulative, show_help;
+};
+
+#define AT(member) .offset = offsetof(struct options, member)
+
+static const struct ddp_option option_table[] = {
+	{ "output", NULL, 'o', DDP_OPTION_TEXT, AT(output), .argument = "OUT",
+	  .help = "write a file instead of the table; '-' is stdout" },
+	{ "to", NULL, 't', DDP_OPTION_CHOICE, AT(to), .choices = ddp_format_names,
+	  .argument = "FORM", .help = "what OUT shall be, if its name does not say so:\n"
+				      "see ddprofctl convert --help" },
+	{ "value", NULL, 'i', DDP_OPTION_TEXT, AT(value), .argument = "TYPE",
+	  .help = "value to show, by name (cpu-samples) or position in\nOTHER from 0; default the "
+		  "last" },
+	{ "by", NULL, 0, DDP_OPTION_TEXT, AT(by), .argument = "LABEL",
+	  .help = "in a flame graph, put this label's value\n(process_name) in front of each "
+		  "stack" },
+	{ "top", NULL, 'n', DDP_OPTION_NUMBER, AT(top), .min = 1, .max = 1000000, .argument = "N",
+	  .help = "functions in the table, default 20" },
+	{ "cum", NULL, 'c', DDP_OPTION_FLAG, AT(by_cumulative),
+	  .help = "sort by the change of cumulative values, not flat" },
+	{ "help", NULL, 'h', DDP_OPTION_FLAG, AT(show_help), .help = "show this" },
+	{ 0 },
+};
+
+struct sides {
+	struct ddp_pprof *base, *other;	/* owned */
+	const char *const *files;
+	size_t base_value, other_value;	/* of the same type */
+	const struct options *o;
+};
+
+static void sides_free(struct sides *s)
+{
+	ddp_pprof_destroy(s->base);
+	ddp_pprof_destroy(s->other);
+}
+DEFINE_CLEANUP_IN_PLACE(struct sides, sides_free)
+
+/* The table */
+
+static const char *format_change(int64_t change, const char *unit, char ret[32])
+{
+	char value[32];
+
+	snprintf(ret, 32, "%s%.30s", change > 0 ? "+" : "", format_value(change, unit, value));
+	return ret;
+}
+
+static void print_head(const struct sides *s, const struct ddp_functions *f, const char *unit)
+{
+	int64_t change = sum_subtract(f->sum[1], f->sum[0]);
+	char before[32], after[32], text[32];
+
+	printf("base: ");
+	print_text(s->files[0]);
+	printf("other: ");
+	print_text(s->files[1]);
+	printf("type: ");
+	print_text(s->other->sample_types[s->other_value].type);
+	printf("total: %s before, %s after, %s (%+.2f%%)\n", format_value(f->sum[0], unit, before),
+	       format_value(f->sum[1], unit, after), format_change(change, unit, text),
+	       percent_of(change, f->total[0]));
+}
+
+static void print_function(const struct ddp_functions *f, const struct ddp_function_sums *e,
+			   const char *unit)
+{
+	int64_t flat = sum_subtract(e->flat[1], e->flat[0]);
+	int64_t cumulative = sum_subtract(e->cumulative[1], e->cumulative[0]);
+	char text[4][32];
+
+	printf("%12s %12s %12s %+7.2f%% %12s %+7.2f%%  ", format_value(e->flat[0], unit, text[0]),
+	       format_value(e->flat[1], unit, text[1]), format_change(flat, unit, text[2]),
+	       percent_of(flat, f->total[0]), format_change(cumulative, unit, text[3]),
+	       percent_of(cumulative, f->total[0]));
+	print_text(e->name);
+}
+
+static bool changed(const struct ddp_function_sums *e)
+{
+	return e->flat[0] != e->flat[1] || e->cumulative[0] != e->cumulative[1];
+}
+
+static int show_table(const struct sides *s)
+{
+	CLEANUP(ddp_functions_free) struct ddp_functions f = { 0 };
+	const char *unit = s->other->sample_types[s->other_value].unit;
+	size_t shown = 0, nr = 0;
+	int r = ddp_functions_add(&f, s->base, s->base_value, 0);
+
+	r = r ?: ddp_functions_add(&f, s->other, s->other_value, 1);
+	if (r)
+		return ctl_say("diff", r, NULL);
+	ddp_functions_sort(&f, s->o->by_cumulative ? DDP_BY_CUMULATIVE_CHANGE : DDP_BY_FLAT_CHANGE);
+	print_head(s, &f, unit);
+	printf("%12s %12s %12s %8s %12s %8s  %s\n", "flat before", "flat after", "change",
+	       "of base", "cum change", "of base", "function");
+	for (size_t i = 0; i < f.nr; i++) {
+		if (!changed(&f.entries[i]))
+			continue;
+		if (nr++ < s->o->top)
+			print_function(&f, &f.entries[i], unit);
+		shown = nr < s->o->top ? nr : s->o->top;
+	}
+	if (nr > shown)
+		printf("... and %zu more functions (-n)\n", nr - shown);
+	return 0;
+}
+
+/* Files */
+
+static int produce_html(void *ctx, ddp_write_fn write, void *write_ctx, struct ddp_error *err)
+{
+	const struct sides *s = ctx;
+	CLEANUP(free) char *title = NULL;
+
+	if (asprintf(&title, "%s \u2192 %s", ctl_title(s->files[0]), ctl_title(s->files[1])) < 0) {
+		title = NULL;
+		return -ENOMEM;
+	}
+	return ddp_flamegraph_diff(s->base, s->other, title, s->other_value, s->o->by, write,
+				   write_ctx, err);
+}
+
+/* In a pprof both sides stay apart, so that whoever reads it can still say how much each had */
+static int save(struct sides *s, enum ddp_format format)
+{
+	CLEANUP(ddp_pprof_destroy) struct ddp_pprof *difference = NULL;
+	struct ddp_format_options write = { .title = ctl_title(s->o->output), .label = s->o->by };
+	struct ddp_error err = { "" };
+	int r;
+
+	if (format == DDP_FORMAT_HTML)
+		return ctl_save(s->o->output, produce_html, s);
+	r = ddp_pprof_diff(s->base, s->other, format < DDP_FORMAT_COLLAPSED, &difference, &err);
+	if (r)
+		return ctl_say("diff", r, &err);
+	r = ctl_find_value(difference, "--value", s->other->sample_types[s->other_value].type,
+			   &write.value);
+	return r ? r : ctl_save_profile(s->o->output, difference, format, &write);
+}
+
+/* The type as OTHER has it, and where it stands in BASE */
+static int find_values(struct sides *s)
+{
+	int r = ctl_find_value(s->other, "--value", s->o->value, &s->other_value);
+
+	return r ? r : ctl_find_value(s->base, s->files[0],
+				      s->other->sample_types[s->other_value].type, &s->base_value);
+}
+
+static int diff(const char *const *files, const struct options *o, enum ddp_format format)
+{
+	static const struct ddp_value_type count = { "samples", "count" };
+	CLEANUP(sides_free) struct sides s = { .files = files, .o = o };
+
+	if (ctl_load(files[0], DDP_FORMAT_AUTO, &count, &s.base) ||
+	    ctl_load(files[1], DDP_FORMAT_AUTO, &count, &s.other) || find_values(&s))
+		return CTL_FAILED;
+	return (o->output ? save(&s, format) : show_table(&s)) ? CTL_FAILED : CTL_OK;
+}
+
+int ctl_diff(int argc, char **argv)
+{
+	enum ddp_format to = DDP_FORMAT_AUTO;
+	struct options o = { .top = 20 };
+	const char *files[2];
+	size_t nr;
+
+	if (ctl_arguments(option_table, argc, argv, &o, files, 2, &nr))
+		return CTL_USAGE;
+	if (o.show_help) {
+		puts("ddprofctl diff [options] BASE OTHER\n\n"
+		     "Shows what changed from BASE to OTHER: a table of functions, or with -o a\n"
+		     "flame graph (.html) or a profile of the difference (.pprof, .collapsed).\n");
+		ddp_options_help(option_table, stdout);
+		return CTL_OK;
+	}
+	if (nr != 2) {
+		ddp_log_error("diff: expected two files, see --help");
+		return CTL_USAGE;
+	}
+	if (o.output && ctl_output_format(o.output, o.to, &to))
+		return CTL_USAGE;
+	return diff(files, &o, to);
+}

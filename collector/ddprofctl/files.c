@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+/* See files.h. */
+#include "ddprofctl/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/log.h"
+#include "ddprofctl/print.h"
+
+enum { MAX_FILE_BYTES = 256 << 20 };	/* what a file may hold at most, not packed either */
+
+DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
+
+int ctl_say(const char *what, int r, struct ddp_error *err)
+{
+	if (err)
+		make_printable(err->text);
+	ddp_log_error("%s: %s", what, err && err->text[0] ? err->text : strerror(-r));
+	return r;
+}
+
+int ctl_arguments(const struct ddp_option *options, int argc, char **argv, void *values,
+		  const char **files, size_t max, size_t *ret_nr)
+{
+	struct ddp_error err = { "" };
+
+	*ret_nr = 0;
+	for (;;) {
+		int rest;
+
+		if (ddp_options_parse(options, argc, argv, values, &rest, &err)) {
+			ddp_log_error("%s", err.text);
+			return -EINVAL;
+		}
+		if (rest == argc)
+			return 0;
+		if (*ret_nr == max) {
+			ddp_log_error("%s: one file too many, see --help", argv[rest]);
+			return -EINVAL;
+		}
+		files[(*ret_nr)++] = argv[rest];
+		/* more options may stand behind the file, which takes argv[0]'s place for them */
+		argc -= rest;
+		argv += rest;
+	}
+}
+
+/* Reading */
+
+static int read_all(int fd, struct ddp_buffer *ret)
+{
+	char part[65536];
+	ssize_t n;
+
+	while ((n = read(fd, part, sizeof(part))) != 0) {
+		int r = n < 0 ? (errno == EINTR ? 0 : -errno) :
+				ddp_buffer_write(ret, part, (size_t)n);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int read_file(const char *path, struct ddp_buffer *ret)
+{
+	CLEANUP(close_fd) int fd = -1;
+
+	if (!strcmp(path, "-"))
+		return read_all(STDIN_FILENO, ret);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : read_all(fd, ret);
+}
+
+/* Only the name tells text from the rest: a pprof file that is not packed could look like it */
+static enum ddp_format input_format(const char *path, uint32_t format)
+{
+	enum ddp_format named;
+
+	if (format == DDP_FORMAT_AUTO && !ddp_format_from_path(path, &named) &&
+	    named >= DDP_FORMAT_COLLAPSED)
+		return named;
+	return format;
+}
+
+bool ctl_is_text(const char *path, uint32_t format)
+{
+	return input_format(path, format) == DDP_FORMAT_COLLAPSED;
+}
+
+int ctl_load(const char *path, enum ddp_format format, const struct ddp_value_type *type,
+	     struct ddp_pprof **ret)
+{
+	CLEANUP(ddp_buffer_free) struct ddp_buffer bytes = { .max_bytes = MAX_FILE_BYTES };
+	struct ddp_error err = { "" };
+	int r = read_file(path, &bytes);
+
+	r = r ?: ddp_format_read(bytes.bytes, bytes.len, input_format(path, format), type, ret,
+				 &err);
+	return r ? ctl_say(path, r, &err) : 0;
+}
+
+/* Writing */
+
+int ctl_output_format(const char *path, uint32_t wanted, enum ddp_format *ret)
+{
+	*ret = wanted;
+	if (wanted != DDP_FORMAT_AUTO || !ddp_format_from_path(path, ret))
+		return 0;
+	ddp_log_error("%s: the name does not say in which form to write, use --to", path);
+	return -EINVAL;
+}
+
+static int write_fd(void *ctx, const void *bytes, size_t n)
+{
+	const char *p = bytes;
+	int fd = *(int *)ctx;
+
+	while (n) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		p += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+static int save_as_it_is(const char *path, ctl_produce_fn produce, void *ctx,
+			 struct ddp_error *err)
+{
+	CLEANUP(close_fd) int opened = -1;
+	int fd = STDOUT_FILENO;
+
+	if (strcmp(path, "-")) {
+		opened = open(path, O_WRONLY | O_CLOEXEC);
+		if (opened < 0)
+			return -errno;
+		fd = opened;
+	}
+	return produce(ctx, write_fd, &fd, err);
+}
+
+static int save_complete(const char *path, ctl_produce_fn produce, void *ctx,
+			 struct ddp_error *err)
+{
+	CLEANUP(free) char *part = NULL;
+	CLEANUP(close_fd) int fd = -1;
+	int r;
+
+	if (asprintf(&part, "%s.XXXXXX", path) < 0) {
+		part = NULL;
+		return -ENOMEM;
+	}
+	fd = mkostemp(part, O_CLOEXEC);	/* mode 0600 */
+	if (fd < 0)
+		return -errno;
+	r = produce(ctx, write_fd, &fd, err);
+	if (!r && close(TAKE_FD(fd)))
+		r = -errno;
+	if (!r && rename(part, path))
+		r = -errno;
+	if (r)
+		unlink(part);
+	return r;
+}
+
+int ctl_save(const char *path, ctl_produce_fn produce, void *ctx)
+{
+	struct ddp_error err = { "" };
+	struct stat st;
+	int r;
+
+	if (!strcmp(path, "-") || (!stat(path, &st) && !S_ISREG(st.st_mode)))
+		r = save_as_it_is(path, produce, ctx, &err);
+	else
+		r = save_complete(path, produce, ctx, &err);
+	return r ? ctl_say(path, r, &err) : 0;
+}
+
+struct save {
+	const struct ddp_pprof *p;
+	enum ddp_format format;
+	const struct ddp_format_options *options;
+};
+
+static int produce_profile(void *ctx, ddp_write_fn write, void *write_ctx, struct ddp_error *err)
+{
+	const struct save *s = ctx;
+
+	return ddp_format_write(s->p, s->format, s->options, write, write_ctx, err);
+}
+
+int ctl_save_profile(const char *path, const struct ddp_pprof *p, enum ddp_format format,
+		     const struct ddp_format_options *options)
+{
+	return ctl_save(path, produce_profile, &(struct save){ p, format, options });
+}
+
+/* Names */
+
+int ctl_find_value(const struct ddp_pprof *p, const char *option, const char *wanted, size_t *ret)
+{
+	struct ddp_error err;
+
+	if (!ddp_format_find_value(p, wanted, ret, &err))
+		return 0;
+	make_printable(err.text);
+	ddp_log_error("%s%s%s", wanted ? option : "", wanted ? " " : "", err.text);
+	return -EINVAL;
+}
+
+const char *ctl_title(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!strcmp(path, "-"))
+		return "stdin";
+	return slash && slash[1] ? slash + 1 : path;
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `ddprofctl merge FILE... -o OUT`: several profiles as one. */
+#include <ddprof/pprof.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/options.h"
+#include "ddprofctl/commands.h"
+#include "ddprofctl/files.h"
+
+struct options {
+	const char *output;
+	uint32_t to;	/* enum ddp_format */
+	bool show_help;
+};
+
+#define AT(member) .offset = offsetof(struct options, member)
+
+static const struct ddp_option option_table[] = {
+	{ "output", NULL, 'o', DDP_OPTION_TEXT, AT(output), .argument = "OUT",
+	  .help = "file to write; '-' is stdout" },
+	{ "to", NULL, 't', DDP_OPTION_CHOICE, AT(to), .choices = ddp_format_names,
+	  .argument = "FORM", .help = "what OUT shall be, if its name does not say so:\n"
+				      "see ddprofctl convert --help" },
+	{ "help", NULL, 'h', DDP_OPTION_FLAG, AT(show_help), .help = "show this" },
+	{ 0 },
+};
+
+struct inputs {
+	struct ddp_pprof **profiles;	/* owned */
+	size_t nr;
+};
+
+static void inputs_free(struct inputs *in)
+{
+	for (size_t i = 0; i < in->nr; i++)
+		ddp_pprof_destroy(in->profiles[i]);
+	free(in->profiles);
+}
+DEFINE_CLEANUP_IN_PLACE(struct inputs, inputs_free)
+
+static int merge(const char *const *files, size_t nr, const struct options *o,
+		 enum ddp_format format)
+{
+	static const struct ddp_value_type count = { "samples", "count" };
+	CLEANUP(inputs_free) struct inputs in = { .profiles = calloc(nr, sizeof(*in.profiles)) };
+	CLEANUP(ddp_pprof_destroy) struct ddp_pprof *merged = NULL;
+	struct ddp_format_options write = { .title = ctl_title(o->output) };
+	struct ddp_error err = { "" };
+	int r = in.profiles ? 0 : -ENOMEM;
+
+	for (; !r && in.nr < nr; in.nr++)
+		if (ctl_load(files[in.nr], DDP_FORMAT_AUTO, &count, &in.profiles[in.nr]))
+			return CTL_FAILED;
+	r = r ?: ddp_pprof_merge((const struct ddp_pprof *const *)in.profiles, files, nr, &merged,
+				 &err);
+	if (r) {
+		ctl_say("merge", r, &err);
+		return CTL_FAILED;
+	}
+	if (ctl_find_value(merged, "", NULL, &write.value))
+		return CTL_FAILED;
+	return ctl_save_profile(o->output, merged, format, &write) ? CTL_FAILED : CTL_OK;
+}
+
+int ctl_merge(int argc, char **argv)
+{
+	CLEANUP(free) const char **files = calloc((size_t)argc, sizeof(*files));
+	struct options o = { 0 };
+	enum ddp_format to;
+	size_t nr;
+
+	if (!files || ctl_arguments(option_table, argc, argv, &o, files, (size_t)argc, &nr))
+		return CTL_USAGE;
+	if (o.show_help) {
+		puts("ddprofctl merge [options] FILE... -o OUT\n\n"
+		     "Adds profiles up: the values that all of them have.\n");
+		ddp_options_help(option_table, stdout);
+		return CTL_OK;
+	}
+	if (!nr || !o.output) {
+		ddp_log_error("merge: expected files and -o OUT, see --help");
+		return CTL_USAGE;
+	}
+	if (ctl_output_format(o.output, o.to, &to))
+		return CTL_USAGE;
+	return merge(files, nr, &o, to);
+}
