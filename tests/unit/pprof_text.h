@@ -10,9 +10,9 @@
  *	map bin 1000 2000 0 beef	mapping: file name, start, limit, offset (hexadecimal), build-id
  *	1,-2 leaf:3;main@bin+10 thread=#5ns,host=a
  *
- * The last is a sample: values; frames, leaf first, "-" for none; labels, perhaps none, numbers with
- * # and perhaps a unit. A frame is functions with lines, innermost first, joined by "<", then its
- * place in a mapping: "inlined:1<outer:2@bin+10", or "@10" in none.
+ * The last is a sample: values; frames, leaf first, "-" for none; labels, perhaps none, numbers
+ * with # and perhaps a unit. A frame is functions with lines, innermost first, joined by "<", then
+ * its place in a mapping: "inlined:1<outer:2@bin+10", or "@10" in none.
  */
 #ifndef TESTS_PPROF_TEXT_H
 #define TESTS_PPROF_TEXT_H

@@ -232,25 +232,87 @@ static void files_by_hand(void **state)
 		{ "only strings", "3200 320161", NULL },
 		{ "ids in any order", "3200 320161 0a020801 2a0308f807 2a020802"
 		  "2207 0807 2203 08f807 2202 0803 1207 0a020703 120105", NULL },
-		{ "an unknown field", "3200 f8ff0101", NULL },
+		{ "unknown fields of every type", "3200 f8ff0101 81ff0101020304050607ff "
+		  "82ff01020102 85ff0101020304", NULL },
+		{ "unknown fields inside", "3200 0a03 f80101", NULL },
 		{ "values and ids not packed", "3200 0a00 22020801 1204 0801 1005", NULL },
-		{ "nothing", "", "empty" },
-		{ "a field cut short", "3200 3205 61", "byte 2" },
-		{ "a varint without an end", "3200 48ffffffffffffffffffffff", "byte 2" },
-		{ "field number 0", "3200 0001", "byte 2" },
-		{ "a group", "3200 4b", "byte 2" },
+		{ "a number given twice", "3200 4801 5001 5002 6001 6002", NULL },
+		{ "a line without a function", "3200 2204 0801 2200", NULL },
+		{ "a time of 0 and another", "3200 4800 4801", NULL },
+		{ "nothing", "", "empty: 0 bytes" },
+		{ "no strings", "4801", "no strings in its 2 bytes" },
+		{ "text of another format", "6865 6c6c 6f", "field 13 of the profile, at byte 2" },
+		{ "a field cut short", "3200 3205 61", "field 6 of the profile, at byte 2, is cut" },
+		{ "a length that is not there", "3200 32", "at byte 2, has no length" },
+		{ "a length that does not end", "3200 32808080808000", "byte 2, has no length" },
+		{ "a length of 4 GiB", "3200 32ffffffff0f", "at byte 2, is cut short" },
+		{ "a negative length", "3200 32ffffffffffffffffff01", "at byte 2, has no length" },
+		{ "a varint without an end", "3200 48ffffffffffffffffffff",
+		  "byte 2, is a number without an end" },
+		{ "a varint cut short", "3200 48ff", "byte 2, is a number without an end" },
+		{ "8 bytes cut short", "3200 f9ff01 01020304050607", "at byte 2, is cut short" },
+		{ "4 bytes cut short", "3200 fdff01 010203", "at byte 2, is cut short" },
+		{ "field number 0", "3200 0001", "profile should have at byte 2 has no number" },
+		{ "a tag cut short", "3200 80", "the profile should have at byte 2 has no tag" },
+		{ "a tag of more than 32 bits", "3200 888080801000", "at byte 2 has no tag" },
+		{ "a tag without an end", "3200 88808080808000", "at byte 2 has no tag" },
+		{ "a group", "3200 4b", "byte 2, is of a type that pprof does not have" },
+		{ "the end of a group", "3200 4c", "byte 2, is of a type that pprof" },
+		{ "wire type 7", "3200 4f", "byte 2, is of a type that pprof" },
+		{ "a string as a number", "3200 3001", "field 6 of the profile, at byte 2, is a" },
+		{ "a time as bytes", "3200 4a00", "field 9 of the profile, at byte 2, is not a" },
+		{ "a time as 8 bytes", "3200 490102030405060708", "at byte 2, is not a number" },
+		{ "comments as 4 bytes", "3200 6d01020304", "at byte 2, is not a number" },
+		{ "comments ending within a number", "3200 6a0201ff", "ends within a number" },
 		{ "a nested field cut short", "3200 220208", "byte 2" },
-		{ "a broken nested field", "3200 2202 08ff", "damaged inside" },
-		{ "a first string with text", "320161", "first string" },
-		{ "a string that is not there", "3200 0a020807", "string 7 of 1" },
-		{ "a negative string", "3200 6a0affffffffffffffffff01", "string -1 of 1" },
-		{ "a location with id 0", "3200 2200", "id 0" },
-		{ "two functions with one id", "3200 2a020803 2a020803", "two functions" },
-		{ "a function that is not there", "3200 2206 0801 22020809", "function 9" },
-		{ "a mapping that is not there", "3200 2204 0801 1004", "mapping 4" },
-		{ "a location that is not there", "3200 0a00 1206 0a0105 120101", "location 5" },
-		{ "location 0 in a sample", "3200 0a00 1206 0a0100 120101", "location 0" },
-		{ "too many values", "3200 0a00 1204 12020101", "has 2 values, the profile 1" },
+		{ "a broken nested field", "3200 2202 08ff", "field 1 of a location, at byte 4" },
+		{ "a broken field of a line", "3200 2204 2202 08ff", "field 1 of a line, at byte 6" },
+		{ "a nested field longer than what it is in", "3200 2202 2202 0801",
+		  "field 4 of a location, at byte 4, is cut short" },
+		{ "a broken field of a label", "3200 1204 1a020801 1203 1a0108",
+		  "field 1 of a label, at byte 12" },
+		{ "a mapping's flag as bytes", "3200 1a02 3a00", "field 7 of a mapping, at byte 4" },
+		{ "a function's name as bytes", "3200 2a02 1200", "field 2 of a function" },
+		{ "a value type's unit as bytes", "3200 0a02 1200", "field 2 of a value type" },
+		{ "two profiles in a row", "3200 4801 3200 4801", "a second time at byte 6" },
+		{ "a first string with text", "320161", "first string, at byte 0, is not empty" },
+		{ "a string that is not there", "3200 0a020807",
+		  "value type at byte 2 refers to string 7 of 1" },
+		{ "a negative string", "3200 6a0affffffffffffffffff01",
+		  "the comment at byte 2 refers to string -1 of 1" },
+		{ "a unit that is not there", "3200 0a00 0a021007", "value type at byte 4 refers" },
+		{ "a period type that is not there", "3200 5a020807", "period type at byte 2" },
+		{ "a file that is not there", "3200 1a0408012807", "mapping at byte 2 refers" },
+		{ "a build-id that is not there", "3200 1a0408013007", "mapping at byte 2 refers" },
+		{ "a name that is not there", "3200 2a020801 2a0408021007", "function at byte 6" },
+		{ "a system name that is not there", "3200 2a0408021807", "function at byte 2" },
+		{ "a source that is not there", "3200 2a0408022007", "function at byte 2" },
+		{ "a key that is not there", "3200 0a00 1207 120101 1a020807", "sample at byte 4" },
+		{ "a label's text that is not there", "3200 0a00 1207 120101 1a021007",
+		  "sample at byte 4" },
+		{ "a label's unit that is not there", "3200 0a00 1207 120101 1a022007",
+		  "sample at byte 4" },
+		{ "a default type that is not there", "3200 7007", "default sample type at byte 2" },
+		{ "drop_frames that are not there", "3200 3807", "drop_frames at byte 2 refers" },
+		{ "keep_frames that are not there", "3200 4007", "keep_frames at byte 2 refers" },
+		{ "a URL that is not there", "3200 7807", "document URL at byte 2 refers" },
+		{ "a location with id 0", "3200 2200", "the location at byte 2 has id 0" },
+		{ "a mapping with id 0", "3200 1a00", "the mapping at byte 2 has id 0" },
+		{ "a function with id 0", "3200 2a00", "the function at byte 2 has id 0" },
+		{ "two functions with one id", "3200 2a020803 2a020803",
+		  "the function at byte 6 has id 3, as another one has" },
+		{ "two locations with one id", "3200 22020804 22020803 22020804", "has id 4, as" },
+		{ "two mappings with one id", "3200 1a020803 1a020803", "has id 3, as another" },
+		{ "a function that is not there", "3200 2206 0801 22020809",
+		  "the location at byte 2 names function 9, which is not there" },
+		{ "a mapping that is not there", "3200 2204 0801 1004",
+		  "the location at byte 2 names mapping 4, which is not there" },
+		{ "a location that is not there", "3200 0a00 1206 0a0105 120101",
+		  "the sample at byte 4 names location 5, which is not there" },
+		{ "location 0 in a sample", "3200 0a00 1206 0a0100 120101", "names location 0" },
+		{ "too many values", "3200 0a00 1203 120101 1204 12020101",
+		  "the sample at byte 9 has 2 values, the profile 1 value types" },
+		{ "no values", "3200 0a00 1200", "has 0 values, the profile 1" },
 		{ "samples without a type", "3200 1200", "the profile 0" },
 		{ "a gzip header alone", "1f8b08", "gzip data is cut short" },
 		{ "zstd's magic and junk", "28b52ffd 0858010000000000", "zstd data is damaged" },
@@ -276,6 +338,74 @@ static void files_by_hand(void **state)
 		assert_int_equal(r, -EBADMSG);
 		if (!strstr(err.text, rows[i].says))
 			fail_msg("says: %s", err.text);
+	}
+}
+
+/* Strings 1 "k", 2 "v", 3 "u", 4 ""; a sample with one label */
+static void labels_are_strings_or_numbers(void **state)
+{
+	static const struct {
+		const char *what, *hex, *str;
+		int64_t num;
+		const char *unit;
+	} rows[] = {
+		{ "a string", "1a0408011002", "v", 0, "" },
+		{ "a number", "1a0408011805", NULL, 5, "" },
+		{ "a number with a unit", "1a06080118052003", NULL, 5, "u" },
+		{ "zero", "1a020801", NULL, 0, "" },
+		{ "both are a string", "1a080801100218052003", "v", 0, "" },
+		{ "an empty string is none", "1a06080110041805", NULL, 5, "" },
+	};
+	unsigned char bytes[64];
+	struct ddp_pprof *f;
+	char hex[128];
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		print_message("  %s\n", rows[i].what);
+		snprintf(hex, sizeof(hex), "3200 32016b 320176 320175 3200 0a00 12%02zx 120101 %s",
+			 3 + strlen(rows[i].hex) / 2, rows[i].hex);
+		n = from_hex(hex, bytes);
+		assert_int_equal(ddp_pprof_load(bytes, n, NULL, &f, NULL), 0);
+		assert_string_equal(f->samples[0].labels[0].key, "k");
+		if (rows[i].str)
+			assert_string_equal(f->samples[0].labels[0].str, rows[i].str);
+		else
+			assert_null(f->samples[0].labels[0].str);
+		assert_int_equal(f->samples[0].labels[0].num, rows[i].num);
+		assert_string_equal(f->samples[0].labels[0].num_unit, rows[i].unit);
+		ddp_pprof_destroy(f);
+	}
+}
+
+static void strings_are_read_as_utf8(void **state)
+{
+	static const struct {
+		const char *what, *hex, *text;
+	} rows[] = {
+		{ "umlauts", "3204 6162c3a4", "ab\xc3\xa4" },
+		{ "not UTF-8", "3204 61ff62c3", "a\xef\xbf\xbd" "b\xef\xbf\xbd" },
+		{ "only that", "3202 ffff", "\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "a NUL", "3203 610062", "a\xef\xbf\xbd" "b" },
+		{ "NULs at the ends", "3203 006100", "\xef\xbf\xbd" "a\xef\xbf\xbd" },
+		{ "a NUL in a sequence", "3203 e28200", "\xef\xbf\xbd\xef\xbf\xbd" },
+	};
+	unsigned char bytes[64];
+	struct ddp_pprof *f;
+	char hex[128];
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		print_message("  %s\n", rows[i].what);
+		snprintf(hex, sizeof(hex), "3200 3201ff %s 320178 6a03010203", rows[i].hex);
+		n = from_hex(hex, bytes);
+		assert_int_equal(ddp_pprof_load(bytes, n, NULL, &f, NULL), 0);
+		assert_string_equal(f->comments[0], "\xef\xbf\xbd");
+		assert_string_equal(f->comments[1], rows[i].text);
+		assert_string_equal(f->comments[2], "x");
+		ddp_pprof_destroy(f);
 	}
 }
 
@@ -362,6 +492,7 @@ static void limits_hold(void **state)
 	/* 16 million empty samples: a few KiB as gzip, gigabytes as structs */
 	for (i = 0; i < n; i++)
 		bytes[i] = i % 2 ? 0x00 : 0x12;
+	bytes[0] = 0x32;
 	assert_int_equal(ddp_compressor_create(DDP_GZIP, 0, ddp_buffer_write, &packed, &c), 0);
 	assert_int_equal(ddp_compressor_write(c, bytes, n), 0);
 	assert_int_equal(ddp_compressor_finish(c), 0);
@@ -499,6 +630,8 @@ int main(void)
 		cmocka_unit_test(strings_leave_as_utf8),
 		cmocka_unit_test(files_of_every_kind_load),
 		cmocka_unit_test(files_by_hand),
+		cmocka_unit_test(labels_are_strings_or_numbers),
+		cmocka_unit_test(strings_are_read_as_utf8),
 		cmocka_unit_test(work_is_bounded),
 		cmocka_unit_test(limits_hold),
 		cmocka_unit_test(damaged_files_are_survived),

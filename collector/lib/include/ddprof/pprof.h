@@ -84,6 +84,7 @@ int ddp_pprof_encode_parts(const struct ddp_profile *p, int64_t end_unix_ns,
 enum {
 	DDP_PPROF_MAX_LINES = 1024,	/* of a location, as profile.h has it */
 	DDP_PPROF_MAX_FRAMES = 65536,	/* locations of a sample */
+	DDP_PPROF_MAX_VALUE_TYPES = 1024, /* as profile.h has it */
 };
 
 /** What a file may cost. 0 in a member takes the default. */
@@ -94,8 +95,8 @@ struct ddp_pprof_limits {
 
 /*
  * A profile as read. All pointers lead into memory of the struct ddp_pprof they came from and
- * live as long. Nothing here is NULL unless the line says so; strings are NUL-terminated and ""
- * where the file has none, and are as they were in the file: any bytes but NUL.
+ * live as long. Nothing here is NULL unless the line says so; strings are NUL-terminated UTF-8 and
+ * "" where the file has none. What was not UTF-8 in the file, or was NUL, is U+FFFD.
  */
 struct ddp_pprof_mapping {
 	uint64_t id, start, limit, file_offset;
@@ -162,7 +163,8 @@ struct ddp_pprof {
 
 /**
  * Reads a pprof file: plain, gzip, LZ4 frame or zstd, told apart by its first bytes. Every id and
- * index in the result is checked.
+ * index in the result is checked. Fields that pprof does not have are skipped; the text formats
+ * from before pprof are not read.
  *
  * @param bytes   the file; may be freed afterwards
  * @param limits  NULL: the defaults
