@@ -11,6 +11,7 @@
 #include <zstd.h>
 
 #include "alloc.h"
+#include "codec_memory.h"
 #include "ddprof/compress.h"
 
 enum {
@@ -82,6 +83,7 @@ static int gzip_init(struct ddp_compressor *c)
 
 	if (r)
 		return r;
+	c->gzip = (z_stream){ .zalloc = codec_zalloc, .zfree = codec_zfree };
 	r = deflateInit2(&c->gzip, c->level, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY,
 			 Z_DEFAULT_STRATEGY);
 	return r == Z_OK ? 0 : -ENOMEM;

@@ -1,50 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reading compressed bytes from memory, whatever format they are in, with a ceiling on what may
- * come out: a few hostile kilobytes can stand for terabytes. Each decoder hands its output to the
- * sink piece by piece, and the sink refuses before the ceiling is passed.
+ * Reading compressed bytes as they come, whatever format they are in, with a ceiling on what may
+ * come out: a few hostile kilobytes can stand for terabytes. A decoder takes one step at a time,
+ * some input to some output in a buffer of fixed size, and nothing is handed on that would pass
+ * the ceiling.
  */
 #include <errno.h>
 #include <limits.h>
 #include <lz4frame.h>
+#include <stdbool.h>
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "alloc.h"
 #include "cleanup.h"
+#include "codec_memory.h"
 #include "ddprof/compress.h"
 
 enum {
-	OUT_BYTES = 128 * 1024,
+	OUT_BYTES = 128 * 1024,		/* one step's output; a block of zstd's */
+	MAGIC_BYTES = 4,		/* the longest */
 	GZIP_WINDOW = 15 + 16,		/* gzip only, any window size */
 	ZSTD_WINDOW_LOG_MAX = 27,	/* 128 MiB, what zstd itself allows unasked */
 };
 
-struct sink {
+/* One step: what it took, what it made of it, and whether a member or frame ended there */
+struct step {
+	size_t taken, made;
+	bool ended;
+};
+
+struct decoder {
+	int (*init)(struct ddp_decompressor *d);
+	int (*step)(struct ddp_decompressor *d, const unsigned char *at, size_t n,
+		    struct step *ret);
+	void (*deinit)(struct ddp_decompressor *d);	/* only after a good init */
+};
+
+struct ddp_decompressor {
+	const struct decoder *decoder;	/* NULL: plain, or not known yet */
+	bool known;
+	bool between;			/* nothing begun that has not ended */
+	unsigned char magic[MAGIC_BYTES];
+	size_t nr_magic;		/* first bytes, until they say what the format is */
 	ddp_write_fn write;
 	void *ctx;
-	size_t left;		/* bytes that may still come out */
-	unsigned char *out;	/* OUT_BYTES for the decoder */
+	size_t left;			/* bytes that may still come out */
+	uint64_t position;
+	union {
+		z_stream gzip;
+		LZ4F_dctx *lz4;
+		ZSTD_DCtx *zstd;
+	};
+	unsigned char out[OUT_BYTES];
 };
-
-struct source {
-	const unsigned char *at;
-	size_t left;
-};
-
-static int sink_put(struct sink *s, const void *bytes, size_t n)
-{
-	if (n > s->left)
-		return -EFBIG;
-	s->left -= n;
-	return n ? s->write(s->ctx, bytes, n) : 0;
-}
 
 enum ddp_compression ddp_compression_detect(const void *bytes, size_t n)
 {
 	static const struct {
-		unsigned char magic[4];
+		unsigned char magic[MAGIC_BYTES];
 		size_t n;
 		enum ddp_compression c;
 	} magics[] = {
@@ -60,118 +76,240 @@ enum ddp_compression ddp_compression_detect(const void *bytes, size_t n)
 	return DDP_PLAIN;
 }
 
-static int gzip_error(int z)
+/* gzip */
+
+static int gzip_init(struct ddp_decompressor *d)
 {
+	d->gzip = (z_stream){ .zalloc = codec_zalloc, .zfree = codec_zfree };
+	return inflateInit2(&d->gzip, GZIP_WINDOW) == Z_OK ? 0 : -ENOMEM;
+}
+
+static int gzip_step(struct ddp_decompressor *d, const unsigned char *at, size_t n,
+		     struct step *ret)
+{
+	size_t given = n < UINT_MAX ? n : UINT_MAX;
+	int z;
+
+	if (d->between)
+		inflateReset(&d->gzip);
+	d->gzip.next_in = (unsigned char *)at;
+	d->gzip.avail_in = given;
+	d->gzip.next_out = d->out;
+	d->gzip.avail_out = OUT_BYTES;
+	z = inflate(&d->gzip, Z_NO_FLUSH);
+	*ret = (struct step){ given - d->gzip.avail_in, OUT_BYTES - d->gzip.avail_out,
+			      z == Z_STREAM_END };
+	/* Z_BUF_ERROR: nothing to do without more input */
+	if (z == Z_OK || z == Z_STREAM_END || z == Z_BUF_ERROR)
+		return 0;
 	return z == Z_MEM_ERROR ? -ENOMEM : -EBADMSG;
 }
 
-/* One gzip member, from its header to its checksum. */
-static int gunzip_member(z_stream *z, struct source *src, struct sink *sink)
+static void gzip_deinit(struct ddp_decompressor *d)
 {
-	size_t given;
-	int ret, r;
+	inflateEnd(&d->gzip);
+}
 
-	do {
-		given = src->left < UINT_MAX ? src->left : UINT_MAX;
-		z->next_in = (unsigned char *)src->at;
-		z->avail_in = given;
-		z->next_out = sink->out;
-		z->avail_out = OUT_BYTES;
-		ret = inflate(z, Z_NO_FLUSH);
-		src->at += given - z->avail_in;
-		src->left -= given - z->avail_in;
-		if (ret == Z_BUF_ERROR)
-			return -ENODATA;
-		if (ret != Z_OK && ret != Z_STREAM_END)
-			return gzip_error(ret);
-		r = sink_put(sink, sink->out, OUT_BYTES - z->avail_out);
-		if (r)
-			return r;
-	} while (ret != Z_STREAM_END);
+/* LZ4 */
+
+static int lz4_init(struct ddp_decompressor *d)
+{
+	return LZ4F_isError(LZ4F_createDecompressionContext(&d->lz4, LZ4F_VERSION)) ? -ENOMEM : 0;
+}
+
+/* Its errors have public names only. */
+static int lz4_error(size_t code)
+{
+	return strcmp(LZ4F_getErrorName(code), "ERROR_allocation_failed") ? -EBADMSG : -ENOMEM;
+}
+
+static int lz4_step(struct ddp_decompressor *d, const unsigned char *at, size_t n,
+		    struct step *ret)
+{
+	size_t made = OUT_BYTES, hint = LZ4F_decompress(d->lz4, d->out, &made, at, &n, NULL);
+
+	if (LZ4F_isError(hint))
+		return lz4_error(hint);
+	*ret = (struct step){ n, made, !hint };
 	return 0;
 }
 
-static int gunzip(struct source *src, struct sink *sink)
+static void lz4_deinit(struct ddp_decompressor *d)
 {
-	z_stream z = { 0 };
-	int r = inflateInit2(&z, GZIP_WINDOW);
-
-	if (r != Z_OK)
-		return -ENOMEM;
-	do {
-		inflateReset(&z);
-		r = gunzip_member(&z, src, sink);
-	} while (!r && src->left);
-	inflateEnd(&z);
-	return r;
+	LZ4F_freeDecompressionContext(d->lz4);
 }
 
-static int unlz4(struct source *src, struct sink *sink)
-{
-	LZ4F_dctx *ctx;
-	size_t hint = 1, in, out;
-	int r = 0;
+/* zstd */
 
-	if (LZ4F_isError(LZ4F_createDecompressionContext(&ctx, LZ4F_VERSION)))
+static int zstd_init(struct ddp_decompressor *d)
+{
+	d->zstd = ZSTD_createDCtx();
+	if (!d->zstd)
 		return -ENOMEM;
-	/* hint is 0 exactly at the end of a frame; the next call then begins another */
-	do {
-		in = src->left;
-		out = OUT_BYTES;
-		hint = LZ4F_decompress(ctx, sink->out, &out, src->at, &in, NULL);
-		if (LZ4F_isError(hint))
-			r = -EBADMSG;
-		else
-			r = sink_put(sink, sink->out, out);
-		src->at += in;
-		src->left -= in;
-		if (!r && hint && !in && !out)
-			r = -ENODATA;
-	} while (!r && (src->left || hint));
-	LZ4F_freeDecompressionContext(ctx);
-	return r;
+	ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX);
+	return 0;
 }
 
-static int unzstd(struct source *src, struct sink *sink)
+static int zstd_error(size_t code)
 {
-	ZSTD_inBuffer in = { src->at, src->left, 0 };
-	ZSTD_DCtx *ctx = ZSTD_createDCtx();
-	size_t hint;
-	int r = 0;
-
-	if (!ctx)
+	switch (ZSTD_getErrorCode(code)) {
+	case ZSTD_error_memory_allocation:
 		return -ENOMEM;
-	ZSTD_DCtx_setParameter(ctx, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX);
-	do {
-		ZSTD_outBuffer out = { sink->out, OUT_BYTES, 0 };
-		size_t before = in.pos;
-
-		hint = ZSTD_decompressStream(ctx, &out, &in);
-		if (ZSTD_isError(hint))
-			r = -EBADMSG;
-		else
-			r = sink_put(sink, sink->out, out.pos);
-		if (!r && hint && in.pos == before && !out.pos)
-			r = -ENODATA;
-	} while (!r && (in.pos < in.size || hint));
-	ZSTD_freeDCtx(ctx);
-	return r;
+	case ZSTD_error_frameParameter_windowTooLarge:
+		return -ENOTSUP;
+	default:
+		return -EBADMSG;
+	}
 }
+
+static int zstd_step(struct ddp_decompressor *d, const unsigned char *at, size_t n,
+		     struct step *ret)
+{
+	ZSTD_outBuffer out = { d->out, OUT_BYTES, 0 };
+	ZSTD_inBuffer in = { at, n, 0 };
+	size_t hint = ZSTD_decompressStream(d->zstd, &out, &in);
+
+	if (ZSTD_isError(hint))
+		return zstd_error(hint);
+	*ret = (struct step){ in.pos, out.pos, !hint };
+	return 0;
+}
+
+static void zstd_deinit(struct ddp_decompressor *d)
+{
+	ZSTD_freeDCtx(d->zstd);
+}
+
+static const struct decoder decoders[] = {
+	[DDP_GZIP] = { gzip_init, gzip_step, gzip_deinit },
+	[DDP_LZ4] = { lz4_init, lz4_step, lz4_deinit },
+	[DDP_ZSTD] = { zstd_init, zstd_step, zstd_deinit },
+};
+
+/* All of them */
+
+static int put(struct ddp_decompressor *d, const void *bytes, size_t n)
+{
+	if (n > d->left)
+		return -EFBIG;
+	d->left -= n;
+	return n ? d->write(d->ctx, bytes, n) : 0;
+}
+
+static int decode(struct ddp_decompressor *d, const unsigned char *at, size_t n)
+{
+	struct step s = { 0 };
+	int r;
+
+	/* a full buffer: there may be more without any input */
+	while (n || s.made == OUT_BYTES) {
+		if (!n && d->between)
+			break;
+		s = (struct step){ 0 };
+		r = d->decoder->step(d, at, n, &s);
+		if (r)
+			return r;
+		if (n && !s.taken && !s.made)
+			return -EBADMSG;
+		d->between = s.ended;
+		d->position += s.taken;
+		at += s.taken;
+		n -= s.taken;
+		r = put(d, d->out, s.made);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int take(struct ddp_decompressor *d, const unsigned char *bytes, size_t n)
+{
+	if (d->decoder)
+		return decode(d, bytes, n);
+	d->position += n;
+	return put(d, bytes, n);
+}
+
+/* Decides by the first bytes, and takes them. */
+static int begin(struct ddp_decompressor *d)
+{
+	enum ddp_compression c = ddp_compression_detect(d->magic, d->nr_magic);
+	int r;
+
+	d->known = true;
+	if (c != DDP_PLAIN) {
+		r = decoders[c].init(d);
+		if (r)
+			return r;
+		d->decoder = &decoders[c];
+		d->between = false;
+	}
+	return take(d, d->magic, d->nr_magic);
+}
+
+int ddp_decompressor_create(size_t max_bytes, ddp_write_fn write, void *ctx,
+			    struct ddp_decompressor **ret)
+{
+	struct ddp_decompressor *d = ddp__alloc(sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->between = true;
+	d->left = max_bytes;
+	d->write = write;
+	d->ctx = ctx;
+	*ret = d;
+	return 0;
+}
+
+int ddp_decompressor_write(void *decompressor, const void *bytes, size_t n)
+{
+	struct ddp_decompressor *d = decompressor;
+	size_t first = 0;
+	int r;
+
+	if (!d->known) {
+		first = MAGIC_BYTES - d->nr_magic < n ? MAGIC_BYTES - d->nr_magic : n;
+		memcpy(d->magic + d->nr_magic, bytes, first);
+		d->nr_magic += first;
+		if (d->nr_magic < MAGIC_BYTES)
+			return 0;
+		r = begin(d);
+		if (r)
+			return r;
+	}
+	return n > first ? take(d, (const unsigned char *)bytes + first, n - first) : 0;
+}
+
+int ddp_decompressor_finish(struct ddp_decompressor *d)
+{
+	int r = d->known ? 0 : begin(d);
+
+	return r || d->between ? r : -ENODATA;
+}
+
+uint64_t ddp_decompressor_position(const struct ddp_decompressor *d)
+{
+	return d->position;
+}
+
+void ddp_decompressor_destroy(struct ddp_decompressor *d)
+{
+	if (!d)
+		return;
+	if (d->decoder)
+		d->decoder->deinit(d);
+	ddp__free(d);
+}
+
+DEFINE_CLEANUP(struct ddp_decompressor *, ddp_decompressor_destroy)
 
 int ddp_decompress(const void *bytes, size_t n, size_t max_bytes, ddp_write_fn write, void *ctx)
 {
-	enum ddp_compression c = ddp_compression_detect(bytes, n);
-	struct sink sink = { .write = write, .ctx = ctx, .left = max_bytes };
-	struct source src = { bytes, n };
-	CLEANUP(ddp__free) unsigned char *out = NULL;
+	CLEANUP(ddp_decompressor_destroy) struct ddp_decompressor *d = NULL;
+	int r = ddp_decompressor_create(max_bytes, write, ctx, &d);
 
-	if (c == DDP_PLAIN)
-		return sink_put(&sink, bytes, n);
-	out = ddp__alloc(OUT_BYTES);
-	if (!out)
-		return -ENOMEM;
-	sink.out = out;
-	if (c == DDP_GZIP)
-		return gunzip(&src, &sink);
-	return c == DDP_LZ4 ? unlz4(&src, &sink) : unzstd(&src, &sink);
+	if (!r && n)
+		r = ddp_decompressor_write(d, bytes, n);
+	return r ? r : ddp_decompressor_finish(d);
 }

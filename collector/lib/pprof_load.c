@@ -49,6 +49,7 @@ struct loader {
 };
 
 DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
+DEFINE_CLEANUP(struct ddp_decompressor *, ddp_decompressor_destroy)
 
 /* Errors about an element of a table say where it is. */
 
@@ -540,23 +541,39 @@ static int unpack(struct pprof_memory *l, const struct pprof_bytes *b, struct dd
 	return ddp__fail(err, -EBADMSG, "not a pprof file, or damaged inside a field");
 }
 
-static int inflate_file(const void *bytes, size_t n, size_t max, struct ddp_buffer *ret,
-			struct ddp_error *err)
+static int inflate_error(const struct ddp_decompressor *d, int r, const char *format, size_t max,
+			 struct ddp_error *err)
 {
-	const char *format = ddp_compression_name(ddp_compression_detect(bytes, n));
-	int r = ddp_decompress(bytes, n, max, ddp_buffer_write, ret);
+	unsigned long long at = d ? ddp_decompressor_position(d) : 0;
 
 	switch (r) {
 	case -EFBIG:
 		return ddp__fail(err, r, "holds more than the allowed %zu MiB", max >> 20);
+	case -ENOTSUP:
+		return ddp__fail(err, -EFBIG, "the %s data needs a window above 128 MiB", format);
 	case -ENODATA:
-		return ddp__fail(err, -EBADMSG, "the %s data is cut short", format);
+		return ddp__fail(err, -EBADMSG, "the %s data is cut short after byte %llu", format,
+				 at);
 	case -EBADMSG:
-		return ddp__fail(err, r, "the %s data is damaged", format);
+		return ddp__fail(err, r, "the %s data is damaged at about byte %llu", format, at);
 	case -ENOMEM:
 		return ddp__fail(err, r, "out of memory");
 	}
 	return r;
+}
+
+static int inflate_file(const void *bytes, size_t n, size_t max, struct ddp_buffer *ret,
+			struct ddp_error *err)
+{
+	const char *format = ddp_compression_name(ddp_compression_detect(bytes, n));
+	CLEANUP(ddp_decompressor_destroy) struct ddp_decompressor *d = NULL;
+	int r = ddp_decompressor_create(max, ddp_buffer_write, ret, &d);
+
+	if (!r && n)
+		r = ddp_decompressor_write(d, bytes, n);
+	if (!r)
+		r = ddp_decompressor_finish(d);
+	return r ? inflate_error(d, r, format, max, err) : 0;
 }
 
 static int load(const struct pprof_bytes *b, size_t max_memory_bytes, struct ddp_pprof **ret,

@@ -7,10 +7,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
 #include <cmocka.h>
+#include <lz4frame.h>
 
 #include "ddprof/compress.h"
 
@@ -187,6 +189,185 @@ static void every_flipped_bit_is_survived(void **state)
 	free(text);
 }
 
+/* @ret gets what comes out of @n bytes that are handed over in pieces; the result of it all. */
+static int decompress_in_pieces(const unsigned char *bytes, size_t n, size_t piece,
+				struct ddp_buffer *ret, uint64_t *position)
+{
+	struct ddp_decompressor *d;
+	unsigned char *copy;
+	size_t at, now;
+	int r = 0;
+
+	assert_int_equal(ddp_decompressor_create(TEXT_BYTES, ddp_buffer_write, ret, &d), 0);
+	for (at = 0; !r && at < n; at += now) {
+		now = n - at < piece ? n - at : piece;
+		/* memory of its own, so that nobody comes back to it */
+		copy = malloc(now);
+		memcpy(copy, bytes + at, now);
+		r = ddp_decompressor_write(d, copy, now);
+		free(copy);
+	}
+	if (!r)
+		r = ddp_decompressor_finish(d);
+	*position = ddp_decompressor_position(d);
+	ddp_decompressor_destroy(d);
+	return r;
+}
+
+static void pieces_make_no_difference(void **state)
+{
+	static const size_t pieces[] = { 1, 2, 3, 4, 5, 1000, 65536 };
+	static const size_t sizes[] = { 0, 1, 3, 4, 5, TEXT_BYTES };
+	struct ddp_buffer packed = { 0 }, out = { 0 };
+	unsigned char *text = make_text();
+	uint64_t position;
+	size_t c, i, k;
+
+	(void)state;
+	for (c = 0; c < NR_ALL; c++) {
+		for (k = 0; k < sizeof(sizes) / sizeof(*sizes); k++) {
+			compress(all[c], 0, text, sizes[k], TEXT_BYTES, &packed);
+			for (i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+				assert_int_equal(decompress_in_pieces(packed.bytes, packed.len,
+						 pieces[i], &out, &position), 0);
+				assert_int_equal(position, packed.len);
+				assert_int_equal(out.len, sizes[k]);
+				if (out.len)
+					assert_memory_equal(out.bytes, text, out.len);
+				out.len = 0;
+			}
+			ddp_buffer_free(&packed);
+		}
+	}
+	ddp_buffer_free(&out);
+	free(text);
+}
+
+static void errors_have_a_position(void **state)
+{
+	struct ddp_buffer packed = { 0 }, out = { 0 };
+	unsigned char *text = make_text();
+	uint64_t position;
+	size_t c, piece;
+
+	(void)state;
+	for (c = 1; c < NR_ALL; c++) {
+		compress(all[c], 0, text, TEXT_BYTES, TEXT_BYTES, &packed);
+		for (piece = 1; piece <= packed.len; piece = piece == 1 ? 997 : packed.len + 1) {
+			assert_int_equal(decompress_in_pieces(packed.bytes, packed.len - 3, piece,
+							      &out, &position), -ENODATA);
+			assert_int_equal(position, packed.len - 3);
+			out.len = 0;
+		}
+		/* the checksum of the whole comes last */
+		packed.bytes[packed.len - 1] ^= 1;
+		packed.bytes[packed.len - 5] ^= 1;
+		assert_int_equal(decompress_in_pieces(packed.bytes, packed.len, 997, &out,
+						      &position), -EBADMSG);
+		assert_true(position >= packed.len - 997 - 8 && position <= packed.len);
+		out.len = 0;
+		ddp_buffer_free(&packed);
+	}
+	ddp_buffer_free(&out);
+	free(text);
+}
+
+static void the_first_bytes_decide(void **state)
+{
+	static const struct {
+		const char *what, *bytes;
+		size_t n;
+		int r;
+	} rows[] = {
+		{ "one byte of gzip's magic", "\x1f", 1, 0 },
+		{ "gzip's magic", "\x1f\x8b", 2, -ENODATA },
+		{ "gzip's magic and one byte", "\x1f\x8b\x08", 3, -ENODATA },
+		{ "three bytes of LZ4's", "\x04\x22\x4d", 3, 0 },
+		{ "LZ4's magic", "\x04\x22\x4d\x18", 4, -ENODATA },
+		{ "three bytes of zstd's", "\x28\xb5\x2f", 3, 0 },
+		{ "zstd's magic", "\x28\xb5\x2f\xfd", 4, -ENODATA },
+		{ "a window of 128 MiB", "\x28\xb5\x2f\xfd\x00\x88", 6, -ENODATA },
+		{ "a window of more", "\x28\xb5\x2f\xfd\x00\x89", 6, -ENOTSUP },
+		{ "a window of 2 TiB", "\x28\xb5\x2f\xfd\x00\xf8", 6, -ENOTSUP },
+		{ "neither", "abcdef", 6, 0 },
+	};
+	struct ddp_buffer out = { 0 };
+	uint64_t position;
+	size_t i, piece;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		print_message("  %s\n", rows[i].what);
+		for (piece = 1; piece <= rows[i].n; piece++) {
+			assert_int_equal(decompress_in_pieces((const unsigned char *)rows[i].bytes,
+					 rows[i].n, piece, &out, &position), rows[i].r);
+			if (!rows[i].r)
+				assert_memory_equal(out.bytes, rows[i].bytes, rows[i].n);
+			assert_int_equal(out.len, rows[i].r ? 0 : rows[i].n);
+			out.len = 0;
+		}
+	}
+	ddp_buffer_free(&out);
+}
+
+/* Blocks as large as LZ4 allows: 4 MiB, in a frame made with LZ4's own library */
+static void the_largest_blocks_are_read(void **state)
+{
+	enum { BYTES = 10 << 20 };
+	LZ4F_preferences_t prefs = {
+		.frameInfo = { .blockSizeID = LZ4F_max4MB, .blockMode = LZ4F_blockLinked },
+	};
+	size_t room = LZ4F_compressFrameBound(BYTES, &prefs), n, i;
+	unsigned char *text = malloc(BYTES), *packed = malloc(room);
+	struct ddp_buffer out = { 0 };
+
+	(void)state;
+	for (i = 0; i < BYTES; i++)
+		text[i] = (unsigned char)(i >> 7) ^ (unsigned char)(i * i >> 11);
+	n = LZ4F_compressFrame(packed, room, text, BYTES, &prefs);
+	assert_false(LZ4F_isError(n));
+	assert_int_equal(ddp_decompress(packed, n, BYTES, ddp_buffer_write, &out), 0);
+	assert_int_equal(out.len, BYTES);
+	assert_memory_equal(out.bytes, text, BYTES);
+	ddp_buffer_free(&out);
+	free(packed);
+	free(text);
+}
+
+/* Names that come again and again, like those of a profile */
+static unsigned char *make_names(void)
+{
+	unsigned char *text = calloc(1, TEXT_BYTES + 32);
+	uint32_t x = 1;
+	size_t n = 0;
+
+	while (n < TEXT_BYTES) {
+		x = x * 1664525 + 1013904223;
+		n += (size_t)sprintf((char *)text + n, "name_%u::f%u;", x >> 23, (x >> 17) % 7);
+	}
+	return text;
+}
+
+static void higher_levels_are_smaller(void **state)
+{
+	static const int levels[][3] = { [1] = { 1, 6, 9 }, [2] = { 1, 3, 12 }, [3] = { 1, 3, 19 } };
+	unsigned char *text = make_names();
+	struct ddp_buffer packed = { 0 };
+	size_t c, i, before;
+
+	(void)state;
+	for (c = 1; c < NR_ALL; c++) {
+		for (i = 0, before = SIZE_MAX; i < 3; i++) {
+			compress(all[c], levels[c][i], text, TEXT_BYTES, TEXT_BYTES, &packed);
+			check_back(&packed, text, TEXT_BYTES);
+			assert_true(packed.len < before);
+			before = packed.len;
+			ddp_buffer_free(&packed);
+		}
+	}
+	free(text);
+}
+
 static int full_disk(void *ctx, const void *bytes, size_t n)
 {
 	size_t *left = ctx;
@@ -217,6 +398,15 @@ static void the_callbacks_error_comes_back(void **state)
 	}
 	room = 3;
 	assert_int_equal(ddp_decompress("plain", 5, 10, full_disk, &room), -ENOSPC);
+	for (c = 1; c < NR_ALL; c++) {
+		struct ddp_buffer packed = { 0 };
+
+		compress(all[c], 0, text, 1000, 1000, &packed);
+		room = 3;
+		assert_int_equal(ddp_decompress(packed.bytes, packed.len, 1000, full_disk, &room),
+				 -ENOSPC);
+		ddp_buffer_free(&packed);
+	}
 	free(text);
 }
 
@@ -269,6 +459,11 @@ int main(void)
 		cmocka_unit_test(the_ceiling_holds),
 		cmocka_unit_test(every_cut_is_noticed),
 		cmocka_unit_test(every_flipped_bit_is_survived),
+		cmocka_unit_test(pieces_make_no_difference),
+		cmocka_unit_test(errors_have_a_position),
+		cmocka_unit_test(the_first_bytes_decide),
+		cmocka_unit_test(the_largest_blocks_are_read),
+		cmocka_unit_test(higher_levels_are_smaller),
 		cmocka_unit_test(the_callbacks_error_comes_back),
 		cmocka_unit_test(names_choose_the_format),
 		cmocka_unit_test(levels_and_formats_are_checked),

@@ -314,8 +314,8 @@ static void files_by_hand(void **state)
 		  "the sample at byte 9 has 2 values, the profile 1 value types" },
 		{ "no values", "3200 0a00 1200", "has 0 values, the profile 1" },
 		{ "samples without a type", "3200 1200", "the profile 0" },
-		{ "a gzip header alone", "1f8b08", "gzip data is cut short" },
-		{ "zstd's magic and junk", "28b52ffd 0858010000000000", "zstd data is damaged" },
+		{ "a gzip header alone", "1f8b08", "gzip data is cut short after byte 3" },
+		{ "zstd's magic and junk", "28b52ffd 0858010000000000", "zstd data is damaged at about byte" },
 	};
 	unsigned char bytes[256];
 	struct ddp_pprof *f;

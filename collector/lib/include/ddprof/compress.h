@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compression of profiles: bytes in, compressed bytes out through a write callback, in constant
- * memory.
+ * Compression of profiles and the way back: bytes in, bytes out through a write callback, in memory
+ * that does not depend on how many there are.
  *
  *	struct ddp_compressor *c;
  *
@@ -10,6 +10,15 @@
  *	if (!r)
  *		r = ddp_compressor_finish(c);
  *	ddp_compressor_destroy(c);
+ *
+ *	struct ddp_decompressor *d;
+ *
+ *	r = ddp_decompressor_create(64 << 20, ddp_buffer_write, &plain, &d);
+ *	while (!r && (n = read(fd, piece, sizeof(piece))) > 0)
+ *		r = ddp_decompressor_write(d, piece, n);
+ *	if (!r)
+ *		r = ddp_decompressor_finish(d);
+ *	ddp_decompressor_destroy(d);
  *
  * LZ4 is the frame format that the upload takes; gzip is what every pprof tool reads from a file.
  * Sources: RFC 1952 (gzip), RFC 8878 (zstd), the LZ4 frame format description 1.6.
@@ -45,7 +54,8 @@ enum ddp_compression ddp_compression_detect(const void *bytes, size_t n);
 struct ddp_compressor;
 
 /**
- * @param level  0: the format's default; gzip 1..9, LZ4 1..12, zstd 1..19; not used by DDP_PLAIN
+ * @param level  higher is slower and smaller: gzip 1..9, LZ4 1..12 (from 3 on much slower), zstd
+ *		 1..19. 0: the format's default, 6, 1 and 3. Not used by DDP_PLAIN
  * @return 0; -EINVAL: no such format or level; -ENOMEM
  */
 int ddp_compressor_create(enum ddp_compression c, int level, ddp_write_fn write, void *ctx,
@@ -63,16 +73,40 @@ int ddp_compressor_finish(struct ddp_compressor *c);
 /** NULL is allowed. Does not finish. */
 void ddp_compressor_destroy(struct ddp_compressor *c);
 
+struct ddp_decompressor;
+
 /**
- * Decompresses @n bytes of any of the formats (see ddp_compression_detect()); several gzip
- * members, LZ4 or zstd frames in a row are one stream. Nothing past @max_bytes is ever produced.
+ * For bytes of any of the formats (see ddp_compression_detect()); several gzip members, LZ4 or zstd
+ * frames in a row are one stream. Takes about 200 KiB, and for what the stream asks: LZ4 with
+ * blocks of 4 MiB, 8 MiB more; zstd up to 128 MiB for its window, of which only as much is touched
+ * as comes out.
  *
+ * @param max_bytes  nothing past it is ever produced
+ */
+int ddp_decompressor_create(size_t max_bytes, ddp_write_fn write, void *ctx,
+			    struct ddp_decompressor **ret);
+
+/**
+ * A ddp_write_fn with the decompressor as ctx.
  * @return 0
  *	-EBADMSG  damaged, or more after its end
- *	-ENODATA  cut short
  *	-EFBIG	  more than max_bytes would come out
+ *	-ENOTSUP  zstd with a window above 128 MiB
  *	-ENOMEM, or what @write answered
+ * After an error only ddp_decompressor_position() and ddp_decompressor_destroy() are left.
  */
+int ddp_decompressor_write(void *decompressor, const void *bytes, size_t n);
+
+/** The end of the input. Errors as write, and -ENODATA: cut short. */
+int ddp_decompressor_finish(struct ddp_decompressor *d);
+
+/** How many bytes of the input were understood; after an error, where about it is. */
+uint64_t ddp_decompressor_position(const struct ddp_decompressor *d);
+
+/** NULL is allowed. Does not finish. */
+void ddp_decompressor_destroy(struct ddp_decompressor *d);
+
+/** Decompresses @n bytes in memory at once. Errors as write and finish above. */
 int ddp_decompress(const void *bytes, size_t n, size_t max_bytes, ddp_write_fn write, void *ctx);
 
 #ifdef __cplusplus
