@@ -193,6 +193,21 @@ $(BUILD)/bench/%: $(BUILD)/opt/tests/bench/%.o \
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -ldw $(PKG_LIBS) -lm -pthread
 
+# what the library is measured with, and a day of it; linked as programs that embed it are
+$(BUILD)/bench/lib_%: $(BUILD)/opt/tests/bench/lib_%.o $(BUILD)/opt/tests/bench/lib_work.o $(BUILD)/libddprof.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -Wl,--as-needed $(LIB_LIBS) -lm
+
+.PHONY: bench-lib
+bench-lib: deps	## the library beside the Rust crate libdd-profiling (where there is cargo), and compressions
+	$(Q)$(MAKE) $(addprefix $(BUILD)/bench/lib_,bench check codecs)
+	$(Q)BUILD=$(BUILD) tests/bench/lib.sh
+
+.PHONY: bench-day
+bench-day: $(BUILD)/bench/lib_day	## a day of profiles, one a minute: memory stays where it was
+	$(Q)$<
+
 .PHONY: bench-coverage
 bench-coverage: deps	## how many user stacks reach their root: programs without frame pointers, in a VM
 	$(Q)$(MAKE) userspace vm-module $(BUILD)/bench/coverage
