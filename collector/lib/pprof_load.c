@@ -332,7 +332,7 @@ static int load_locations(struct loader *ld)
 static int load_label(const struct loader *ld, struct place at, const pb_label *in,
 		      struct ddp_pprof_label *ret)
 {
-	const char *str;
+	const char *str = "";
 	int r;
 
 	*ret = (struct ddp_pprof_label){ .num_unit = "" };
