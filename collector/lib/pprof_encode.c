@@ -47,11 +47,9 @@ struct piece {
 	uint32_t nr, chunk1;
 };
 
-static struct piece first_piece(const struct ddp_profile *p, const struct stack *s)
+static struct piece first_piece(const struct stack *s)
 {
-	uint32_t nr = s->nr % CHUNK_IDS;
-
-	return (struct piece){ nr ? p->leaf_ids.at + s->first : NULL, nr, s->chunk1 };
+	return (struct piece){ s->leaf, s->nr % CHUNK_IDS, s->chunk1 };
 }
 
 static bool next_piece(const struct ddp_profile *p, struct piece *piece)
@@ -74,7 +72,7 @@ static uint32_t location_number(const struct encoder *e, uint32_t id)
 
 static uint64_t len_stack(const struct encoder *e, const struct stack *s)
 {
-	struct piece piece = first_piece(e->p, s);
+	struct piece piece = first_piece(s);
 	uint64_t n = 0;
 	uint32_t i;
 
@@ -87,7 +85,7 @@ static uint64_t len_stack(const struct encoder *e, const struct stack *s)
 
 static void out_stack(struct encoder *e, const struct stack *s)
 {
-	struct piece piece = first_piece(e->p, s);
+	struct piece piece = first_piece(s);
 	uint32_t i;
 
 	do {

@@ -67,8 +67,7 @@ static void mark_sample(struct cutter *c, struct sample at)
 	const struct stack *s = &p->stacks.at[at.stack];
 	uint32_t chunk1;
 
-	if (s->nr % CHUNK_IDS)
-		mark_locations(c, p->leaf_ids.at + s->first, s->nr % CHUNK_IDS);
+	mark_locations(c, s->leaf, s->nr % CHUNK_IDS);
 	for (chunk1 = s->chunk1; chunk1; chunk1 = p->chunks.at[chunk1 - 1].parent1)
 		mark_locations(c, p->chunks.at[chunk1 - 1].ids, CHUNK_IDS);
 	mark_label_set(c, at.label_set);

@@ -115,15 +115,15 @@ int ddp_profile_create(const struct ddp_profile_config *config, struct ddp_profi
 	return 0;
 }
 
-enum { NR_TABLES = 13 };
+enum { NR_TABLES = 14 };
 
 static void all_tables(struct ddp_profile *p, struct table *ret[NR_TABLES])
 {
 	struct table *all[NR_TABLES] = {
 		&p->string_table, &p->mapping_table, &p->function_table, &p->location_table,
 		&p->stack_table, &p->chunk_table, &p->label_set_table, &p->sample_table,
-		&p->text_table, &p->shared_table, &p->endpoint_table, &p->endpoint_count_table,
-		&p->rule_table,
+		&p->text_frame_table, &p->text_stack_table, &p->shared_table, &p->endpoint_table,
+		&p->endpoint_count_table, &p->rule_table,
 	};
 
 	memcpy(ret, all, sizeof(all));
@@ -139,8 +139,10 @@ static void free_parts(struct ddp_profile *p)
 	VEC_FREE(&p->locations);
 	VEC_FREE(&p->lines);
 	VEC_FREE(&p->stacks);
-	VEC_FREE(&p->leaf_ids);
 	VEC_FREE(&p->chunks);
+	VEC_FREE(&p->text_frame_checks);
+	VEC_FREE(&p->text_stack_checks);
+	VEC_FREE(&p->scratch_keys);
 	VEC_FREE(&p->label_sets);
 	VEC_FREE(&p->labels);
 	VEC_FREE(&p->comments);
@@ -231,7 +233,7 @@ static void clear_parts(struct ddp_profile *p)
 	p->string_bytes.nr = last.first + last.nr + 1;
 	p->mappings.nr = p->functions.nr = p->locations.nr = 1;
 	p->lines.nr = 0;
-	p->stacks.nr = p->leaf_ids.nr = p->chunks.nr = 0;
+	p->stacks.nr = p->chunks.nr = 0;
 	p->label_sets.nr = p->labels.nr = 0;
 	p->comments.nr = 0;
 	p->endpoints.nr = p->endpoint_counts.nr = 0;

@@ -104,7 +104,7 @@ static void put_sample(struct ddp_profile *p, struct sample s, const int64_t *va
 }
 
 /* The stack, the label set or the sample is new, or has a timestamp. */
-static int add_new(struct ddp_profile *p, const struct parts *s)
+static int add_new(struct ddp_profile *p, struct parts *s)
 {
 	struct sample new;
 	int r = 0;
@@ -117,10 +117,11 @@ static int add_new(struct ddp_profile *p, const struct parts *s)
 		r = s->timestamp_ns ? ddp__timed_reserve(p) : reserve_sample(p);
 	if (r)
 		return r;
-	new.stack = s->stack.at != TABLE_NONE ? (uint32_t)s->stack.at :
-		    ddp__stack_put(p, s->stack.hash, s->locations, s->nr_locations);
-	new.label_set = s->label_set.at != TABLE_NONE ? (uint32_t)s->label_set.at :
-			ddp__label_set_put(p, s->label_set.hash);
+	if (s->stack.at == TABLE_NONE)
+		s->stack.at = ddp__stack_put(p, s->stack.hash, s->locations, s->nr_locations);
+	if (s->label_set.at == TABLE_NONE)
+		s->label_set.at = ddp__label_set_put(p, s->label_set.hash);
+	new = (struct sample){ s->stack.at, s->label_set.at };
 	if (s->timestamp_ns)
 		ddp__timed_put(p, new, s->timestamp_ns, s->values);
 	else
@@ -128,7 +129,7 @@ static int add_new(struct ddp_profile *p, const struct parts *s)
 	return 0;
 }
 
-int ddp__add_parts(struct ddp_profile *p, const struct parts *s)
+int ddp__add_parts(struct ddp_profile *p, struct parts *s)
 {
 	struct sample known = { s->stack.at, s->label_set.at };
 

@@ -51,9 +51,15 @@ static int string_put(struct ddp_profile *p, const struct string_key *k, uint32_
 int ddp__string_intern(struct ddp_profile *p, const char *bytes, size_t len, uint32_t *ret)
 {
 	struct string_key key = { p, len ? bytes : "", len };
-	uint32_t hash = hash_bytes(p, key.bytes, len);
-	int64_t found = table_find(&p->string_table, hash, string_equal, &key);
+	uint32_t hash;
+	int64_t found;
 
+	if (!len && p->strings.nr) {
+		*ret = DDP_STRING_EMPTY;
+		return 0;
+	}
+	hash = hash_bytes(p, key.bytes, len);
+	found = table_find(&p->string_table, hash, string_equal, &key);
 	if (found == TABLE_NONE)
 		return string_put(p, &key, hash, ret);
 	*ret = found;

@@ -80,9 +80,9 @@ struct chunk {
 };
 
 struct stack {
-	uint32_t nr;		/* locations in all */
-	uint32_t first;		/* of profile.leaf_ids: the nr % CHUNK_IDS at the leaf */
-	uint32_t chunk1;	/* position + 1 of the chunk they were called from; 0: none */
+	uint32_t nr;			/* locations in all */
+	uint32_t chunk1;		/* position + 1 of the chunk the leaf was called from */
+	uint32_t leaf[CHUNK_IDS - 1];	/* location ids: the first nr % CHUNK_IDS of the stack */
 };
 
 struct label {
@@ -146,6 +146,19 @@ struct shared_string {
 	uint32_t zero;
 };
 
+/* All that is said of a text frame, with hashes for the texts. See profile_text.c */
+struct text_hash {
+	uint64_t low, high;	/* of no text: 0 */
+};
+
+struct frame_key {
+	struct text_hash function, system_name, file;
+	int64_t line, start_line;
+	uint64_t address;	/* this and the mapping: 0 where the frame is inlined */
+	uint32_t mapping;	/* index */
+	uint32_t inlined;
+};
+
 struct ddp_profile {
 	struct ddp__budget budget;
 	uint64_t hash_seed;	/* random: programs choose what is hashed here */
@@ -168,7 +181,6 @@ struct ddp_profile {
 	DDP_VEC(struct location) locations;
 	DDP_VEC(struct line) lines;
 	DDP_VEC(struct stack) stacks;
-	DDP_VEC(uint32_t) leaf_ids;
 	DDP_VEC(struct chunk) chunks;
 	DDP_VEC(struct span) label_sets;
 	DDP_VEC(struct label) labels;
@@ -188,7 +200,10 @@ struct ddp_profile {
 
 	struct table string_table, mapping_table, function_table, location_table;
 	struct table stack_table, chunk_table, label_set_table, sample_table;
-	struct table text_table;	/* text frames -> locations, see profile_text.c */
+	/* text frames -> locations, text stacks -> stacks; checks by position. See profile_text.c */
+	struct table text_frame_table, text_stack_table;
+	DDP_VEC(uint64_t) text_frame_checks;
+	DDP_VEC(uint64_t) text_stack_checks;
 	struct table shared_table;	/* handles -> shared_strings */
 	struct table endpoint_table, endpoint_count_table;
 	struct table rule_table;	/* first rule of each label */
@@ -196,6 +211,7 @@ struct ddp_profile {
 	/* the sample being added */
 	DDP_VEC(struct label) scratch_labels;
 	DDP_VEC(uint32_t) scratch_ids;	/* of locations */
+	DDP_VEC(struct frame_key) scratch_keys;
 };
 
 #endif /* DDPROF_LIB_PROFILE_INTERNAL_H */

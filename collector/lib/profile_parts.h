@@ -108,7 +108,8 @@ struct parts {
 	int64_t timestamp_ns;
 };
 
-DDP_INTERNAL int ddp__add_parts(struct ddp_profile *p, const struct parts *s);
+/* On success @s->stack.at is where the stack is. */
+DDP_INTERNAL int ddp__add_parts(struct ddp_profile *p, struct parts *s);
 
 /* profile_timed.c */
 DDP_INTERNAL int ddp__timed_reserve(struct ddp_profile *p);

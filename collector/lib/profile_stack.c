@@ -23,7 +23,7 @@ static bool stack_equal(const void *ctx, uint32_t position)
 
 	if (s->nr != k->nr)
 		return false;
-	if (n && memcmp(k->p->leaf_ids.at + s->first, k->ids, n * sizeof(*k->ids)))
+	if (n && memcmp(s->leaf, k->ids, n * sizeof(*k->ids)))
 		return false;
 	for (chunk1 = s->chunk1; chunk1; chunk1 = c->parent1, n += CHUNK_IDS) {
 		c = &k->p->chunks.at[chunk1 - 1];
@@ -61,7 +61,6 @@ int ddp__stack_reserve(struct ddp_profile *p, const uint32_t *ids, uint32_t nr)
 	if (p->stacks.nr >= MAX_ELEMENTS)
 		return -E2BIG;
 	if ((r = VEC_RESERVE(&p->budget, &p->stacks, 1)) ||
-	    (r = VEC_RESERVE(&p->budget, &p->leaf_ids, nr % CHUNK_IDS)) ||
 	    (r = VEC_RESERVE(&p->budget, &p->chunks, nr / CHUNK_IDS)) ||
 	    (r = ddp__table_reserve_many(&p->chunk_table, &p->budget, nr / CHUNK_IDS)))
 		return r;
@@ -100,14 +99,13 @@ static uint32_t put_chunk(struct ddp_profile *p, uint32_t parent1, const uint32_
 
 uint32_t ddp__stack_put(struct ddp_profile *p, uint32_t hash, const uint32_t *ids, uint32_t nr)
 {
-	struct stack s = { .nr = nr, .first = p->leaf_ids.nr };
+	struct stack s = { .nr = nr };
 	uint32_t left, position = p->stacks.nr++;
 
 	for (left = nr; left >= CHUNK_IDS; left -= CHUNK_IDS)
 		s.chunk1 = put_chunk(p, s.chunk1, ids + left - CHUNK_IDS);
 	if (left)
-		memcpy(p->leaf_ids.at + s.first, ids, left * sizeof(*ids));
-	p->leaf_ids.nr += left;
+		memcpy(s.leaf, ids, left * sizeof(*ids));
 	p->stacks.at[position] = s;
 	ddp__table_insert(&p->stack_table, hash, position);
 	return position;

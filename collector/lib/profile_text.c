@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Adding samples by strings. A table leads from the hash of all that is said of a frame straight
- * to its location, so that a known frame costs one lookup and a comparison with what is stored,
- * not one for each string, function and location. Text at the same place within one call is the
- * same text: a mapping or file that several frames point to is looked at once.
+ * Adding samples by strings. All that is said of a frame is put into a key, with hashes for the
+ * texts. A table leads from the hash of all keys to the stack, so that a known stack costs one
+ * lookup; another leads from a frame's keys to its location, for new stacks of known frames.
+ *
+ * Stacks and frames are held to be known when 96 bits of their hash are: with the profile's secret
+ * seed and a million of them, the odds of one mistake are about 1 in 10^17.
+ *
+ * Text at the same place within one call is the same text: a mapping or file that several frames
+ * point to is looked at once.
  */
 #include <string.h>
 
@@ -18,16 +23,7 @@ struct reader {
 		uint32_t index;
 	} memo[NR_MEMO];
 	struct ddp_text file;	/* the last one */
-	uint64_t file_hash;
-};
-
-/* A location to be: frames that were inlined into each other, and where the last of them is. */
-struct run {
-	const struct reader *r;
-	const struct ddp_text_frame *frames;
-	uint32_t nr, nr_lines;
-	uint32_t mapping;	/* index */
-	uint32_t hash;
+	struct text_hash file_hash;
 };
 
 static bool same_place(const struct ddp_text *a, const struct ddp_text *b)
@@ -70,33 +66,31 @@ static int find_mapping(struct reader *r, const struct ddp_text_mapping *m, uint
 	return 0;
 }
 
-/* Hashes: of frames as they come, and of the location that they became */
+/* Keys: of frames as they come, and of the location that they became */
 
-struct line_key {
-	uint64_t function, system_name, file;	/* hashes; of no text: 0 */
-	int64_t line, start_line;
-	uint64_t address, mapping;
-	uint64_t before;	/* the hash of the lines that were inlined into this one */
-};
-
-static uint64_t hash_text(const struct ddp_profile *p, const char *bytes, size_t len)
+static struct text_hash hash_text(const struct ddp_profile *p, const char *bytes, size_t len)
 {
-	return len ? XXH3_64bits_withSeed(bytes, len, p->hash_seed) : 0;
+	XXH128_hash_t h = { 0 };
+
+	if (len)
+		h = XXH3_128bits_withSeed(bytes, len, p->hash_seed);
+	return (struct text_hash){ h.low64, h.high64 };
 }
 
-static uint64_t hash_string(const struct ddp_profile *p, uint32_t index)
+static struct text_hash hash_string(const struct ddp_profile *p, uint32_t index)
 {
 	struct span s = p->strings.at[index];
 
 	return hash_text(p, p->string_bytes.at + s.first, s.nr);
 }
 
-static uint64_t hash_key(const struct ddp_profile *p, const struct line_key *k)
+static struct text_hash hash_keys(const struct ddp_profile *p, const struct frame_key *k,
+				  uint32_t nr)
 {
-	return XXH3_64bits_withSeed(k, sizeof(*k), p->hash_seed);
+	return hash_text(p, (const char *)k, nr * sizeof(*k));
 }
 
-static uint64_t hash_file(struct reader *r, const struct ddp_text *file)
+static struct text_hash hash_file(struct reader *r, const struct ddp_text *file)
 {
 	if (!same_place(file, &r->file)) {
 		r->file = *file;
@@ -105,85 +99,76 @@ static uint64_t hash_file(struct reader *r, const struct ddp_text *file)
 	return r->file_hash;
 }
 
-static uint32_t hash_run(struct reader *r, const struct run *run)
+static int read_key(struct reader *r, const struct ddp_text_frame *f, struct frame_key *ret)
 {
-	struct line_key k = {
-		.address = run->frames[run->nr - 1].address, .mapping = run->mapping,
+	ret->function = hash_text(r->p, f->function.bytes, f->function.len);
+	ret->system_name = same_place(&f->system_name, &f->function) ? ret->function :
+			   hash_text(r->p, f->system_name.bytes, f->system_name.len);
+	ret->file = hash_file(r, &f->file);
+	ret->line = f->line;
+	ret->start_line = f->start_line;
+	ret->address = f->inlined ? 0 : f->address;
+	ret->mapping = 0;
+	ret->inlined = f->inlined;
+	return f->inlined ? 0 : find_mapping(r, f->mapping, &ret->mapping);
+}
+
+/* A key for each frame, to p->scratch_keys */
+static int read_keys(struct reader *r, const struct ddp_text_sample *s)
+{
+	struct ddp_profile *p = r->p;
+	int error = VEC_RESERVE(&p->budget, &p->scratch_keys, s->nr_frames);
+	uint32_t i;
+
+	for (i = 0; !error && i < s->nr_frames; i++)
+		error = read_key(r, &s->frames[i], &p->scratch_keys.at[i]);
+	return error;
+}
+
+/* What read_key() made of the frame of which @line is, or of one without lines (NULL) */
+static struct frame_key line_key(const struct ddp_profile *p, const struct line *line)
+{
+	const struct function *f = &p->functions.at[line ? line->function : 0];
+
+	return (struct frame_key){
+		.function = hash_string(p, f->name),
+		.system_name = hash_string(p, f->system_name),
+		.file = hash_string(p, f->filename),
+		.line = line ? line->line : 0, .start_line = f->start_line,
+		.inlined = true,
 	};
-	uint32_t i;
-
-	for (i = 0; i < run->nr; i++) {
-		const struct ddp_text_frame *f = &run->frames[i];
-
-		k.function = hash_text(r->p, f->function.bytes, f->function.len);
-		k.system_name = same_place(&f->system_name, &f->function) ? k.function :
-				hash_text(r->p, f->system_name.bytes, f->system_name.len);
-		k.file = hash_file(r, &f->file);
-		k.line = f->line;
-		k.start_line = f->start_line;
-		k.before = hash_key(r->p, &k);
-	}
-	return k.before;
 }
 
-static uint32_t hash_location(const struct ddp_profile *p, const struct location *l)
+static struct text_hash hash_location(const struct ddp_profile *p, const struct location *l)
 {
-	struct line_key k = { .address = l->address, .mapping = l->mapping };
-	uint32_t i;
+	struct frame_key keys[MAX_LINES];
+	uint32_t i, nr = l->nr_lines ? l->nr_lines : 1;
 
-	if (!l->nr_lines)
-		return hash_key(p, &k);
-	for (i = 0; i < l->nr_lines; i++) {
-		const struct line *line = &p->lines.at[l->first_line + i];
-		const struct function *f = &p->functions.at[line->function];
-
-		k.function = hash_string(p, f->name);
-		k.system_name = hash_string(p, f->system_name);
-		k.file = hash_string(p, f->filename);
-		k.line = line->line;
-		k.start_line = f->start_line;
-		k.before = hash_key(p, &k);
-	}
-	return k.before;
+	for (i = 0; i < nr; i++)
+		keys[i] = line_key(p, l->nr_lines ? &p->lines.at[l->first_line + i] : NULL);
+	keys[nr - 1].inlined = false;
+	keys[nr - 1].address = l->address;
+	keys[nr - 1].mapping = l->mapping;
+	return hash_keys(p, keys, nr);
 }
 
-/* Comparing */
+/* Frames */
 
-static bool text_equal(const struct ddp_profile *p, uint32_t index, const struct ddp_text *t)
-{
-	struct span s = p->strings.at[index];
-
-	return s.nr == t->len && (!s.nr || !memcmp(p->string_bytes.at + s.first, t->bytes, s.nr));
-}
-
-static bool line_equal(const struct ddp_profile *p, const struct line *line,
-		       const struct ddp_text_frame *frame)
-{
-	const struct function *f = &p->functions.at[line->function];
-
-	return line->line == frame->line && f->start_line == frame->start_line &&
-	       text_equal(p, f->name, &frame->function) &&
-	       text_equal(p, f->system_name, &frame->system_name) &&
-	       text_equal(p, f->filename, &frame->file);
-}
+/* A location to be: frames that were inlined into each other, and where the last of them is. */
+struct run {
+	const struct ddp_profile *p;
+	const struct ddp_text_frame *frames;
+	const struct frame_key *keys;
+	uint32_t nr;
+	struct text_hash hash;
+};
 
 static bool run_equal(const void *ctx, uint32_t position)
 {
 	const struct run *run = ctx;
-	const struct ddp_profile *p = run->r->p;
-	const struct location *l = &p->locations.at[position];
-	uint32_t i;
 
-	if (l->address != run->frames[run->nr - 1].address || l->mapping != run->mapping ||
-	    l->nr_lines != run->nr_lines || l->is_folded)
-		return false;
-	for (i = 0; i < l->nr_lines; i++)
-		if (!line_equal(p, &p->lines.at[l->first_line + i], &run->frames[i]))
-			return false;
-	return true;
+	return run->p->text_frame_checks.at[position] == run->hash.high;
 }
-
-/* What is new */
 
 static int intern_line(struct ddp_profile *p, const struct ddp_text_frame *frame,
 		       struct line *ret)
@@ -200,35 +185,52 @@ static int intern_line(struct ddp_profile *p, const struct ddp_text_frame *frame
 	return memcmp(&f, &none, sizeof(f)) ? ddp__function_intern(p, &f, &ret->function) : 0;
 }
 
-static int intern_run(struct ddp_profile *p, const struct run *run, uint32_t *ret)
-{
-	struct location l = {
-		.address = run->frames[run->nr - 1].address, .mapping = run->mapping,
-		.first_line = p->lines.nr, .nr_lines = run->nr_lines,
-	};
-	uint32_t i;
-	int r;
-
-	if ((r = ddp__table_reserve(&p->text_table, &p->budget)) ||
-	    (r = VEC_RESERVE(&p->budget, &p->lines, run->nr_lines)))
-		return r;
-	for (i = 0; i < run->nr_lines; i++) {
-		r = intern_line(p, &run->frames[i], &p->lines.at[p->lines.nr + i]);
-		if (r)
-			return r;
-	}
-	r = ddp__location_intern(p, &l, ret);
-	if (!r)
-		ddp__table_insert(&p->text_table, run->hash, *ret);
-	return r;
-}
-
-/* Reading a sample */
-
 static bool is_bare(const struct ddp_text_frame *f)
 {
 	return !f->function.len && !f->system_name.len && !f->file.len && !f->line &&
 	       !f->start_line;
+}
+
+static int intern_location(struct ddp_profile *p, const struct run *run, uint32_t *ret)
+{
+	const struct frame_key *last = &run->keys[run->nr - 1];
+	struct location l = {
+		.address = last->address, .mapping = last->mapping,
+		.first_line = p->lines.nr,
+		.nr_lines = run->nr == 1 && is_bare(run->frames) ? 0 : run->nr,
+	};
+	uint32_t i;
+	int r = VEC_RESERVE(&p->budget, &p->lines, l.nr_lines);
+
+	for (i = 0; !r && i < l.nr_lines; i++)
+		r = intern_line(p, &run->frames[i], &p->lines.at[p->lines.nr + i]);
+	return r ? r : ddp__location_intern(p, &l, ret);
+}
+
+/* Checks have room for every element and the next one; how many are in use is not counted. */
+static int intern_run(struct ddp_profile *p, const struct run *run, uint32_t *ret)
+{
+	int r;
+
+	if ((r = ddp__table_reserve(&p->text_frame_table, &p->budget)) ||
+	    (r = VEC_RESERVE(&p->budget, &p->text_frame_checks, p->locations.nr + 1)) ||
+	    (r = intern_location(p, run, ret)))
+		return r;
+	p->text_frame_checks.at[*ret] = run->hash.high;
+	ddp__table_insert(&p->text_frame_table, run->hash.low, *ret);
+	return 0;
+}
+
+static int read_run(struct ddp_profile *p, struct run *run, uint32_t *ret)
+{
+	int64_t found;
+
+	run->hash = hash_keys(p, run->keys, run->nr);
+	found = table_find(&p->text_frame_table, run->hash.low, run_equal, run);
+	if (found == TABLE_NONE)
+		return intern_run(p, run, ret);
+	*ret = found;
+	return 0;
 }
 
 /* How many frames, from the first on, are one location; 0: too many, or the last is inlined */
@@ -242,43 +244,71 @@ static uint32_t run_length(const struct ddp_text_frame *frames, uint32_t nr)
 	return n;
 }
 
-static int read_run(struct reader *r, struct run *run, uint32_t *ret)
-{
-	int error = find_mapping(r, run->frames[run->nr - 1].mapping, &run->mapping);
-	int64_t found;
-
-	if (error)
-		return error;
-	run->nr_lines = run->nr == 1 && is_bare(run->frames) ? 0 : run->nr;
-	run->hash = hash_run(r, run);
-	found = table_find(&r->p->text_table, run->hash, run_equal, run);
-	if (found == TABLE_NONE)
-		return intern_run(r->p, run, ret);
-	*ret = found;
-	return 0;
-}
-
 /* The frames' location ids, to p->scratch_ids */
-static int read_frames(struct reader *r, const struct ddp_text_sample *s)
+static int read_frames(struct ddp_profile *p, const struct ddp_text_sample *s)
 {
-	struct ddp_profile *p = r->p;
-	struct run run = { .r = r };
+	struct run run = { .p = p };
 	uint32_t i, index;
-	int error = VEC_RESERVE(&p->budget, &p->scratch_ids, s->nr_frames);
+	int r = VEC_RESERVE(&p->budget, &p->scratch_ids, s->nr_frames);
 
 	p->scratch_ids.nr = 0;
-	for (i = 0; !error && i < s->nr_frames; i += run.nr) {
+	for (i = 0; !r && i < s->nr_frames; i += run.nr) {
 		run.frames = s->frames + i;
+		run.keys = p->scratch_keys.at + i;
 		run.nr = run_length(run.frames, s->nr_frames - i);
 		if (!run.nr)
 			return -EINVAL;
-		error = read_run(r, &run, &index);
-		if (!error)
+		r = read_run(p, &run, &index);
+		if (!r)
 			p->scratch_ids.at[p->scratch_ids.nr++] =
 				id_of(p->base[ID_LOCATION], 1, index);
 	}
-	return error;
+	return r;
 }
+
+/* Stacks */
+
+struct text_stack_key {
+	const struct ddp_profile *p;
+	struct text_hash hash;
+};
+
+static bool text_stack_equal(const void *ctx, uint32_t position)
+{
+	const struct text_stack_key *k = ctx;
+
+	return k->p->text_stack_checks.at[position] == k->hash.high;
+}
+
+static int64_t find_text_stack(const struct ddp_profile *p, struct text_hash hash)
+{
+	struct text_stack_key key = { p, hash };
+
+	return table_find(&p->text_stack_table, hash.low, text_stack_equal, &key);
+}
+
+/* A stack that is not known by its text, but may be known by its locations */
+static int add_new_text(struct ddp_profile *p, const struct ddp_text_sample *s,
+			struct text_hash hash, struct parts *parts)
+{
+	int r;
+
+	if ((r = ddp__table_reserve(&p->text_stack_table, &p->budget)) ||
+	    (r = VEC_RESERVE(&p->budget, &p->text_stack_checks, p->stacks.nr + 1)) ||
+	    (r = read_frames(p, s)))
+		return r;
+	parts->locations = p->scratch_ids.at;
+	parts->nr_locations = p->scratch_ids.nr;
+	parts->stack = ddp__stack_find(p, parts->locations, parts->nr_locations);
+	r = ddp__add_parts(p, parts);
+	if (r)
+		return r;
+	p->text_stack_checks.at[parts->stack.at] = hash.high;
+	ddp__table_insert(&p->text_stack_table, hash.low, parts->stack.at);
+	return 0;
+}
+
+/* Samples */
 
 static int intern_text(struct ddp_profile *p, const struct ddp_text *t, uint32_t *ret)
 {
@@ -313,16 +343,18 @@ static int read_labels(struct ddp_profile *p, const struct ddp_text_sample *s)
 
 static int add(struct reader *r, const struct ddp_text_sample *s)
 {
-	struct ddp_profile *p = r->p;
 	struct parts parts = { .values = s->values, .timestamp_ns = s->timestamp_ns };
+	struct ddp_profile *p = r->p;
+	struct text_hash hash;
 	int error;
 
-	if ((error = read_frames(r, s)) || (error = read_labels(p, s)))
+	if ((error = read_keys(r, s)) || (error = read_labels(p, s)))
 		return error;
-	parts.locations = p->scratch_ids.at;
-	parts.nr_locations = p->scratch_ids.nr;
-	parts.stack = ddp__stack_find(p, parts.locations, parts.nr_locations);
+	hash = hash_keys(p, p->scratch_keys.at, s->nr_frames);
 	parts.label_set = ddp__label_set_find(p);
+	parts.stack.at = find_text_stack(p, hash);
+	if (parts.stack.at == TABLE_NONE)
+		return add_new_text(p, s, hash, &parts);
 	return ddp__add_parts(p, &parts);
 }
 
@@ -332,7 +364,8 @@ static void take_back(struct ddp_profile *p, struct mark m)
 	uint32_t i;
 
 	for (i = m.locations; i < p->locations.nr; i++)
-		ddp__table_remove(&p->text_table, hash_location(p, &p->locations.at[i]), i);
+		ddp__table_remove(&p->text_frame_table,
+				  hash_location(p, &p->locations.at[i]).low, i);
 	ddp__rewind(p, m);
 }
 

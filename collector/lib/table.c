@@ -8,7 +8,10 @@
 
 #include "table.h"
 
-enum { FIRST_SLOTS = 64 };
+enum {
+	FIRST_SLOTS = 64,
+	FEW_SLOTS = 4096,	/* below, tables grow fourfold: moving costs more than memory */
+};
 
 static void insert(struct table_slot *slots, uint32_t mask, struct table_slot s)
 {
@@ -25,7 +28,7 @@ static uint32_t slots_for(const struct table *t, uint64_t elements)
 	uint64_t nr = t->nr_slots ? t->nr_slots : FIRST_SLOTS;
 
 	while (nr / 4 * 3 < elements)
-		nr *= 2;
+		nr *= nr < FEW_SLOTS ? 4 : 2;
 	return nr > UINT32_MAX ? 0 : nr;
 }
 
