@@ -58,11 +58,12 @@ deps:	## install the distribution packages that are missing (Debian, Ubuntu)
 .PHONY: userspace
 userspace: $(BUILD)/libddprof.a $(BUILD)/libddprof.so $(COMMANDS:%=$(BUILD)/%)	## build library and commands
 
-# pprof's message format, for the reader
-$(BUILD)/gen/profile.pb-c.c: collector/lib/profile.proto
+# pprof's message format, for the reader; under the library's prefix, as another part of a program may have it, too
+$(BUILD)/gen/profile.pb-c.c: collector/lib/profile.proto Makefile
 	@mkdir -p $(@D)
 	$(call say,PROTOC,$@)
 	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $(<F)
+	$(Q)sed -i 's/perftools__profiles__/ddp__pb__/g' $(basename $@).c $(basename $@).h
 $(BUILD)/gen/profile.pb-c.h: $(BUILD)/gen/profile.pb-c.c ;
 
 # the flame graph's page, which the assembler puts into page.o
@@ -84,7 +85,7 @@ $(BUILD)/san/%.o: %.c | $(BUILD)/gen/profile.pb-c.h
 $(BUILD)/opt/gen.o $(BUILD)/san/gen.o: $(BUILD)/gen/profile.pb-c.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(if $(findstring /san/,$@),$(SAN)) -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fvisibility=hidden $(if $(findstring /san/,$@),$(SAN)) -c $< -o $@
 
 $(BUILD)/libddprof.a: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o
 	$(call say,AR,$@)

@@ -532,7 +532,7 @@ static int repair_strings(struct pprof_memory *l, const struct pprof_bytes *b)
 
 static int unpack(struct pprof_memory *l, const struct pprof_bytes *b, struct ddp_error *err)
 {
-	l->message = protobuf_c_message_unpack(&perftools__profiles__profile__descriptor,
+	l->message = protobuf_c_message_unpack(&ddp__pb__profile__descriptor,
 					       &l->allocator, b->n, b->at);
 	if (l->message)
 		return repair_strings(l, b);

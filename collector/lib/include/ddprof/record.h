@@ -126,7 +126,7 @@ struct ddp_record {
 	uint32_t field;		/* 1 .. 2^29 - 1; 0: the value alone, without tag and length */
 	enum ddp_record_kind kind;
 	bool leave_out_zero;	/* nothing for 0, "", no numbers, a message with all members zero */
-	union {
+	__extension__ union {	/* C11's; C++ and compilers for C99 have it, too */
 		uint64_t number;	/* a negative one cast: (uint64_t)-1 */
 		struct {
 			const char *bytes;
