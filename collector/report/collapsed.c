@@ -111,7 +111,8 @@ struct reader {
 	struct ddp_profile *profile;
 	uint32_t *stack;	/* owned; location ids, leaf last */
 	size_t nr, cap;
-	char *name;		/* owned; DDP_COLLAPSED_MAX_LINE bytes */
+	char *name;		/* owned; as long as a line that it is a part of */
+	size_t name_cap;
 	size_t line;		/* number, from 1 */
 	struct ddp_error *err;
 };
@@ -214,6 +215,7 @@ static int read_line(struct reader *r, const char *s, size_t n)
 {
 	const char *space = memrchr(s, ' ', n);
 	int64_t value;
+	char *name;
 	int e;
 
 	if (n > DDP_COLLAPSED_MAX_LINE)
@@ -224,6 +226,10 @@ static int read_line(struct reader *r, const char *s, size_t n)
 	if (!space || parse_number(space + 1, (size_t)(s + n - space - 1), &value))
 		return ddp__fail(r->err, -EBADMSG, "line %zu: does not end in a space and a whole "
 				 "number, as in \"main;read 17\"", r->line);
+	name = array_reserve(r->name, &r->name_cap, n, 1);
+	if (!name)
+		return -ENOMEM;
+	r->name = name;
 	e = read_stack(r, s, (size_t)(space - s));
 	if (e)
 		return e;
@@ -271,9 +277,6 @@ int ddp_collapsed_read(const void *bytes, size_t n, const struct ddp_value_type 
 	CLEANUP(reader_free) struct reader r = { .err = err };
 	int e = ddp_profile_create(&config, &r.profile);
 
-	r.name = malloc(DDP_COLLAPSED_MAX_LINE);
-	if (!r.name)
-		return -ENOMEM;
 	e = e ?: read_lines(&r, bytes, n);
 	if (e == -ENOSPC || e == -E2BIG)
 		e = ddp__fail(err, -EFBIG, "line %zu: too many different stacks", r.line);
