@@ -1,0 +1,211 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# libddprof as those get it who depend on it: `make install` into a folder of its own, what lies there, what the library
+# exports, headers alone in each C and C++, and examples/ built against it by pkg-config, with the shared library and
+# with the static one, run, and their files read by protoc. Prints TAP; run by tests/run as the suite "install". Needs
+# what `make userspace BUILD/bench/lib_day` builds.
+# shellcheck disable=SC2317	# test cases are called by check()
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+build=$(readlink -m "${BUILD:-build}")
+work=$build/install
+root=$work/root
+prefix=/opt/ddprof libdir=/opt/ddprof/lib64
+lib=$root$libdir
+version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+export LD_LIBRARY_PATH=$lib
+rm -rf "$work"
+mkdir -p "$work/shared" "$work/static"
+
+# check NAME COMMAND...: one test case; what the command says is shown when it fails
+failed=0 number=0
+check()
+{
+	local name=$1 said
+	shift
+	number=$((number + 1))
+	if said=$("$@" 2>&1); then
+		echo "ok $number - $name"
+	else
+		echo "not ok $number - $name"
+		printf '%s\n' "$said" | tail -n 20 | sed 's/^/# /'
+		failed=1
+	fi
+}
+
+# same WHAT EXPECTED GOT
+same()
+{
+	[[ $2 == "$3" ]] || { echo "$1: expected"; echo "$2"; echo "got"; echo "$3"; return 1; }
+}
+
+# where programs find what was installed, and nothing else
+pkg_config() { env -u PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_LIBDIR="$lib/pkgconfig" pkg-config "$@"; }
+
+make_() { "${MAKE:-make}" -s BUILD="$build" DESTDIR="$root" PREFIX="$prefix" LIBDIR="$libdir" "$@"; }
+
+installs()
+{
+	make_ install || return
+	same "headers" "$(cd collector/lib/include/ddprof && ls -- *.h)" "$(ls "$root$prefix/include/ddprof")" || return
+	same "library" "libddprof.a libddprof.so libddprof.so.0 libddprof.so.$version pkgconfig " \
+		"$(cd "$lib" && printf '%s ' *)" || return
+	same "links" "libddprof.so.$version" "$(basename "$(readlink -f "$lib/libddprof.so")")" || return
+	same "commands" "ddprof ddprofctl " "$(cd "$root$prefix/bin" && printf '%s ' *)" || return
+	same "file modes" "644 644 755" "$(stat -Lc %a "$root$prefix/include/ddprof/io.h" "$lib/libddprof.a" \
+		"$lib/libddprof.so" | xargs)"
+}
+
+dynamic()
+{
+	readelf -d "$lib/libddprof.so" | sed -n "s/.*($1).*\[\(.*\)\]/\1/p"
+}
+
+is_a_shared_library()
+{
+	same "soname" libddprof.so.0 "$(dynamic SONAME)" || return
+	same "what it needs, and not what only the commands do" "libc libcurl liblz4 libm libprotobuf-c libz libzstd" \
+		"$(dynamic NEEDED | sed 's/\.so.*//' | grep -v '^ld-linux' | sort | xargs)"
+}
+
+# declared functions: a name before a bracket, in the headers without comments
+declared()
+{
+	local header
+	for header in "$root$prefix"/include/ddprof/*.h; do
+		gcc -E -P -I"$root$prefix/include" "$header"
+	done | grep -oE '\bddp_[a-z0-9_]+ ?\(' | tr -d ' (' | sort -u
+}
+
+exports_what_headers_declare()
+{
+	local exported
+	exported=$(nm -D --defined-only "$lib/libddprof.so" | awk '$2 != "A" { print $3 }' | sort)
+	[[ $exported == *ddp_version@@* ]] || { echo "exported: $exported"; return 1; }
+	same "functions" "$(declared | sed 's/$/@@LIBDDPROF_0/')" "$exported"
+}
+
+static_library_keeps_to_its_prefix()
+{
+	local names
+	names=$(nm -g --defined-only "$lib/libddprof.a" | awk 'NF == 3 { print $3 }') || return
+	grep -q '^ddp_version$' <<<"$names" || return
+	same "other names" "" "$(grep -v '^ddp_' <<<"$names")"
+}
+
+headers_stand_alone()
+{
+	local header language standard compiler
+	for header in "$root$prefix"/include/ddprof/*.h; do
+		for language in 'c c99' 'c c11' 'c gnu17' 'c++ c++11' 'c++ c++17' 'c++ c++20'; do
+			read -r language standard <<<"$language"
+			for compiler in gcc clang; do
+				type -P "$compiler" >/dev/null || continue
+				printf '#include "%s"\n#include "%s"\n' "$header" "$header" | "$compiler" -x "$language" \
+					-std="$standard" -pedantic -Wall -Wextra -Wconversion -Werror -fsyntax-only \
+					-I"$root$prefix/include" - || return
+			done
+		done
+	done
+}
+
+knows_its_version()
+{
+	same "pkg-config" "$version" "$(pkg_config --modversion libddprof)" || return
+	same "flags" "-I$root$prefix/include -L$lib -lddprof" "$(pkg_config --cflags --libs libddprof | xargs)" || return
+	printf '#include <stdio.h>\n#include <ddprof/io.h>\nint main(void) { return puts(ddp_version()) < 0; }\n' \
+		>"$work/version.c"
+	# shellcheck disable=SC2046	# words are meant
+	gcc -o "$work/version" "$work/version.c" $(pkg_config --cflags --libs libddprof) || return
+	same "ddp_version()" "$version" "$("$work/version")"
+}
+
+examples_build()
+{
+	local bin=$1
+	shift
+	PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_LIBDIR=$lib/pkgconfig "${MAKE:-make}" -s -C examples OUT="$bin" CFLAGS='-O1 -Wall -Wextra -Werror' \
+		CXXFLAGS='-O1 -Wall -Wextra -Werror' "$@"
+}
+
+static_examples_need_no_library()
+{
+	examples_build "$work/static" STATIC=1 || return
+	! readelf -d "$work"/static/* | grep libddprof || return
+	LD_LIBRARY_PATH='' "$work/static/write_profile" "$work/static.pprof"
+}
+
+decoded() { protoc --decode=perftools.profiles.Profile --proto_path=collector/lib profile.proto; }
+
+writes_a_profile()
+{
+	local text
+	"$work/shared/write_profile" "$work/shop.pprof" || return
+	text=$(gzip -dc "$work/shop.pprof" | decoded) || return
+	same "samples" 2 "$(grep -c '^sample {' <<<"$text")" || return
+	same "values" "2 20202020 1 10101010" "$(sed -n 's/^  value: //p' <<<"$text" | xargs)" || return
+	same "functions" 2 "$(grep -c '^function {' <<<"$text")" || return
+	same "mappings" 1 "$(grep -c '^mapping {' <<<"$text")" || return
+	same "period" 10101010 "$(sed -n 's/^period: //p' <<<"$text")" || return
+	grep -q '^string_table: "/usr/bin/shop"' <<<"$text"
+}
+
+adds_files_up()
+{
+	same "twice the same file" "$(printf '%s\n' 'total 6 count of cpu-samples' '           4  66.7% parse' \
+		'           2  33.3% main')" "$("$work/shared/top" "$work/shop.pprof" "$work/shop.pprof")"
+}
+
+refuses_a_broken_file()
+{
+	local said status=0
+	head -c 100 "$work/shop.pprof" >"$work/cut.pprof"
+	said=$("$work/shared/top" "$work/cut.pprof" 2>&1) || status=$?
+	same "status" 1 "$status" || return
+	[[ $said == "top: $work/cut.pprof: "?* ]] || { echo "said: $said"; return 1; }
+}
+
+# the estimate of what was allocated is within 10 % of what was; the sequence of samples is fixed
+samples_its_allocations()
+{
+	local truth estimate
+	mkdir -p "$work/allocations"
+	"$work/shared/allocations" "$work/allocations" >"$work/truth" || return
+	cat "$work/truth"
+	truth=$(awk '{ print $2 }' "$work/truth")
+	"$work/shared/top" "$work"/allocations/*.pprof | tee "$work/estimate" || return
+	estimate=$(awk '/^total/ { print $2 }' "$work/estimate")
+	((estimate * 10 > truth * 9 && estimate * 10 < truth * 11)) || return
+	for name in "$work"/allocations/*.pprof; do
+		gzip -dc "$name" | decoded || return
+	done >"$work/allocations.txt"
+	grep -q '"end_timestamp_ns"' "$work/allocations.txt" && grep -q '"read_image"' "$work/allocations.txt"
+}
+
+# a short day of a profiler that embeds it: 200 intervals
+memory_stays_flat() { "$build/bench/lib_day" 200 1000; }
+
+leaves_nothing_behind()
+{
+	[[ -e $root$prefix/include/ddprof/io.h ]] || { echo "nothing was installed"; return 1; }
+	make_ uninstall || return
+	same "files" "" "$(find "$root" -not -type d)"
+}
+
+check "make install puts everything in its place" installs
+((!failed)) || exit 1	# nothing to look at
+check "the shared library has its name and needs only what it uses" is_a_shared_library
+check "it exports exactly what the headers declare" exports_what_headers_declare
+check "the static library defines no name but ddp_*" static_library_keeps_to_its_prefix
+check "each header alone is good C99 and C++11, without a warning" headers_stand_alone
+check "pkg-config and the library agree on the version" knows_its_version
+check "examples build with the shared library" examples_build "$work/shared"
+check "examples build with the static library and run without the other" static_examples_need_no_library
+check "write_profile writes what protoc reads" writes_a_profile
+check "top adds two files up" adds_files_up
+check "top refuses a file that is cut short" refuses_a_broken_file
+check "allocations estimates what it allocated" samples_its_allocations
+check "memory stays flat over 200 resets" memory_stays_flat
+check "make uninstall leaves nothing behind" leaves_nothing_behind
+echo "1..$number"
+exit "$failed"
