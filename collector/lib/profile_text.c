@@ -139,9 +139,10 @@ static struct frame_key line_key(const struct ddp_profile *p, const struct line 
 	};
 }
 
-static struct text_hash hash_location(const struct ddp_profile *p, const struct location *l)
+/* In the place of the sample's keys, of which there are as many at least */
+static struct text_hash hash_location(struct ddp_profile *p, const struct location *l)
 {
-	struct frame_key keys[MAX_LINES];
+	struct frame_key *keys = p->scratch_keys.at;
 	uint32_t i, nr = l->nr_lines ? l->nr_lines : 1;
 
 	for (i = 0; i < nr; i++)
