@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # libddprof as those get it who depend on it: `make install` into a folder of its own, what lies there, what the library
 # exports, headers alone in each C and C++, and examples/ built against it by pkg-config, with the shared library and
-# with the static one, run, and their files read by protoc. Prints TAP; run by tests/run as the suite "install". Needs
+# with the static one, run, and their files read by protoc. What programs that are linked with the shared library rely on
+# is in abi.txt. Prints TAP; run by tests/run as the suite "install". Needs
 # what `make userspace BUILD/bench/lib_day` builds.
 # shellcheck disable=SC2317	# test cases are called by check()
 set -euo pipefail
@@ -83,6 +84,31 @@ exports_what_headers_declare()
 	exported=$(nm -D --defined-only "$lib/libddprof.so" | awk '$2 != "A" { print $3 }' | sort)
 	[[ $exported == *ddp_version@@* ]] || { echo "exported: $exported"; return 1; }
 	same "functions" "$(declared | sed 's/$/@@LIBDDPROF_0/')" "$exported"
+}
+
+# what abi.txt holds: functions with their version, and sizes of the structs that callers fill in or read
+abi()
+{
+	local structs
+	nm -D --defined-only "$lib/libddprof.so" | awk '$2 != "A" { print $3 }' | sort
+	structs=$(sed -n 's/^struct \(ddp_[a-z_]*\) {$/\1/p' "$root$prefix"/include/ddprof/*.h | sort)
+	{
+		printf '#include "%s"\n' stdio.h "$root$prefix"/include/ddprof/*.h
+		printf '%s\n' '#define SIZE(name) printf("struct %s %zu\n", #name, sizeof(struct name));' 'int main(void) {'
+		# shellcheck disable=SC2086	# words are meant
+		printf 'SIZE(%s)\n' $structs
+		echo 'return 0; }'
+	} >"$work/abi.c"
+	gcc -I"$root$prefix/include" -o "$work/abi" "$work/abi.c" && "$work/abi"
+}
+
+# New functions may come; what was there stays as it is, or the number in the soname goes up and abi.txt is made anew
+keeps_what_programs_rely_on()
+{
+	abi | sort >"$work/abi.txt" || return
+	sort tests/install/abi.txt | comm -23 - "$work/abi.txt" >"$work/abi.gone"
+	same "gone or changed since abi.txt" "" "$(<"$work/abi.gone")" || return
+	same "to be added to abi.txt, as in $work/abi.txt" "" "$(sort tests/install/abi.txt | comm -13 - "$work/abi.txt")"
 }
 
 static_library_keeps_to_its_prefix()
@@ -182,6 +208,24 @@ samples_its_allocations()
 	grep -q '"end_timestamp_ns"' "$work/allocations.txt" && grep -q '"read_image"' "$work/allocations.txt"
 }
 
+uploads()
+{
+	local agent=$work/agent pid i status=0
+	mkdir -p "$agent"
+	python3 tests/install/agent.py "$agent" &
+	pid=$!
+	for ((i = 0; i < 100; i++)); do
+		[[ ! -e $agent/port ]] || break
+		sleep 0.1
+	done
+	"$work/shared/allocations" "$agent" "http://127.0.0.1:$(<"$agent/port")" || status=1
+	kill "$pid"
+	((status == 0)) || return
+	same "path" /profiling/v1/input "$(head -n 1 "$agent/upload-1")" || return
+	grep -aq 'filename="event.json"' "$agent/upload-1" && grep -aq service:allocations "$agent/upload-1" &&
+		grep -aq 'filename="profile.pprof"' "$agent/upload-1"
+}
+
 # a short day of a profiler that embeds it: 200 intervals
 memory_stays_flat() { "$build/bench/lib_day" 200 1000; }
 
@@ -196,6 +240,7 @@ check "make install puts everything in its place" installs
 ((!failed)) || exit 1	# nothing to look at
 check "the shared library has its name and needs only what it uses" is_a_shared_library
 check "it exports exactly what the headers declare" exports_what_headers_declare
+check "programs that are linked with it keep running" keeps_what_programs_rely_on
 check "the static library defines no name but ddp_*" static_library_keeps_to_its_prefix
 check "each header alone is good C99 and C++11, without a warning" headers_stand_alone
 check "pkg-config and the library agree on the version" knows_its_version
@@ -205,6 +250,7 @@ check "write_profile writes what protoc reads" writes_a_profile
 check "top adds two files up" adds_files_up
 check "top refuses a file that is cut short" refuses_a_broken_file
 check "allocations estimates what it allocated" samples_its_allocations
+check "allocations uploads to an agent" uploads
 check "memory stays flat over 200 resets" memory_stays_flat
 check "make uninstall leaves nothing behind" leaves_nothing_behind
 echo "1..$number"
