@@ -200,6 +200,16 @@ $(BUILD)/bench/lib_%: $(BUILD)/opt/tests/bench/lib_%.o $(BUILD)/opt/tests/bench/
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -Wl,--as-needed $(LIB_LIBS) -lm
 
+# what others make of our pprof files, and we of theirs
+$(BUILD)/conformance/profiles: $(BUILD)/opt/tests/conformance/profiles.o $(BUILD)/libddprof.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(LIB_LIBS)
+.PHONY: conformance
+conformance: deps	## pprof files of Go's tools and ours, read by each other (where there is Go)
+	$(Q)$(MAKE) $(BUILD)/conformance/profiles
+	$(Q)BUILD=$(BUILD) tests/conformance/pprof.sh
+
 .PHONY: bench-lib
 bench-lib: deps	## the library beside the Rust crate libdd-profiling (where there is cargo), and compressions
 	$(Q)$(MAKE) $(addprefix $(BUILD)/bench/lib_,bench check codecs)
