@@ -88,25 +88,45 @@ static int put_function(struct pool *pool, const struct ddp_pprof_function *f, u
 	return set_put(pool, &pool->functions, &thing, ret);
 }
 
+/* Adds a number to the scratch. */
+static int note(struct pool *pool, uint32_t number)
+{
+	int r = VEC_RESERVE(&pool->budget, &pool->scratch, 1);
+
+	if (!r)
+		pool->scratch.at[pool->scratch.nr++] = number;
+	return r;
+}
+
+/* The list of what is in the scratch, in its order */
+static int noted_list(struct pool *pool, uint32_t *ret)
+{
+	size_t i;
+	int r = 0;
+
+	*ret = 0;
+	for (i = pool->scratch.nr; !r && i--; )
+		r = pair(pool, pool->scratch.at[i], *ret, ret);
+	return r;
+}
+
 static int put_lines(struct pool *pool, const struct ddp_pprof_location *l, uint32_t *ret)
 {
-	struct pool_line thing = { 0 };
 	uint32_t line;
 	size_t i;
 	int r;
 
-	*ret = 0;
-	for (i = l->nr_lines; i--; ) {
-		thing.line = l->lines[i].line;
-		thing.column = l->lines[i].column;
-		thing.function = 0;
-		r = l->lines[i].function ?
-			put_function(pool, l->lines[i].function, &thing.function) : 0;
+	pool->scratch.nr = 0;
+	for (i = 0; i < l->nr_lines; i++) {
+		const struct ddp_pprof_line *in = &l->lines[i];
+		struct pool_line thing = { .line = in->line, .column = in->column };
+
+		r = in->function ? put_function(pool, in->function, &thing.function) : 0;
 		if (r || (r = set_put(pool, &pool->lines, &thing, &line)) ||
-		    (r = pair(pool, line, *ret, ret)))
+		    (r = note(pool, line)))
 			return r;
 	}
-	return 0;
+	return noted_list(pool, ret);
 }
 
 static int put_location(struct pool *pool, const struct ddp_pprof_location *l, uint32_t *ret)
@@ -142,11 +162,9 @@ static int put_label(struct pool *pool, const struct ddp_pprof_label *l)
 	if ((r = ddp__pprof_string(&pool->strings, l->key, &thing.key)) ||
 	    (r = ddp__pprof_string(&pool->strings, l->str ?: "", &thing.str)) ||
 	    (r = ddp__pprof_string(&pool->strings, l->num_unit, &thing.num_unit)) ||
-	    (r = set_put(pool, &pool->labels, &thing, &number)) ||
-	    (r = VEC_RESERVE(&pool->budget, &pool->scratch, 1)))
+	    (r = set_put(pool, &pool->labels, &thing, &number)))
 		return r;
-	pool->scratch.at[pool->scratch.nr++] = number;
-	return 0;
+	return note(pool, number);
 }
 
 static int put_labels(struct pool *pool, const struct pool_source *source,
@@ -167,30 +185,28 @@ static int put_labels(struct pool *pool, const struct pool_source *source,
 	r = source->marked ? put_label(pool, &mark) : 0;
 	if (pool->scratch.nr > 1)
 		qsort(pool->scratch.at, pool->scratch.nr, sizeof(uint32_t), compare_numbers);
-	*ret = 0;
-	for (i = pool->scratch.nr; !r && i--; )
-		r = pair(pool, pool->scratch.at[i], *ret, ret);
-	return r;
+	return r ? r : noted_list(pool, ret);
 }
 
 /* Samples */
 
-/* @known: by a location's position in its profile, its number in the pool or 0 */
+/*
+ * @known: by a location's position in its profile, its number in the pool or 0. Numbers are given
+ * from the leaf on, lists are made from the root on, for their ends are often the same.
+ */
 static int put_stack(struct pool *pool, const struct ddp_pprof_sample *s, uint32_t *known,
 		     uint32_t *ret)
 {
 	size_t i;
-	int r;
+	int r = 0;
 
+	for (i = 0; !r && i < s->nr_locations; i++)
+		if (!known[s->locations[i]->index])
+			r = put_location(pool, s->locations[i], &known[s->locations[i]->index]);
 	*ret = 0;
-	for (i = s->nr_locations; i--; ) {
-		const struct ddp_pprof_location *l = s->locations[i];
-
-		r = known[l->index] ? 0 : put_location(pool, l, &known[l->index]);
-		if (r || (r = pair(pool, known[l->index], *ret, ret)))
-			return r;
-	}
-	return 0;
+	for (i = s->nr_locations; !r && i--; )
+		r = pair(pool, known[s->locations[i]->index], *ret, ret);
+	return r;
 }
 
 static int64_t add_saturating(int64_t a, int64_t b)

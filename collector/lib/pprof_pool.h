@@ -77,7 +77,7 @@ struct pool {
 	struct pool_set mappings, functions, lines, locations, labels, pairs, samples, comments;
 	size_t nr_values;		/* of a sample */
 	DDP_VEC(int64_t) values;	/* sample n has [(n - 1) * nr_values ...] */
-	DDP_VEC(uint32_t) scratch;	/* one sample's labels */
+	DDP_VEC(uint32_t) scratch;	/* what is to be a list */
 };
 
 /* How one profile goes in */
