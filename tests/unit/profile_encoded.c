@@ -60,12 +60,19 @@ static void keep_samples(char *text)
 	*to = '\0';
 }
 
-void assert_samples(const struct ddp_profile *p, const char *lines)
+char *samples_text(const struct ddp_pprof *f)
 {
-	struct ddp_pprof *f = reloaded(p);
 	char *text = profile_to_text(f);
 
 	keep_samples(text);
+	return text;
+}
+
+void assert_samples(const struct ddp_profile *p, const char *lines)
+{
+	struct ddp_pprof *f = reloaded(p);
+	char *text = samples_text(f);
+
 	assert_string_equal(text, lines);
 	free(text);
 	ddp_pprof_destroy(f);

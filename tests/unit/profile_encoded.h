@@ -19,6 +19,9 @@ void assert_same_bytes(const struct ddp_buffer *a, const struct ddp_buffer *b);
 /* Its bytes are @before */
 void assert_unchanged(const struct ddp_profile *p, const struct ddp_buffer *before);
 
+/* A loaded profile's samples, as lines of pprof_text.h; free() it */
+char *samples_text(const struct ddp_pprof *f);
+
 /* Its samples are these lines of pprof_text.h, in any number; "" for none */
 void assert_samples(const struct ddp_profile *p, const char *lines);
 
