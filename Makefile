@@ -160,7 +160,7 @@ unit: $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)	## build the host unit tests (A
 .SECONDARY:
 
 # the library's unit tests once more, of the opt variant
-VALGRIND_SRC := $(if $(UNIT_SRC),$(shell grep -l '"ddprof/' $(UNIT_SRC)))
+VALGRIND_SRC := $(if $(UNIT_SRC),$(shell grep -lE 'ddp_(profile|pprof|compressor|record|strings|exporter)_' $(UNIT_SRC)))
 $(BUILD)/opt/all.a: $(call obj,opt,$(LIB_SRC) $(CORE_SRC) $(UNIT_SUP)) $(BUILD)/opt/gen.o
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(BUILD)/valgrind/%: $(BUILD)/opt/tests/unit/%.o $(BUILD)/opt/all.a
