@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The builder through its public face: what is added up and what stays apart, what is refused
- * (and that the profile is then the same, byte for byte), ids and generations, and random
- * sequences against a model too simple to be wrong. Results are looked at by encoding and loading
- * again.
+ * (and that the profile is then the same, byte for byte), ids and generations, stacks and label
+ * sets, memory. Results are looked at by encoding and loading again. By strings:
+ * test_profile_text.c; random sequences of everything: test_profile_model.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,8 @@
 #include <errno.h>
 #include <cmocka.h>
 
-#include "ddprof/pprof.h"
+#include "lib/profile_internal.h"
+#include "profile_encoded.h"
 
 enum { NR_LOCATIONS = 4, NR_KEYS = 3 };
 
@@ -54,26 +55,6 @@ static void world_make(struct world *w, size_t nr_value_types)
 	world_ids(w);
 }
 
-static struct ddp_buffer encode(const struct ddp_profile *p)
-{
-	struct ddp_buffer b = { 0 };
-
-	assert_int_equal(ddp_pprof_encode(p, 2000, ddp_buffer_write, &b), 0);
-	return b;
-}
-
-static struct ddp_pprof *reload(const struct ddp_profile *p)
-{
-	struct ddp_buffer b = encode(p);
-	struct ddp_pprof *f;
-	struct ddp_error err = { "" };
-
-	if (ddp_pprof_load(b.bytes, b.len, NULL, &f, &err))
-		fail_msg("%s", err.text);
-	ddp_buffer_free(&b);
-	return f;
-}
-
 /* Adds a sample of @nr values at location 0 (and 1), with labels. */
 static int add(struct world *w, const int64_t *values, uint32_t nr, const struct ddp_label *labels,
 	       uint32_t nr_labels, int64_t timestamp)
@@ -92,7 +73,7 @@ static void equal_samples_add_up(void **state)
 	world_make(&w, 3);
 	assert_int_equal(add(&w, (int64_t[]){ 1, 2, 3 }, 3, NULL, 0, 0), 0);
 	assert_int_equal(add(&w, (int64_t[]){ 4, 5, 6 }, 3, NULL, 0, 0), 0);
-	f = reload(w.p);
+	f = reloaded(w.p);
 	assert_int_equal(f->nr_samples, 1);
 	assert_memory_equal(f->samples[0].values, ((int64_t[]){ 5, 7, 9 }), 24);
 	assert_int_equal(f->samples[0].nr_locations, 2);
@@ -116,7 +97,7 @@ static void timestamps_keep_samples_apart(void **state)
 	ddp_profile_count(w.p, &counts);
 	assert_int_equal(counts.samples, 3);
 	assert_int_equal(counts.timestamped, 2);
-	f = reload(w.p);
+	f = reloaded(w.p);
 	assert_int_equal(f->nr_samples, 3);
 	assert_int_equal(f->samples[0].nr_labels, 0);
 	assert_int_equal(f->samples[0].values[0], 5);
@@ -149,7 +130,7 @@ static void sums_stop_at_the_limits(void **state)
 		world_make(&w, 1);
 		assert_int_equal(add(&w, &rows[i].a, 1, NULL, 0, 0), 0);
 		assert_int_equal(add(&w, &rows[i].b, 1, NULL, 0, 0), 0);
-		f = reload(w.p);
+		f = reloaded(w.p);
 		assert_true(f->samples[0].values[0] == rows[i].sum);
 		ddp_pprof_destroy(f);
 		ddp_profile_destroy(w.p);
@@ -171,7 +152,7 @@ static void label_order_does_not_matter(void **state)
 	assert_int_equal(add(&w, (int64_t[]){ 1 }, 1, l, 3, 0), 0);
 	assert_int_equal(add(&w, (int64_t[]){ 1 }, 1, turned, 3, 0), 0);
 	assert_int_equal(add(&w, (int64_t[]){ 1 }, 1, l, 2, 0), 0);
-	f = reload(w.p);
+	f = reloaded(w.p);
 	assert_int_equal(f->nr_samples, 2);
 	assert_int_equal(f->samples[0].values[0], 2);
 	assert_int_equal(f->samples[0].nr_labels, 3);
@@ -236,7 +217,7 @@ static void bad_samples_change_nothing(void **state)
 	(void)state;
 	world_make(&w, 2);
 	assert_int_equal(add(&w, (int64_t[]){ 1, 2 }, 2, NULL, 0, 0), 0);
-	before = encode(w.p);
+	before = encoded(w.p);
 	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		print_message("  %s\n", rows[i].what);
 		for (k = 0; k < 2; k++) {
@@ -251,7 +232,7 @@ static void bad_samples_change_nothing(void **state)
 		assert_int_equal(add(&w, (int64_t[]){ 1, 2, 3 }, rows[i].nr_values, labels,
 				     rows[i].nr_labels, 0), rows[i].r);
 		w.location[1] = second;
-		after = encode(w.p);
+		after = encoded(w.p);
 		assert_int_equal(after.len, before.len);
 		assert_memory_equal(after.bytes, before.bytes, before.len);
 		ddp_buffer_free(&after);
@@ -341,7 +322,7 @@ static void a_reset_starts_over_and_keeps_a_snapshot(void **state)
 	world_make(&w, 1);
 	assert_int_equal(ddp_profile_comment(w.p, "first"), 0);
 	assert_int_equal(add(&w, (int64_t[]){ 4 }, 1, NULL, 0, 0), 0);
-	before = encode(w.p);
+	before = encoded(w.p);
 	stale = w;
 	assert_int_equal(ddp_profile_reset(w.p, 5000, &old), 0);
 
@@ -351,7 +332,7 @@ static void a_reset_starts_over_and_keeps_a_snapshot(void **state)
 	assert_int_equal(ddp_profile_function(w.p, &(struct ddp_function){ .name = stale.text },
 					      &id), -ESTALE);
 	assert_int_equal(add(&w, (int64_t[]){ 6 }, 1, NULL, 0, 0), 0);
-	f = reload(w.p);
+	f = reloaded(w.p);
 	assert_int_equal(f->nr_samples, 1);
 	assert_int_equal(f->samples[0].values[0], 6);
 	assert_int_equal(f->nr_comments, 0);
@@ -361,7 +342,7 @@ static void a_reset_starts_over_and_keeps_a_snapshot(void **state)
 	ddp_pprof_destroy(f);
 
 	/* the snapshot is what it was and stays so */
-	after = encode(old);
+	after = encoded(old);
 	assert_int_equal(before.len, after.len);
 	assert_memory_equal(before.bytes, after.bytes, after.len);
 	stale.p = old;
@@ -386,7 +367,7 @@ static void a_reset_without_a_snapshot_uses_its_memory_again(void **state)
 	(void)state;
 	world_make(&w, 1);
 	assert_int_equal(add(&w, (int64_t[]){ 4 }, 1, NULL, 0, 0), 0);
-	first = encode(w.p);
+	first = encoded(w.p);
 	for (i = 0; i < 1000; i++) {
 		stale = w;
 		assert_int_equal(ddp_profile_reset(w.p, 1000, NULL), 0);
@@ -397,7 +378,7 @@ static void a_reset_without_a_snapshot_uses_its_memory_again(void **state)
 		assert_true(!bytes || bytes == counts.bytes);
 		bytes = counts.bytes;
 	}
-	again = encode(w.p);
+	again = encoded(w.p);
 	assert_int_equal(first.len, again.len);
 	assert_memory_equal(first.bytes, again.bytes, again.len);
 	ddp_buffer_free(&first);
@@ -420,10 +401,10 @@ static void the_memory_ceiling_holds(void **state)
 	(void)state;
 	assert_int_equal(ddp_profile_create(&c, &p), 0);
 	for (i = 0; !r; i++) {
-		before = encode(p);
+		before = encoded(p);
 		snprintf(name, sizeof(name), "function number %u", i);
 		r = ddp_profile_string(p, name, strlen(name), &id);
-		after = encode(p);
+		after = encoded(p);
 		if (r) {
 			assert_int_equal(before.len, after.len);
 			assert_memory_equal(before.bytes, after.bytes, after.len);
@@ -442,145 +423,238 @@ static void the_memory_ceiling_holds(void **state)
 	ddp_profile_destroy(p);
 }
 
-/* The model: a list of distinct samples, searched from front to back. */
-struct model_sample {
-	uint32_t nr_locations, locations[3];	/* numbers of the world's */
-	int64_t label[NR_KEYS];			/* 0: none */
-	uint32_t first_key;			/* which comes first, then the others in a circle */
-	int64_t timestamp, value;
-};
-
-enum { MODEL_MAX = 400, SEQUENCES = 300, ADDS = 400 };
-
-struct model {
-	struct model_sample s[MODEL_MAX];
-	size_t nr;
-};
-
-static uint32_t random_below(uint32_t *x, uint32_t n)
+/* An id of one kind is refused wherever another kind is meant, though it is as small a number. */
+static void ids_of_one_kind_are_no_other(void **state)
 {
-	*x = *x * 1664525 + 1013904223;
-	return (*x >> 8) % n;
-}
-
-static void random_sample(uint32_t *x, struct model_sample *s)
-{
-	uint32_t i;
-
-	memset(s, 0, sizeof(*s));
-	s->nr_locations = random_below(x, 4);
-	for (i = 0; i < s->nr_locations; i++)
-		s->locations[i] = random_below(x, NR_LOCATIONS);
-	for (i = 0; i < NR_KEYS; i++)
-		s->label[i] = random_below(x, 3);
-	s->first_key = random_below(x, NR_KEYS);
-	s->timestamp = random_below(x, 8) ? 0 : 1 + random_below(x, 3);
-	s->value = random_below(x, 9) ? random_below(x, 100) : INT64_MAX / 2;
-}
-
-static void model_add(struct model *m, const struct model_sample *s)
-{
-	size_t i;
-
-	for (i = 0; i < m->nr && !s->timestamp; i++) {
-		struct model_sample *o = &m->s[i];
-
-		if (o->timestamp || o->nr_locations != s->nr_locations ||
-		    memcmp(o->locations, s->locations, sizeof(s->locations)) ||
-		    memcmp(o->label, s->label, sizeof(s->label)))
-			continue;
-		o->value = o->value > INT64_MAX - s->value ? INT64_MAX : o->value + s->value;
-		return;
-	}
-	m->s[m->nr] = *s;
-	for (i = 0; i < m->nr; i++)
-		if (!memcmp(m->s[i].label, s->label, sizeof(s->label)))
-			m->s[m->nr].first_key = m->s[i].first_key;
-	m->nr++;
-}
-
-static void world_add(struct world *w, const struct model_sample *s)
-{
-	struct ddp_label labels[NR_KEYS];
-	uint32_t locations[3], n = 0, i, k;
-
-	for (i = 0; i < s->nr_locations; i++)
-		locations[i] = w->location[s->locations[i]];
-	for (i = 0; i < NR_KEYS; i++) {
-		k = (s->first_key + i) % NR_KEYS;
-		if (s->label[k])
-			labels[n++] = (struct ddp_label){ .key = w->key[k], .num = s->label[k] };
-	}
-	assert_int_equal(ddp_profile_add(w->p, &(struct ddp_sample){
-		.locations = locations, .nr_locations = s->nr_locations, .values = &s->value,
-		.nr_values = 1, .labels = labels, .nr_labels = n,
-		.timestamp_ns = s->timestamp }), 0);
-}
-
-static void check_sample(const struct ddp_pprof_sample *f, const struct model_sample *m)
-{
-	uint32_t i, k, n = 0;
-
-	assert_int_equal(f->nr_locations, m->nr_locations);
-	for (i = 0; i < m->nr_locations; i++)
-		assert_int_equal(f->locations[i]->address, 0x1000 + m->locations[i]);
-	for (i = 0; i < NR_KEYS; i++) {
-		k = (m->first_key + i) % NR_KEYS;
-		if (!m->label[k])
-			continue;
-		assert_int_equal(f->labels[n].key[1], '0' + k);
-		assert_true(f->labels[n++].num == m->label[k]);
-	}
-	if (m->timestamp)
-		assert_true(f->labels[n++].num == m->timestamp);
-	assert_int_equal(f->nr_labels, n);
-	assert_true(f->values[0] == m->value);
-}
-
-/* The encoder's order: without timestamps first, each kind as it first came. */
-static void check_model(const struct model *m, const struct ddp_profile *p)
-{
-	struct ddp_pprof *f = reload(p);
-	size_t i, at = 0;
-	int timed;
-
-	assert_int_equal(f->nr_samples, m->nr);
-	for (timed = 0; timed < 2; timed++)
-		for (i = 0; i < m->nr; i++)
-			if (!m->s[i].timestamp == !timed)
-				check_sample(&f->samples[at++], &m->s[i]);
-	ddp_pprof_destroy(f);
-}
-
-static void random_sequences_agree_with_the_model(void **state)
-{
-	static struct model m;
-	struct model_sample s;
+	enum { STRING, MAPPING, FUNCTION, LOCATION, STACK, LABEL_SET, NR };
+	uint32_t ids[NR], ret, i;
 	struct world w;
-	uint32_t x = 42, i, k, adds;
 
 	(void)state;
 	world_make(&w, 1);
-	for (i = 0; i < SEQUENCES; i++) {
-		m.nr = 0;
-		adds = random_below(&x, ADDS);
-		for (k = 0; k < adds; k++) {
-			random_sample(&x, &s);
-			model_add(&m, &s);
-			world_add(&w, &s);
-		}
-		check_model(&m, w.p);
-		if (random_below(&x, 2)) {
-			assert_int_equal(ddp_profile_reset(w.p, 1000, NULL), 0);
-		} else {
-			struct ddp_profile *old;
+	ids[STRING] = w.text;
+	ids[LOCATION] = w.location[0];
+	assert_int_equal(ddp_profile_mapping(w.p, &(struct ddp_mapping){ .start = 1 },
+					     &ids[MAPPING]), 0);
+	assert_int_equal(ddp_profile_function(w.p, &(struct ddp_function){ .name = w.text },
+					      &ids[FUNCTION]), 0);
+	assert_int_equal(ddp_profile_stack(w.p, w.location, 2, &ids[STACK]), 0);
+	assert_int_equal(ddp_profile_label_set(w.p, &(struct ddp_label){ .key = w.text }, 1,
+					       &ids[LABEL_SET]), 0);
+	for (i = 0; i < NR; i++) {
+		int64_t value = 1;
+		struct ddp_sample s = { .values = &value, .nr_values = 1 };
 
-			assert_int_equal(ddp_profile_reset(w.p, 1000, &old), 0);
-			check_model(&m, old);
-			ddp_profile_destroy(old);
-		}
-		world_ids(&w);
+		assert_int_equal(ddp_profile_mapping(w.p, &(struct ddp_mapping){
+			.filename = ids[i] }, &ret), i == STRING ? 0 : -ESTALE);
+		assert_int_equal(ddp_profile_location(w.p, &(struct ddp_location){
+			.mapping = ids[i] }, &ret), i == MAPPING ? 0 : -ESTALE);
+		assert_int_equal(ddp_profile_location(w.p, &(struct ddp_location){
+			.nr_lines = 1, .lines = &(struct ddp_line){ ids[i], 1 } }, &ret),
+			i == FUNCTION ? 0 : -ESTALE);
+		assert_int_equal(ddp_profile_stack(w.p, &ids[i], 1, &ret),
+				 i == LOCATION ? 0 : -ESTALE);
+		s.stack = ids[i];
+		assert_int_equal(ddp_profile_add(w.p, &s), i == STACK ? 0 : -ESTALE);
+		s.stack = 0;
+		s.label_set = ids[i];
+		assert_int_equal(ddp_profile_add(w.p, &s), i == LABEL_SET ? 0 : -ESTALE);
 	}
+	ddp_profile_destroy(w.p);
+}
+
+static void stacks_and_label_sets_have_ids(void **state)
+{
+	struct ddp_label labels[2], turned[2];
+	int64_t value = 1;
+	struct ddp_sample s = { .values = &value, .nr_values = 1 };
+	uint32_t stack[3], set[3];
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1);
+	labels[0] = turned[1] = (struct ddp_label){ .key = w.key[1], .str = w.text };
+	labels[1] = turned[0] = (struct ddp_label){ .key = w.key[0], .num = 3 };
+	assert_int_equal(ddp_profile_stack(w.p, w.location, 3, &stack[0]), 0);
+	assert_int_equal(ddp_profile_stack(w.p, w.location, 3, &stack[1]), 0);
+	assert_int_equal(ddp_profile_stack(w.p, NULL, 0, &stack[2]), 0);
+	assert_int_equal(stack[0], stack[1]);
+	assert_int_not_equal(stack[0], stack[2]);
+	assert_int_equal(ddp_profile_label_set(w.p, labels, 2, &set[0]), 0);
+	assert_int_equal(ddp_profile_label_set(w.p, turned, 2, &set[1]), 0);
+	assert_int_equal(ddp_profile_label_set(w.p, NULL, 0, &set[2]), 0);
+	assert_int_equal(set[0], set[1]);
+	assert_int_not_equal(set[0], set[2]);
+
+	/* what they name is the same sample as what they stand for */
+	s.stack = stack[0];
+	s.label_set = set[0];
+	assert_int_equal(ddp_profile_add(w.p, &s), 0);
+	s.stack = 0;
+	s.locations = w.location;
+	s.nr_locations = 3;
+	assert_int_equal(ddp_profile_add(w.p, &s), 0);
+	s.label_set = 0;
+	s.labels = turned;
+	s.nr_labels = 2;
+	assert_int_equal(ddp_profile_add(w.p, &s), 0);
+	assert_samples(w.p, "3 @1000;@1001;@1002 k1=text,k0=#3\n");
+
+	/* not both */
+	s.stack = stack[0];
+	assert_int_equal(ddp_profile_add(w.p, &s), -EINVAL);
+	s.stack = 0;
+	s.label_set = set[0];
+	assert_int_equal(ddp_profile_add(w.p, &s), -EINVAL);
+
+	assert_int_equal(ddp_profile_reset(w.p, 0, NULL), 0);
+	world_ids(&w);
+	s = (struct ddp_sample){ .values = &value, .nr_values = 1, .stack = stack[0] };
+	assert_int_equal(ddp_profile_add(w.p, &s), -ESTALE);
+	s = (struct ddp_sample){ .values = &value, .nr_values = 1, .label_set = set[0] };
+	assert_int_equal(ddp_profile_add(w.p, &s), -ESTALE);
+	ddp_profile_destroy(w.p);
+}
+
+static void a_bad_label_set_is_refused(void **state)
+{
+	struct ddp_label *labels = calloc(1025, sizeof(*labels));
+	struct ddp_profile_counts counts;
+	struct world w;
+	uint32_t id, i;
+	char key[16];
+
+	(void)state;
+	world_make(&w, 1);
+	for (i = 0; i < 1025; i++) {
+		snprintf(key, sizeof(key), "key %u", i);
+		labels[i] = (struct ddp_label){ .key = string_id(w.p, key), .num = i };
+	}
+	assert_int_equal(ddp_profile_label_set(w.p, labels, 1025, &id), -EINVAL);
+	assert_int_equal(ddp_profile_label_set(w.p, labels, 1024, &id), 0);
+	labels[1023].key = labels[0].key;
+	assert_int_equal(ddp_profile_label_set(w.p, labels, 1024, &id), -EEXIST);
+	/* a set that has one label twice is not the known set of two */
+	assert_int_equal(ddp_profile_label_set(w.p, labels, 2, &id), 0);
+	labels[1] = labels[0];
+	assert_int_equal(ddp_profile_label_set(w.p, labels, 2, &id), -EEXIST);
+	ddp_profile_count(w.p, &counts);
+	assert_int_equal(counts.label_sets, 2);
+	free(labels);
+	ddp_profile_destroy(w.p);
+}
+
+static void many_at_once_stop_at_the_first_bad_one(void **state)
+{
+	struct ddp_sample s[4];
+	int64_t value = 1;
+	size_t added, i;
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1);
+	for (i = 0; i < 4; i++)
+		s[i] = (struct ddp_sample){ .locations = w.location, .nr_locations = 1,
+					    .values = &value, .nr_values = 1 };
+	s[2].nr_values = 2;
+	assert_int_equal(ddp_profile_add_many(w.p, s, 4, &added), -EINVAL);
+	assert_int_equal(added, 2);
+	assert_samples(w.p, "2 @1000\n");
+	s[2].nr_values = 1;
+	assert_int_equal(ddp_profile_add_many(w.p, s, 4, &added), 0);
+	assert_int_equal(added, 4);
+	assert_samples(w.p, "6 @1000\n");
+	ddp_profile_destroy(w.p);
+}
+
+/* Every depth and every place where two stacks can differ, across all ways to cut them */
+static void stacks_of_any_depth_are_told_apart(void **state)
+{
+	enum { DEPTH = 40 };
+	uint32_t ids[DEPTH], id[DEPTH + 1][DEPTH + 1], depth, at, again;
+	struct ddp_profile_counts counts;
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1);
+	for (at = 0; at < DEPTH; at++)
+		ids[at] = w.location[0];
+	for (again = 0; again < 2; again++) {
+		for (depth = 0; depth <= DEPTH; depth++) {
+			for (at = 0; at <= depth; at++) {
+				uint32_t now;
+
+				if (at < depth)
+					ids[at] = w.location[1];
+				assert_int_equal(ddp_profile_stack(w.p, ids, depth, &now), 0);
+				if (at < depth)
+					ids[at] = w.location[0];
+				if (again)
+					assert_int_equal(now, id[depth][at]);
+				id[depth][at] = now;
+			}
+		}
+	}
+	ddp_profile_count(w.p, &counts);
+	assert_int_equal(counts.stacks, (DEPTH + 1) * (DEPTH + 2) / 2);
+	ddp_profile_destroy(w.p);
+}
+
+/* Several blocks of them, in time and out of it */
+static void timestamped_samples_are_compact(void **state)
+{
+	enum { NR = 60000 };
+	static const int64_t base = 1700000000000000000LL;
+	struct ddp_profile_counts before, after;
+	struct ddp_pprof *f;
+	int64_t value, at;
+	struct world w;
+	int i;
+
+	(void)state;
+	world_make(&w, 1);
+	ddp_profile_count(w.p, &before);
+	for (i = 0; i < NR; i++) {
+		value = i % 100;
+		at = i % 1000 ? base + i * 10101010LL : i ? -i : INT64_MIN;
+		assert_int_equal(add(&w, &value, 1, NULL, 0, at), 0);
+	}
+	ddp_profile_count(w.p, &after);
+	assert_int_equal(after.timestamped, NR);
+	assert_true(after.bytes - before.bytes < NR * 12);
+	f = reloaded(w.p);
+	assert_int_equal(f->nr_samples, NR);
+	for (i = 0; i < NR; i++) {
+		at = i % 1000 ? base + i * 10101010LL : i ? -i : INT64_MIN;
+		assert_int_equal(f->samples[i].values[0], i % 100);
+		assert_true(f->samples[i].labels[0].num == at);
+	}
+	ddp_pprof_destroy(f);
+	ddp_profile_destroy(w.p);
+}
+
+/* Ids start over when half of a kind's range was given out; those of just before are refused. */
+static void ids_start_over_at_the_end_of_their_range(void **state)
+{
+	struct world w, stale;
+	uint32_t kind;
+
+	(void)state;
+	world_make(&w, 1);
+	assert_int_equal(ddp_profile_reset(w.p, 0, NULL), 0);
+	for (kind = 0; kind < NR_ID_KINDS; kind++)
+		w.p->base[kind] = (kind << ID_KIND_SHIFT) + MAX_ELEMENTS;
+	world_ids(&w);
+	assert_int_equal(add(&w, (int64_t[]){ 1 }, 1, NULL, 0, 0), 0);
+	stale = w;
+	assert_int_equal(ddp_profile_reset(w.p, 0, NULL), 0);
+	assert_int_equal(w.p->base[ID_STRING], ID_STRING << ID_KIND_SHIFT);
+	assert_int_equal(w.p->base[ID_LOCATION], ID_LOCATION << ID_KIND_SHIFT);
+	world_ids(&w);
+	assert_int_not_equal(w.location[0], stale.location[0]);
+	assert_int_equal(add(&stale, (int64_t[]){ 1 }, 1, NULL, 0, 0), -ESTALE);
+	assert_int_equal(add(&w, (int64_t[]){ 1 }, 1, NULL, 0, 0), 0);
+	assert_samples(w.p, "1 @1000;@1001\n");
 	ddp_profile_destroy(w.p);
 }
 
@@ -597,7 +671,13 @@ int main(void)
 		cmocka_unit_test(a_reset_starts_over_and_keeps_a_snapshot),
 		cmocka_unit_test(a_reset_without_a_snapshot_uses_its_memory_again),
 		cmocka_unit_test(the_memory_ceiling_holds),
-		cmocka_unit_test(random_sequences_agree_with_the_model),
+		cmocka_unit_test(ids_of_one_kind_are_no_other),
+		cmocka_unit_test(stacks_and_label_sets_have_ids),
+		cmocka_unit_test(a_bad_label_set_is_refused),
+		cmocka_unit_test(many_at_once_stop_at_the_first_bad_one),
+		cmocka_unit_test(stacks_of_any_depth_are_told_apart),
+		cmocka_unit_test(timestamped_samples_are_compact),
+		cmocka_unit_test(ids_start_over_at_the_end_of_their_range),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
