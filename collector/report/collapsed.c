@@ -46,10 +46,10 @@ static void add_name(struct ddp_out *t, const char *s)
 	size_t n;
 
 	for (; s[n = strcspn(s, ";\n\r\\")]; s += n + 1) {
-		ddp_out_bytes(t, s, n);
+		ddp_out_text(t, s, n);
 		add_special(t, s + n);
 	}
-	ddp_out_bytes(t, s, n);
+	ddp_out_text(t, s, n);
 }
 
 static void add_line(struct ddp_out *t, const struct ddp_calltree *tree, const uint32_t *path,

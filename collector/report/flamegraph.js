@@ -11,6 +11,7 @@
 
 const ROW = 18;			/* height of a frame, pixels */
 const MIN_WIDTH = 0.5;		/* narrower frames, and what is below them, are left out */
+const SELECTED_WIDTH = 4;	/* the keyboard goes to narrower frames by zooming to their caller */
 const HUES = [28, 208, 140, 275, 52, 175, 330];	/* of the mappings, the heaviest first */
 const FONT = '12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
 
@@ -512,23 +513,32 @@ function zoom(node)
 	redraw();
 }
 
+/* Whether it can be told from its neighbours on the screen */
+function inView(node)
+{
+	if (above(node) || node === zoomed)
+		return true;
+	return node > zoomed && node < end[zoomed] &&
+		view.width[node] * chart.clientWidth >= SELECTED_WIDTH * view.width[zoomed];
+}
+
 function select(node)
 {
-	selected = node;
-	/* out of view: show it where it is */
-	if (!above(node) && (node < zoomed || node >= end[zoomed]))
+	const box = canvas.getBoundingClientRect();
+	let x = 0;
+
+	if (!inView(node))
 		zoom(parent[node]);
+	selected = node;
 	scrollTo(node);
 	say(node);
 	fillTip(node);
 	visit((found, left, width) => {
-		const box = canvas.getBoundingClientRect();
-
 		if (found === node)
-			placeTip(box.left + left + Math.min(width, 40),
-				box.top + topOf(node) + slack());
+			x = left + Math.min(width, 40);
 		return found !== node;
 	});
+	placeTip(box.left + x, box.top + topOf(node) + slack());
 	redraw();
 }
 

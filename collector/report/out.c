@@ -65,7 +65,6 @@ static void add_escaped(struct ddp_out *t, unsigned char c)
 	ddp_out_bytes(t, code, (size_t)snprintf(code, sizeof(code), "\\u%04x", c));
 }
 
-/* @n bytes of valid UTF-8 */
 static void add_json_part(struct ddp_out *t, const char *s, size_t n)
 {
 	size_t start = 0, i;
@@ -80,15 +79,14 @@ static void add_json_part(struct ddp_out *t, const char *s, size_t n)
 	ddp_out_bytes(t, s + start, i - start);
 }
 
-void ddp_out_json(struct ddp_out *t, const char *s)
+/* Valid parts by way of @add, the others as U+FFFD */
+static void add_repaired(struct ddp_out *t, const char *s, size_t left,
+			 void (*add)(struct ddp_out *t, const char *s, size_t n))
 {
-	size_t left = strlen(s);
-
-	ddp_out_add(t, "\"");
-	while (left) {
+	while (left && !t->error) {
 		size_t n = ddp__utf8_valid(s, left);
 
-		add_json_part(t, s, n);
+		add(t, s, n);
 		if (n < left) {
 			ddp_out_add(t, UTF8_REPLACEMENT);
 			n += ddp__utf8_bad(s + n, left - n);
@@ -96,6 +94,22 @@ void ddp_out_json(struct ddp_out *t, const char *s)
 		s += n;
 		left -= n;
 	}
+}
+
+static void add_part(struct ddp_out *t, const char *s, size_t n)
+{
+	ddp_out_bytes(t, s, n);
+}
+
+void ddp_out_text(struct ddp_out *t, const char *s, size_t n)
+{
+	add_repaired(t, s, n, add_part);
+}
+
+void ddp_out_json(struct ddp_out *t, const char *s)
+{
+	ddp_out_add(t, "\"");
+	add_repaired(t, s, strlen(s), add_json_part);
 	ddp_out_add(t, "\"");
 }
 

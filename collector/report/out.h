@@ -33,11 +33,13 @@ void ddp_out_start(struct ddp_out *t, ddp_write_fn write, void *ctx);
 
 void ddp_out_bytes(struct ddp_out *t, const void *bytes, size_t n);
 void ddp_out_add(struct ddp_out *t, const char *s);
+/** Text; bytes that are no UTF-8 become U+FFFD. */
+void ddp_out_text(struct ddp_out *t, const char *s, size_t n);
 void ddp_out_number(struct ddp_out *t, int64_t n);
 
 /**
- * A JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD; '<', '>' and '&' are
- * written as \u00xx, so that the text can stand in an HTML page and end nothing there.
+ * Text as a JSON string with its quotes; '<', '>' and '&' are written as \u00xx, so that it can
+ * stand in an HTML page and end nothing there.
  */
 void ddp_out_json(struct ddp_out *t, const char *s);
 

@@ -72,6 +72,43 @@ def shop(scale=1, types=(("cpu-samples", "count"), ("cpu-time", "nanoseconds")))
     return p
 
 
+MACHINE = {
+    "nginx": ["main", "ngx_master_process_cycle", "ngx_worker_process_cycle", "ngx_process_events_and_timers",
+              "ngx_epoll_process_events", "ngx_http_wait_request_handler", "ngx_http_process_request_line",
+              "ngx_http_parse_request_line", "ngx_http_process_request", "ngx_http_upstream_handler",
+              "ngx_http_gzip_body_filter", "deflate", "ngx_writev_chain"],
+    "postgres": ["main", "PostmasterMain", "ServerLoop", "BackendRun", "PostgresMain", "exec_simple_query",
+                 "PortalRun", "ExecutorRun", "ExecProcNode", "ExecSeqScan", "heap_getnextslot", "ExecHashJoin",
+                 "hash_search_with_hash_value", "ReadBuffer_common", "LockBuffer"],
+    "python3": ["Py_RunMain", "PyRun_SimpleFile", "_PyEval_EvalFrameDefault", "PyObject_Call", "json_loads",
+                "PyDict_SetItem", "gc_collect_main", "unicode_decode_utf8", "list_sort_impl"],
+    "[kernel]": ["entry_SYSCALL_64", "do_syscall_64", "ksys_read", "vfs_read", "ext4_file_read_iter",
+                 "filemap_read", "copy_page_to_iter", "tcp_sendmsg", "ip_queue_xmit", "schedule", "clear_page_erms"],
+}
+
+
+def machine():
+    """What a busy server's profile could look like; for pictures."""
+    p = Profile(("cpu-samples", "count"), ("cpu-time", "nanoseconds"))
+    state = 7
+
+    def random(n):
+        nonlocal state
+        state = (state * 1103515245 + 12345) % 2 ** 31
+        return (state >> 8) % n
+
+    for _ in range(700):
+        program = ("nginx", "postgres", "postgres", "python3")[random(4)]
+        names = MACHINE[program]
+        stack = [(n, f"src/{program}/{n.split('_')[0]}.c", 10 + len(n), f"/usr/bin/{program}")
+                 for i, n in enumerate(names) if i < 4 or random(5) < 3][:4 + random(len(names))]
+        if random(3) == 0:
+            stack += [(n, "", 0, "[kernel]") for i, n in enumerate(MACHINE["[kernel]"]) if i < 2 or random(3) == 0]
+        count = 1 + random(9) ** 2
+        p.add(stack, count, count * 10101010)
+    return p
+
+
 def large(nodes):
     """That many nodes, 40 deep; names as long as those of C++."""
     p = Profile(("cpu-time", "nanoseconds"))

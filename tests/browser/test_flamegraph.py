@@ -15,7 +15,7 @@ import time
 import traceback
 
 import chromium
-from profiles import Profile, large, shop
+from profiles import Profile, large, machine, shop
 
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 ROW = 18                 # pixels; as the page has it
@@ -111,7 +111,18 @@ def opens_from_disk_without_asking_for_anything(browser, folder):
     same(browser.complaints(), [])
     same(page.text("title"), "shop.pprof")
     same(browser.evaluate("document.title"), "shop.pprof - flame graph")
+
+
+@case
+def mappings_have_colors_and_a_legend(browser, folder):
+    page = Page(browser, folder / "machine.html")
+    page.hover(0.3, 9)
     browser.screenshot(BUILD / "check" / "flamegraph.png")
+    same(browser.evaluate("[...document.querySelectorAll('#legend span')].map((e) => e.textContent)"),
+         ["[kernel]", "postgres", "nginx", "python3"])
+    page = Page(browser, folder / "shop.html")
+    check(len({tuple(page.color(share, row)) for share, row in ((0.2, 3), (0.55, 3), (0.9, 2))}) == 3,
+          "shop, libc and the kernel do not differ")
 
 
 @case
@@ -223,6 +234,17 @@ def the_keyboard_gets_everywhere(browser, folder):
 
 
 @case
+def the_keyboard_zooms_to_what_is_too_narrow_to_see(browser, folder):
+    page = Page(browser, folder / "narrow.html")
+    same(page.name(0.9999, 2), "wide")
+    browser.evaluate("document.getElementById('canvas').focus()")
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight", "ArrowDown"):
+        browser.press(key)
+    same(page.tip().split("\n")[0], "below")
+    same(page.name(0.5, 3), "below")
+
+
+@case
 def tab_reaches_every_control(browser, folder):
     Page(browser, folder / "shop.html")
     reached = set()
@@ -261,6 +283,16 @@ def a_difference_shows_both_sides_by_color(browser, folder):
     red, green, blue = page.color(0.4, 3)
     check(blue - red > 40, f"parse, which shrank, is {red}, {green}, {blue}: not blue")
     same(values(page.hover(0.4, 3))["cpu-time"], ["105 ms", "45 ms", "-60 ms", "-57.14%"])
+
+
+@case
+def what_is_gone_keeps_its_room(browser, folder):
+    page = Page(browser, folder / "gone.html")
+    same([page.name(share, 2) for share in (0.3, 0.9)], ["kept", "gone"])
+    same(values(page.hover(0.9, 2))["n"], ["50", "0", "-50", "-100.00%"])
+    red, green, blue = page.color(0.9, 2)
+    check(blue - red > 80, f"what is gone is {red}, {green}, {blue}: not blue")
+    same(page.search("gone"), "1 function, 33.33% before, 0.00% after")
 
 
 @case
@@ -393,6 +425,17 @@ def make_pages(folder):
     zero = Profile(("cpu-samples", "count"), ("cpu-time", "nanoseconds"))
     zero.add(["main"], 1, 0)
     ctl("convert", zero.write(folder / "zero.pprof"), folder / "zero.html")
+    for name, gone in (("before", 50), ("after", 0)):
+        p = Profile(("n", "count"))
+        p.add(["main", "kept"], 100)
+        p.add(["main", "gone"], gone)
+        p.write(folder / f"{name}.pprof")
+    ctl("diff", folder / "before.pprof", folder / "after.pprof", "-o", folder / "gone.html")
+    narrow = Profile(("n", "count"))
+    narrow.add(["main", "wide"], 1000000)
+    narrow.add(["main", "narrow", "below"], 10)
+    ctl("convert", narrow.write(folder / "narrow.pprof"), folder / "narrow.html")
+    ctl("convert", machine().write(folder / "machine.pprof"), folder / "machine.html")
     deep = Profile(("n", "count"))
     deep.add([f"f{i}" for i in range(5000)], 1)
     ctl("convert", deep.write(folder / "deep.pprof"), folder / "deep.html")

@@ -99,6 +99,27 @@ static void stacks_are_written(void **state)
 	}
 }
 
+/* The builder repairs names, other people's files may not */
+static void names_that_are_no_utf8_are_repaired(void **state)
+{
+	const struct ddp_pprof_function f = {
+		.id = 1, .name = "a\xff;\xe2\x98", .system_name = "", .filename = "",
+	};
+	const struct ddp_pprof_line line = { .function = &f };
+	const struct ddp_pprof_location location = { .id = 1, .lines = &line, .nr_lines = 1 };
+	const struct ddp_pprof_location *stack = &location;
+	const struct ddp_pprof_sample sample = {
+		.locations = &stack, .nr_locations = 1, .values = (int64_t[]){ 1 },
+	};
+	const struct ddp_pprof p = {
+		.sample_types = types, .nr_sample_types = 1, .samples = &sample, .nr_samples = 1,
+		.locations = &location, .nr_locations = 1, .functions = &f, .nr_functions = 1,
+	};
+
+	(void)state;
+	check_text("no UTF-8", &p, 0, NULL, "a\xef\xbf\xbd\\x3b\xef\xbf\xbd 1\n");
+}
+
 /* Reading */
 
 static const struct {
@@ -315,6 +336,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stacks_are_written),
+		cmocka_unit_test(names_that_are_no_utf8_are_repaired),
 		cmocka_unit_test(text_is_read),
 		cmocka_unit_test(what_is_no_text_is_refused_by_line),
 		cmocka_unit_test(limits_are_kept),
