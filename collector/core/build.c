@@ -2,6 +2,7 @@
 /*
  * See build.h. Locations are remembered by (address space, address, how to look it up) for the
  * length of one build; user frames in their address space's own table, kernel frames in one here.
+ * A trace is looked at once, however many samples with a timestamp it has.
  */
 #include "core/build.h"
 
@@ -17,9 +18,8 @@ struct builder {
 	struct ddp_table kernel;	/* frame key -> location id */
 	struct ddp_table unmapped;	/* the same for user frames without an address space */
 	uint32_t key_process_id, key_process_name, key_thread_id, key_thread_name;
-	const struct ddp_trace *last;	/* whose locations these are */
+	struct ddp_table traces;	/* trace -> ids of its stack and its label set */
 	uint32_t locations[MAX_LOCATIONS];
-	uint32_t nr_locations;
 };
 
 /* A frame as it will be shown */
@@ -208,26 +208,54 @@ static bool is_exact(const struct ddp_trace *t, uint32_t n)
 	return n == t->nr_kernel ? t->user_exact : n == 0;
 }
 
-static int locate(struct builder *b, const struct ddp_trace *t)
+static int intern_stack(struct builder *b, const struct ddp_trace *t, uint32_t *ret)
 {
 	struct ddp_aspace_state *a = t->aspace ? ddp_process_find(b->in->process, t->aspace) : NULL;
 	uint32_t n = 0, nr = (uint32_t)t->nr_kernel + t->nr_user;
 	const char *end = end_frame(t);
 	int r = 0;
 
-	if (b->last == t)
-		return 0;
-	b->last = NULL;
 	for (; !r && n < nr; n++)
 		r = frame_location(b, a, n < t->nr_kernel, t->frames[n], is_exact(t, n),
 				   &b->locations[n]);
 	if (!r && end)
 		r = pseudo_frame(b, end, 0, &b->locations[n++]);
-	if (r)
-		return r;
-	b->nr_locations = n;
-	b->last = t;
-	return 0;
+	return r ? r : ddp_profile_stack(b->profile, b->locations, n, ret);
+}
+
+static int intern_labels(struct builder *b, const struct ddp_trace *t, uint32_t *ret)
+{
+	const char *process = t->names.process, *thread = t->names.thread;
+	struct ddp_label labels[] = {
+		{ .key = b->key_process_id, .num = t->tgid },
+		{ .key = b->key_process_name },
+		{ .key = b->key_thread_id, .num = t->tid },
+		{ .key = b->key_thread_name },
+	};
+	int r;
+
+	if (!process[0])
+		process = ddp_process_name(b->in->process, t->tgid);
+	r = intern(b, process[0] ? process : "[unknown]", &labels[1].str);
+	r = r ?: intern(b, thread[0] ? thread : "[unknown]", &labels[3].str);
+	return r ? r : ddp_profile_label_set(b->profile, labels, 4, ret);
+}
+
+/* The ids of its stack and label set; made once a trace */
+static int intern_trace(struct builder *b, const struct ddp_trace *t, struct ddp_sample *ret)
+{
+	uint64_t key = (uint64_t)(uintptr_t)t;
+	const uint64_t *ids = ddp_table_find(&b->traces, key);
+	int r;
+
+	if (ids) {
+		ret->stack = (uint32_t)(*ids >> 32);
+		ret->label_set = (uint32_t)*ids;
+		return 0;
+	}
+	r = intern_stack(b, t, &ret->stack);
+	r = r ?: intern_labels(b, t, &ret->label_set);
+	return r ? r : ddp_table_set(&b->traces, key, (uint64_t)ret->stack << 32 | ret->label_set);
 }
 
 static int64_t clamp(uint64_t v)
@@ -235,35 +263,16 @@ static int64_t clamp(uint64_t v)
 	return v > INT64_MAX ? INT64_MAX : (int64_t)v;
 }
 
-static int labels_of(struct builder *b, const struct ddp_trace *t, struct ddp_label ret[4])
-{
-	const char *process = t->names.process;
-	int r;
-
-	if (!process[0])
-		process = ddp_process_name(b->in->process, t->tgid);
-	ret[0] = (struct ddp_label){ .key = b->key_process_id, .num = t->tgid };
-	ret[1] = (struct ddp_label){ .key = b->key_process_name };
-	ret[2] = (struct ddp_label){ .key = b->key_thread_id, .num = t->tid };
-	ret[3] = (struct ddp_label){ .key = b->key_thread_name };
-	r = intern(b, process[0] ? process : "[unknown]", &ret[1].str);
-	return r ? r : intern(b, t->names.thread[0] ? t->names.thread : "[unknown]", &ret[3].str);
-}
-
 static int add(struct builder *b, const struct ddp_trace *t, uint64_t count, uint64_t value,
 	       int64_t timestamp_ns)
 {
-	struct ddp_label labels[4];
-	int r = locate(b, t);
-
-	r = r ?: labels_of(b, t, labels);
-	if (r)
-		return r;
-	return ddp_profile_add(b->profile, &(struct ddp_sample){
-		.locations = b->locations, .nr_locations = b->nr_locations,
+	struct ddp_sample s = {
 		.values = (int64_t[]){ clamp(count), clamp(value) }, .nr_values = 2,
-		.labels = labels, .nr_labels = 4, .timestamp_ns = timestamp_ns,
-	});
+		.timestamp_ns = timestamp_ns,
+	};
+	int r = intern_trace(b, t, &s);
+
+	return r ? r : ddp_profile_add(b->profile, &s);
 }
 
 static int add_folded(void *ctx, const struct ddp_trace *t)
@@ -303,8 +312,8 @@ static int create(struct builder *b)
 	return r;
 }
 
-/* Location ids are this profile's: the next one starts over */
-static void forget_locations(struct builder *b)
+/* Ids are this profile's: the next one starts over */
+static void forget_ids(struct builder *b)
 {
 	ddp_table_for_each(&b->in->process->aspaces, slot) {
 		struct ddp_aspace_state *a = ddp_table_pointer(slot->value);
@@ -313,6 +322,7 @@ static void forget_locations(struct builder *b)
 	}
 	ddp_table_free(&b->kernel);
 	ddp_table_free(&b->unmapped);
+	ddp_table_free(&b->traces);
 }
 
 int ddp_build_profile(const struct ddp_build *in, struct ddp_profile **ret)
@@ -324,7 +334,7 @@ int ddp_build_profile(const struct ddp_build *in, struct ddp_profile **ret)
 	r = create(&b);
 	r = r ?: ddp_samples_each(in->samples, add_folded, &b);
 	r = r ?: add_timed(&b);
-	forget_locations(&b);
+	forget_ids(&b);
 	if (r) {
 		ddp_profile_destroy(b.profile);
 		return r;

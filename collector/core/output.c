@@ -125,24 +125,60 @@ static int to_file(struct ddp_output *o, const struct ddp_profile *p, int64_t en
 
 /* Uploads */
 
-static int to_uploader(struct ddp_output *o, const struct ddp_profile *p, int64_t start_unix_ns,
-		       int64_t end_unix_ns)
+/* A profile's parts, until all of them are made: half of it must not get out */
+struct parts {
+	struct ddp_output *o;
+	int64_t start_unix_ns, end_unix_ns;
+	struct ddp_upload *uploads;	/* @nr of them */
+	size_t nr;
+};
+
+static int keep_part(void *ctx, const struct ddp_pprof_part *part)
 {
-	struct ddp_upload u = { .start_unix_ns = start_unix_ns, .end_unix_ns = end_unix_ns };
+	struct parts *parts = ctx;
+	struct ddp_upload *u;
 	char seq[16];
 	int r;
 
-	snprintf(seq, sizeof(seq), "%u", o->nr_profiles - 1);
-	r = encode(p, end_unix_ns, DDP_LZ4, ddp_buffer_write, &u.profile);
-	r = r ?: ddp_buffer_write(&u.tags, o->tags.bytes, o->tags.len);
-	r = r ?: ddp_tags_add(&u.tags, "profile_seq", seq);
-	if (!r) {
-		ddp_uploader_add(o->uploader, &u);
-		return 0;
+	if (!parts->uploads)
+		parts->uploads = calloc(part->nr, sizeof(*parts->uploads));
+	if (!parts->uploads)
+		return -ENOMEM;
+	u = &parts->uploads[parts->nr++];
+	u->start_unix_ns = parts->start_unix_ns;
+	u->end_unix_ns = parts->end_unix_ns;
+	snprintf(seq, sizeof(seq), "%u", parts->o->nr_profiles - 1);
+	r = ddp_buffer_write(&u->profile, part->bytes, part->n);
+	r = r ?: ddp_buffer_write(&u->tags, parts->o->tags.bytes, parts->o->tags.len);
+	return r ? r : ddp_tags_add(&u->tags, "profile_seq", seq);
+}
+
+static void free_parts(struct parts *parts)
+{
+	for (size_t i = 0; i < parts->nr; i++) {
+		ddp_buffer_free(&parts->uploads[i].profile);
+		ddp_buffer_free(&parts->uploads[i].tags);
 	}
-	ddp_log_error("cannot encode a profile for upload: %s", strerror(-r));
-	ddp_buffer_free(&u.profile);
-	ddp_buffer_free(&u.tags);
+	free(parts->uploads);
+}
+
+/* In parts where the receiver would not take it whole; they have the same times and number */
+static int to_uploader(struct ddp_output *o, const struct ddp_profile *p, int64_t start_unix_ns,
+		       int64_t end_unix_ns)
+{
+	struct ddp_pprof_parts how = { .compression = DDP_LZ4 };
+	struct parts parts = {
+		.o = o, .start_unix_ns = start_unix_ns, .end_unix_ns = end_unix_ns,
+	};
+	struct ddp_error err = { "" };
+	int r = ddp_pprof_encode_parts(p, end_unix_ns, &how, keep_part, &parts, &err);
+
+	for (size_t i = 0; !r && i < parts.nr; i++)
+		ddp_uploader_add(o->uploader, &parts.uploads[i]);
+	if (r)
+		ddp_log_error("cannot encode a profile for upload: %s",
+			      err.text[0] ? err.text : strerror(-r));
+	free_parts(&parts);
 	return r;
 }
 

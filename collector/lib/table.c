@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Growing, filling and emptying the index of table.h. At most three quarters of the slots are used, so that
- * a probe stays short and always ends.
+ * Growing, filling and emptying the index of table.h. At most three quarters of the slots are
+ * used, so that a probe stays short and always ends.
  */
 #include <errno.h>
 #include <string.h>
@@ -65,7 +65,7 @@ void ddp__table_insert(struct table *t, uint32_t hash, uint32_t position)
 	t->used++;
 }
 
-/* What stands behind the free slot and could stand in it moves there, so that no probe ends early. */
+/* What stands behind the free slot and could stand in it moves there: no probe ends early. */
 void ddp__table_remove(struct table *t, uint32_t hash, uint32_t position)
 {
 	uint32_t mask = t->nr_slots - 1, hole = hash & mask, i;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * LEB128 varints and the zigzag form of signed numbers in the builder's own memory: whoever puts has
- * seen to the room, and whoever gets trusts what was put. Those that are handed out are in
+ * LEB128 varints and the zigzag form of signed numbers in the builder's own memory: whoever puts
+ * has seen to the room, and whoever gets trusts what was put. Those that are handed out are in
  * record_out.h.
  *
  * Source: protobuf's encoding guide.

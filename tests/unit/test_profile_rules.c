@@ -78,7 +78,8 @@ static int run_add(struct ddp_profile *p, char **words)
 	char *save, *w;
 
 	s.nr_values = numbers(words[0], values);
-	for (w = strtok_r(words[1], ",", &save); w && strcmp(w, "-"); w = strtok_r(NULL, ",", &save))
+	for (w = strtok_r(words[1], ",", &save); w && strcmp(w, "-");
+	     w = strtok_r(NULL, ",", &save))
 		labels[s.nr_labels++] = parse_label(p, w);
 	if (words[2])
 		s.timestamp_ns = strtoll(words[2] + 1, NULL, 10);

@@ -358,7 +358,7 @@ enum ddp_upscaling {
 
 struct ddp_upscaling_rule {
 	enum ddp_upscaling kind;
-	const uint32_t *offsets;	/* the values it scales: indexes of value types, each once */
+	const uint32_t *offsets;	/* values it scales: indexes of value types, each once */
 	uint32_t nr_offsets;		/* >= 1 */
 	/*
 	 * By label: only samples with this label, key = string (string ids; the key may be
