@@ -34,8 +34,8 @@ static const struct ddp_option option_table[] = {
 	  .help = "value to show, by name (cpu-samples) or position in\nOTHER from 0; default the "
 		  "last" },
 	{ "by", NULL, 0, DDP_OPTION_TEXT, AT(by), .argument = "LABEL",
-	  .help = "in a flame graph, put this label's value\n(process_name) in front of each "
-		  "stack" },
+	  .help = "put this label's value (process_name) in front of\neach stack; only in a "
+		  "flame graph and collapsed stacks" },
 	{ "top", NULL, 'n', DDP_OPTION_NUMBER, AT(top), .min = 1, .max = 1000000, .argument = "N",
 	  .help = "functions in the table, default 20" },
 	{ "cum", NULL, 'c', DDP_OPTION_FLAG, AT(by_cumulative),
@@ -204,5 +204,9 @@ int ctl_diff(int argc, char **argv)
 	}
 	if (o.output && ctl_output_format(o.output, o.to, &to))
 		return CTL_USAGE;
+	if (o.by && to < DDP_FORMAT_COLLAPSED) {
+		ddp_log_error("--by: only a flame graph or collapsed stacks have a place for it");
+		return CTL_USAGE;
+	}
 	return diff(files, &o, to);
 }

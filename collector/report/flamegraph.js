@@ -11,7 +11,7 @@
 
 const ROW = 18;			/* height of a frame, pixels */
 const MIN_WIDTH = 0.5;		/* narrower frames, and what is below them, are left out */
-const SELECTED_WIDTH = 4;	/* the keyboard goes to narrower frames by zooming to their caller */
+const SELECTED_WIDTH = 4;	/* the keyboard reaches narrower frames by zooming to callers */
 const HUES = [28, 208, 140, 275, 52, 175, 330];	/* of the mappings, the heaviest first */
 const FONT = '12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
 
@@ -21,6 +21,7 @@ const nodes = data.frame.length;
 const types = data.types.length;
 const canvas = byId('canvas');
 const context = canvas.getContext('2d');
+const picture = document.createElement('canvas').getContext('2d');	/* all but the outlines */
 const chart = byId('chart');
 const tip = byId('tip');
 const dark = matchMedia('(prefers-color-scheme: dark)');
@@ -36,7 +37,9 @@ let zoomed = 0;			/* node that takes the whole width */
 let selected = -1;		/* node that the keyboard is at */
 let hovered = -1;		/* node under the pointer */
 let matches = null;		/* by frame: 1 where the search matched; null: no search */
-let scheduled = false;
+let scheduled = false;		/* whether draw() will be called */
+let stale = true;		/* whether the picture has to be drawn again */
+let isDark = dark.matches;
 
 /* Frames */
 
@@ -196,8 +199,8 @@ function frameColor(hue, name)
 	const h = hash(name), shade = h % 12, turn = (h >>> 8) % 21 - 10;
 
 	if (hue < 0)
-		return dark.matches ? hsl(220, 8, 30 + shade) : hsl(220, 10, 74 + shade);
-	return dark.matches ? hsl(hue + turn, 40, 28 + shade) : hsl(hue + turn, 66, 68 + shade);
+		return isDark ? hsl(220, 8, 30 + shade) : hsl(220, 10, 74 + shade);
+	return isDark ? hsl(hue + turn, 40, 28 + shade) : hsl(hue + turn, 66, 68 + shade);
 }
 
 /* Mappings by what was sampled in them, for the colors and the legend */
@@ -241,8 +244,8 @@ function changeColor(c)
 	const hue = c > 0 ? 8 : 212;
 
 	if (!strength)
-		return dark.matches ? hsl(220, 4, 34) : hsl(220, 6, 88);
-	return dark.matches ? hsl(hue, 20 + 45 * strength, 34 + 8 * strength)
+		return isDark ? hsl(220, 4, 34) : hsl(220, 6, 88);
+	return isDark ? hsl(hue, 20 + 45 * strength, 34 + 8 * strength)
 		: hsl(hue, 55 + 35 * strength, 88 - 20 * strength);
 }
 
@@ -250,40 +253,59 @@ function colorOf(node)
 {
 	if (matches) {
 		if (node && matches[data.frame[node]])
-			return dark.matches ? hsl(300, 60, 45) : hsl(300, 85, 78);
-		return dark.matches ? hsl(220, 6, 26) : hsl(220, 8, 90);
+			return isDark ? hsl(300, 60, 45) : hsl(300, 85, 78);
+		return isDark ? hsl(220, 6, 26) : hsl(220, 8, 90);
 	}
 	if (data.diff)
 		return changeColor(change(node));
 	if (node)
 		return frames[data.frame[node]].color;
-	return dark.matches ? hsl(220, 8, 32) : hsl(220, 12, 84);
+	return isDark ? hsl(220, 8, 32) : hsl(220, 12, 84);
 }
 
 /* Drawing */
 
 const above = (node) => node < zoomed && end[node] > zoomed;
 
-/* Calls visit(node, left, width) for nodes that are wide enough and in view, in pixels */
+/* What the canvas shows of the rows; read from the page before it is used */
+const room = { width: 0, height: 0, scroll: 0, slack: 0 };
+
+function measure()
+{
+	room.width = chart.clientWidth;
+	room.height = chart.clientHeight;
+	room.scroll = chart.scrollTop;
+	/* flipped rows that do not fill the room stand at its bottom */
+	room.slack = flipped ? Math.max(0, room.height - view.rows * ROW) : 0;
+}
+
+const place = { left: 0, width: 0 };	/* of the node that was last located, in pixels */
+
+/* Whether a node is wide enough and in view */
+function locate(node)
+{
+	const scale = room.width / view.width[zoomed];
+	const left = (view.left[node] - view.left[zoomed]) * scale;
+	const width = view.width[node] * scale, right = left + width;
+
+	if (above(node)) {
+		place.left = 0;
+		place.width = room.width;
+		return true;
+	}
+	place.left = Math.max(left, 0);
+	place.width = Math.min(right, room.width) - place.left;
+	return width >= MIN_WIDTH && right > 0.01 && left < room.width - 0.01;
+}
+
+/* Calls visitor(node) for those in view until it answers false */
 function visit(visitor)
 {
-	const room = chart.clientWidth, start = view.left[zoomed];
-	const scale = room / view.width[zoomed];
-
 	for (let i = 0; i < nodes;) {
-		let left = (view.left[i] - start) * scale, right = left + view.width[i] * scale;
-
-		if (above(i)) {
-			left = 0;
-			right = room;
-		} else if (!(right - left >= MIN_WIDTH) || right <= 0.01 || left >= room - 0.01) {
+		if (!locate(i))
 			i = end[i];
-			continue;
-		}
-		left = Math.max(left, 0);
-		if (visitor(i, left, Math.min(right, room) - left) === false)
+		else if (visitor(i++) === false)
 			return;
-		i++;
 	}
 }
 
@@ -291,90 +313,113 @@ function topOf(node)
 {
 	const row = flipped ? view.rows - 1 - data.depth[node] : data.depth[node];
 
-	return row * ROW - chart.scrollTop;
+	return row * ROW - room.scroll + room.slack;
+}
+
+function prepare(target, width, height)
+{
+	const ratio = devicePixelRatio || 1;
+
+	target.canvas.width = Math.round(width * ratio);
+	target.canvas.height = Math.round(height * ratio);
+	target.setTransform(ratio, 0, 0, ratio, 0, 0);
+	target.font = FONT;
 }
 
 function resize()
 {
-	const ratio = devicePixelRatio || 1, width = chart.clientWidth, height = chart.clientHeight;
-
+	measure();
 	view.rows = 1;
 	visit((node) => { view.rows = Math.max(view.rows, data.depth[node] + 1); });
 	byId('rows').style.height = `${view.rows * ROW}px`;
-	canvas.style.height = `${height}px`;
-	canvas.width = Math.round(width * ratio);
-	canvas.height = Math.round(height * ratio);
-	context.setTransform(ratio, 0, 0, ratio, 0, 0);
-	context.font = FONT;
-	view.character = context.measureText('m').width;
+	canvas.style.height = `${room.height}px`;
+	prepare(context, room.width, room.height);
+	prepare(picture, room.width, room.height);
+	view.character = picture.measureText('m').width;
 }
 
-/* With flipped rows that do not fill the room, the root stands at its bottom */
-function slack()
+function drawLabel(node, top)
 {
-	return flipped ? Math.max(0, chart.clientHeight - view.rows * ROW) : 0;
-}
-
-function drawLabel(node, left, width, top)
-{
-	const characters = Math.floor((width - 6) / view.character);
+	const characters = Math.floor((place.width - 6) / view.character);
 	let text = nameOf(node);
 
 	if (characters < 2)
 		return;
 	if (text.length > characters)
 		text = `${text.slice(0, characters - 1)}…`;
-	context.fillStyle = dark.matches ? '#f3f4f6' : '#15181d';
-	context.fillText(text, left + 3, top + 13, width - 5);
+	picture.fillStyle = isDark ? '#f3f4f6' : '#15181d';
+	picture.fillText(text, place.left + 3, top + 13, place.width - 5);
 }
 
-function drawNode(node, left, width)
+function drawNode(node)
 {
-	const top = topOf(node) + slack();
+	const top = topOf(node), gap = place.width > 2 ? 1 : 0;
 
-	if (top > chart.clientHeight || top < -ROW)
+	if (top > room.height || top < -ROW)
 		return;
-	context.globalAlpha = above(node) ? 0.55 : 1;
-	context.fillStyle = colorOf(node);
-	context.fillRect(left, top, Math.max(width - (width > 2 ? 1 : 0), MIN_WIDTH), ROW - 1);
-	drawLabel(node, left, width, top);
-	if (node !== selected && node !== hovered)
+	picture.globalAlpha = above(node) ? 0.55 : 1;
+	picture.fillStyle = colorOf(node);
+	picture.fillRect(place.left, top, place.width - gap, ROW - 1);
+	drawLabel(node, top);
+}
+
+function outline(node, thickness)
+{
+	if (node < 0 || !locate(node))
 		return;
-	context.strokeStyle = dark.matches ? '#ffffff' : '#000000';
-	context.lineWidth = node === selected ? 2 : 1;
-	context.strokeRect(left + 1, top + 1, Math.max(width - 3, 1), ROW - 3);
+	context.strokeStyle = isDark ? '#ffffff' : '#000000';
+	context.lineWidth = thickness;
+	context.strokeRect(place.left + 1, topOf(node) + 1, Math.max(place.width - 3, 1), ROW - 3);
 }
 
 function draw()
 {
 	scheduled = false;
-	context.clearRect(0, 0, chart.clientWidth, chart.clientHeight);
-	if (view.width[0])
-		visit(drawNode);
-	context.globalAlpha = 1;
+	measure();
+	if (stale) {
+		picture.clearRect(0, 0, room.width, room.height);
+		if (view.width[0])
+			visit(drawNode);
+		stale = false;
+	}
+	context.clearRect(0, 0, room.width, room.height);
+	context.drawImage(picture.canvas, 0, 0, room.width, room.height);
+	if (!view.width[0])
+		return;
+	outline(hovered, 1);
+	outline(selected, 2);
 }
 
-function redraw()
+/* Only the outlines are new */
+function refresh()
 {
 	if (!scheduled)
 		requestAnimationFrame(draw);
 	scheduled = true;
 }
 
+function redraw()
+{
+	stale = true;
+	refresh();
+}
+
 /* The node at a place of the canvas, or -1 */
 function nodeAt(x, y)
 {
-	const row = Math.floor((y - slack() + chart.scrollTop) / ROW);
-	const depth = flipped ? view.rows - 1 - row : row;
 	let found = -1;
 
-	if (!view.width[0])
-		return found;
-	visit((node, left, width) => {
-		if (data.depth[node] === depth && x >= left && x < left + width)
-			found = node;
-		return found < 0;
-	});
+	measure();
+	const row = Math.floor((y - room.slack + room.scroll) / ROW);
+	const depth = flipped ? view.rows - 1 - row : row;
+
+	for (let i = 0; i < nodes && view.width[0] && found < 0;) {
+		const inside = locate(i) && x >= place.left && x < place.left + place.width;
+
+		if (inside && data.depth[i] === depth)
+			found = i;
+		i = inside ? i + 1 : end[i];
+	}
 	return found;
 }
 
@@ -464,9 +509,8 @@ function placeTip(x, y)
 function hideTip()
 {
 	tip.hidden = true;
-	if (hovered >= 0)
-		redraw();
 	hovered = -1;
+	refresh();
 }
 
 function hover(node, x, y)
@@ -476,7 +520,7 @@ function hover(node, x, y)
 	if (node !== hovered) {
 		hovered = node;
 		fillTip(node);
-		redraw();
+		refresh();
 	}
 	placeTip(x, y);
 }
@@ -495,12 +539,13 @@ function say(node)
 
 function scrollTo(node)
 {
-	const top = topOf(node) + chart.scrollTop;
+	measure();
+	const top = topOf(node) + room.scroll;
 
-	if (top < chart.scrollTop)
+	if (top < room.scroll)
 		chart.scrollTop = top;
-	else if (top + ROW > chart.scrollTop + chart.clientHeight)
-		chart.scrollTop = top + ROW - chart.clientHeight;
+	else if (top + ROW > room.scroll + room.height)
+		chart.scrollTop = top + ROW - room.height;
 }
 
 function zoom(node)
@@ -519,13 +564,12 @@ function inView(node)
 	if (above(node) || node === zoomed)
 		return true;
 	return node > zoomed && node < end[zoomed] &&
-		view.width[node] * chart.clientWidth >= SELECTED_WIDTH * view.width[zoomed];
+		view.width[node] * room.width >= SELECTED_WIDTH * view.width[zoomed];
 }
 
 function select(node)
 {
 	const box = canvas.getBoundingClientRect();
-	let x = 0;
 
 	if (!inView(node))
 		zoom(parent[node]);
@@ -533,13 +577,10 @@ function select(node)
 	scrollTo(node);
 	say(node);
 	fillTip(node);
-	visit((found, left, width) => {
-		if (found === node)
-			x = left + Math.min(width, 40);
-		return found !== node;
-	});
-	placeTip(box.left + x, box.top + topOf(node) + slack());
-	redraw();
+	measure();
+	locate(node);
+	placeTip(box.left + place.left + Math.min(place.width, 40), box.top + topOf(node));
+	refresh();
 }
 
 /* Children that have a width in this value, the widest first */
@@ -767,7 +808,10 @@ function listen()
 			zoom(0);
 		}
 	});
-	dark.addEventListener('change', showColors);
+	dark.addEventListener('change', () => {
+		isDark = dark.matches;
+		showColors();
+	});
 	new ResizeObserver(() => {
 		resize();
 		redraw();

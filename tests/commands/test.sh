@@ -197,6 +197,7 @@ wrong_use_is_said()
 	said 2 '*night.txt: one file too many*' report day.txt night.txt
 	said 2 '*expected two files*' convert day.txt
 	said 2 '*expected two files*' diff day.txt
+	said 2 '*--by: only a flame graph or collapsed stacks *' diff day.txt night.txt --by x
 	said 2 '*x.foo: the name does not say*' convert day.txt x.foo
 	said 2 '*--to foo: expected one of auto, gzip,*' convert day.txt x --to foo
 	said 2 '*--nothing: no such option*' merge --nothing
