@@ -50,14 +50,54 @@ static int set_put(struct pool *pool, struct pool_set *set, const void *thing, u
 	return 0;
 }
 
-/* The list of @head and then @tail */
-static int pair(struct pool *pool, uint32_t head, uint32_t tail, uint32_t *ret)
-{
-	struct pool_pair p = { head, tail, 1 };
+/* Lists, of what is in the scratch */
 
-	if (tail)
-		p.nr += POOL_AT(&pool->pairs, struct pool_pair, tail)->nr;
-	return set_put(pool, &pool->pairs, &p, ret);
+static bool is_scratch(const void *ctx, uint32_t position)
+{
+	const struct pool *pool = ctx;
+	struct pool_list l = pool->lists.at[position];
+
+	return l.nr == pool->scratch.nr &&
+	       !memcmp(pool->numbers.at + l.first, pool->scratch.at, l.nr * sizeof(uint32_t));
+}
+
+/* Adds a number to the scratch. */
+static int note(struct pool *pool, uint32_t number)
+{
+	int r = VEC_RESERVE(&pool->budget, &pool->scratch, 1);
+
+	if (!r)
+		pool->scratch.at[pool->scratch.nr++] = number;
+	return r;
+}
+
+/* The number of the list that the scratch is, which is put in when it is new. */
+static int put_noted(struct pool *pool, uint32_t *ret)
+{
+	uint32_t nr = pool->scratch.nr, hash;
+	int64_t found;
+	int r;
+
+	*ret = 0;
+	if (!nr)
+		return 0;
+	hash = XXH3_64bits_withSeed(pool->scratch.at, nr * sizeof(uint32_t),
+				    pool->strings.hash_seed);
+	found = table_find(&pool->list_table, hash, is_scratch, pool);
+	if (found != TABLE_NONE) {
+		*ret = found + 1;
+		return 0;
+	}
+	if ((r = VEC_RESERVE(&pool->budget, &pool->lists, 1)) ||
+	    (r = VEC_RESERVE(&pool->budget, &pool->numbers, nr)) ||
+	    (r = ddp__table_reserve(&pool->list_table, &pool->budget)))
+		return r;
+	memcpy(pool->numbers.at + pool->numbers.nr, pool->scratch.at, nr * sizeof(uint32_t));
+	pool->lists.at[pool->lists.nr] = (struct pool_list){ pool->numbers.nr, nr };
+	pool->numbers.nr += nr;
+	ddp__table_insert(&pool->list_table, hash, pool->lists.nr);
+	*ret = ++pool->lists.nr;
+	return 0;
 }
 
 /* What samples refer to */
@@ -88,28 +128,6 @@ static int put_function(struct pool *pool, const struct ddp_pprof_function *f, u
 	return set_put(pool, &pool->functions, &thing, ret);
 }
 
-/* Adds a number to the scratch. */
-static int note(struct pool *pool, uint32_t number)
-{
-	int r = VEC_RESERVE(&pool->budget, &pool->scratch, 1);
-
-	if (!r)
-		pool->scratch.at[pool->scratch.nr++] = number;
-	return r;
-}
-
-/* The list of what is in the scratch, in its order */
-static int noted_list(struct pool *pool, uint32_t *ret)
-{
-	size_t i;
-	int r = 0;
-
-	*ret = 0;
-	for (i = pool->scratch.nr; !r && i--; )
-		r = pair(pool, pool->scratch.at[i], *ret, ret);
-	return r;
-}
-
 static int put_lines(struct pool *pool, const struct ddp_pprof_location *l, uint32_t *ret)
 {
 	uint32_t line;
@@ -126,7 +144,7 @@ static int put_lines(struct pool *pool, const struct ddp_pprof_location *l, uint
 		    (r = note(pool, line)))
 			return r;
 	}
-	return noted_list(pool, ret);
+	return put_noted(pool, ret);
 }
 
 static int put_location(struct pool *pool, const struct ddp_pprof_location *l, uint32_t *ret)
@@ -185,28 +203,26 @@ static int put_labels(struct pool *pool, const struct pool_source *source,
 	r = source->marked ? put_label(pool, &mark) : 0;
 	if (pool->scratch.nr > 1)
 		qsort(pool->scratch.at, pool->scratch.nr, sizeof(uint32_t), compare_numbers);
-	return r ? r : noted_list(pool, ret);
+	return r ? r : put_noted(pool, ret);
 }
 
 /* Samples */
 
-/*
- * @known: by a location's position in its profile, its number in the pool or 0. Numbers are given
- * from the leaf on, lists are made from the root on, for their ends are often the same.
- */
+/* @known: by a location's position in its profile, its number in the pool or 0 */
 static int put_stack(struct pool *pool, const struct ddp_pprof_sample *s, uint32_t *known,
 		     uint32_t *ret)
 {
 	size_t i;
 	int r = 0;
 
+	/* first, for it has lists of its own to make */
 	for (i = 0; !r && i < s->nr_locations; i++)
 		if (!known[s->locations[i]->index])
 			r = put_location(pool, s->locations[i], &known[s->locations[i]->index]);
-	*ret = 0;
-	for (i = s->nr_locations; !r && i--; )
-		r = pair(pool, known[s->locations[i]->index], *ret, ret);
-	return r;
+	pool->scratch.nr = 0;
+	for (i = 0; !r && i < s->nr_locations; i++)
+		r = note(pool, known[s->locations[i]->index]);
+	return r ? r : put_noted(pool, ret);
 }
 
 static int64_t add_saturating(int64_t a, int64_t b)
@@ -325,7 +341,6 @@ int ddp__pool_init(struct pool *pool, size_t nr_values)
 		.lines = POOL_SET(struct pool_line, zero),
 		.locations = POOL_SET(struct pool_location, is_folded),
 		.labels = POOL_SET(struct pool_label, zero),
-		.pairs = POOL_SET(struct pool_pair, tail),
 		.samples = POOL_SET(struct pool_sample, labels),
 		.comments = { sizeof(uint32_t), sizeof(uint32_t) },
 		.nr_values = nr_values,
@@ -347,9 +362,11 @@ void ddp__pool_deinit(struct pool *pool)
 	set_free(&pool->lines);
 	set_free(&pool->locations);
 	set_free(&pool->labels);
-	set_free(&pool->pairs);
 	set_free(&pool->samples);
 	set_free(&pool->comments);
+	VEC_FREE(&pool->lists);
+	VEC_FREE(&pool->numbers);
+	ddp__free(pool->list_table.slots);
 	VEC_FREE(&pool->values);
 	VEC_FREE(&pool->scratch);
 }

@@ -2,8 +2,8 @@
 /*
  * Where profiles meet when they are merged: everything that a struct ddp_pprof consists of, each
  * thing once, found by its content. Equal things of different files get the same number, so that
- * what refers to them is equal as well. Lists (stacks, the labels of a sample, the lines of a
- * location) are chains of pairs, so that every thing is a few numbers.
+ * what refers to them is equal as well; so have lists of numbers: stacks, the labels of a sample,
+ * the lines of a location.
  *
  *	pool_init; pool_add() each profile; pool_view() makes the merged one; pool_deinit
  *
@@ -50,10 +50,9 @@ struct pool_label {
 	uint32_t zero;
 };
 
-/* A list: its first thing, and the list of the others. List 0 is empty. */
-struct pool_pair {
-	uint32_t head, tail;
-	uint32_t nr;		/* things in the list */
+/* Numbers in a row. List 0 is empty, list 1 the first of pool.lists. */
+struct pool_list {
+	uint32_t first, nr;	/* of pool.numbers */
 };
 
 struct pool_sample {
@@ -74,7 +73,10 @@ struct pool_set {
 struct pool {
 	struct ddp__budget budget;	/* without a limit: never more than what is put in */
 	struct pprof_strings strings;
-	struct pool_set mappings, functions, lines, locations, labels, pairs, samples, comments;
+	struct pool_set mappings, functions, lines, locations, labels, samples, comments;
+	DDP_VEC(struct pool_list) lists;
+	DDP_VEC(uint32_t) numbers;
+	struct table list_table;
 	size_t nr_values;		/* of a sample */
 	DDP_VEC(int64_t) values;	/* sample n has [(n - 1) * nr_values ...] */
 	DDP_VEC(uint32_t) scratch;	/* what is to be a list */

@@ -78,31 +78,30 @@ static int make_functions(struct view_maker *v)
 	return 0;
 }
 
-static uint32_t list_nr(const struct view_maker *v, uint32_t list)
+/* How many numbers a list has, and which */
+static uint32_t list(const struct view_maker *v, uint32_t number, const uint32_t **ret)
 {
-	return list ? POOL_AT(&v->pool->pairs, struct pool_pair, list)->nr : 0;
+	const struct pool_list *l;
+
+	if (!number)
+		return 0;
+	l = &v->pool->lists.at[number - 1];
+	*ret = v->pool->numbers.at + l->first;
+	return l->nr;
 }
 
-/* Takes the first thing from the list. */
-static uint32_t list_next(const struct view_maker *v, uint32_t *list)
-{
-	const struct pool_pair *p = POOL_AT(&v->pool->pairs, struct pool_pair, *list);
-
-	*list = p->tail;
-	return p->head;
-}
-
-static int make_lines(struct view_maker *v, uint32_t list, struct ddp_pprof_location *ret)
+static int make_lines(struct view_maker *v, uint32_t which, struct ddp_pprof_location *ret)
 {
 	const struct pool_line *l;
 	struct ddp_pprof_line *lines;
-	uint32_t i, nr = list_nr(v, list);
+	const uint32_t *numbers = NULL;
+	uint32_t i, nr = list(v, which, &numbers);
 
 	lines = PPROF_ARRAY(v->m, nr, __typeof__(*lines));
 	if (!lines)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++) {
-		l = POOL_AT(&v->pool->lines, struct pool_line, list_next(v, &list));
+		l = POOL_AT(&v->pool->lines, struct pool_line, numbers[i]);
 		lines[i] = (struct ddp_pprof_line){
 			.function = l->function ? &v->m->view.functions[l->function - 1] : NULL,
 			.line = l->line, .column = l->column,
@@ -141,32 +140,34 @@ static int make_locations(struct view_maker *v)
 	return 0;
 }
 
-static int make_stack(struct view_maker *v, uint32_t list, struct ddp_pprof_sample *ret)
+static int make_stack(struct view_maker *v, uint32_t which, struct ddp_pprof_sample *ret)
 {
 	const struct ddp_pprof_location **stack;
-	uint32_t i, nr = list_nr(v, list);
+	const uint32_t *numbers = NULL;
+	uint32_t i, nr = list(v, which, &numbers);
 
 	stack = PPROF_ARRAY(v->m, nr, const struct ddp_pprof_location *);
 	if (!stack)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++)
-		stack[i] = &v->m->view.locations[list_next(v, &list) - 1];
+		stack[i] = &v->m->view.locations[numbers[i] - 1];
 	ret->locations = stack;
 	ret->nr_locations = nr;
 	return 0;
 }
 
-static int make_labels(struct view_maker *v, uint32_t list, struct ddp_pprof_sample *ret)
+static int make_labels(struct view_maker *v, uint32_t which, struct ddp_pprof_sample *ret)
 {
 	const struct pool_label *l;
 	struct ddp_pprof_label *labels;
-	uint32_t i, nr = list_nr(v, list);
+	const uint32_t *numbers = NULL;
+	uint32_t i, nr = list(v, which, &numbers);
 
 	labels = PPROF_ARRAY(v->m, nr, __typeof__(*labels));
 	if (!labels)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++) {
-		l = POOL_AT(&v->pool->labels, struct pool_label, list_next(v, &list));
+		l = POOL_AT(&v->pool->labels, struct pool_label, numbers[i]);
 		labels[i] = (struct ddp_pprof_label){
 			.key = v->strings[l->key], .str = l->str ? v->strings[l->str] : NULL,
 			.num = l->num, .num_unit = v->strings[l->num_unit],
