@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pprof's profile.proto: writing a profile of profile.h, and reading any pprof file.
+ * pprof's profile.proto: writing a profile of profile.h; and reading any pprof file, adding up,
+ * comparing and writing what was read.
  *
  *	struct ddp_compressor *gz;
  *
@@ -15,7 +16,16 @@
  *		fprintf(stderr, "cpu.pprof: %s\n", err.text);
  *	for (size_t i = 0; i < f->nr_samples; i++)
  *		... f->samples[i].locations[0]->lines[0].function->name ...
+ *
+ *	struct ddp_pprof *sum;
+ *
+ *	r = ddp_pprof_merge((const struct ddp_pprof *[]){ f, g }, NULL, 2, &sum, &err);
+ *	r = ddp_pprof_write(sum, ddp_compressor_write, gz);
+ *	ddp_pprof_destroy(sum);
  *	ddp_pprof_destroy(f);
+ *
+ * Threads: what was read or merged does not change; any number may read it at once, until one
+ * destroys it.
  *
  * Source: github.com/google/pprof, proto/profile.proto.
  */
