@@ -472,6 +472,8 @@ function addChanges(table, node)
 			signed(percent(delta, was), delta)], type === value ? 'shown' : '');
 		if (type !== value)
 			continue;
+		addRow(table, ['itself', formatValue(data.self[type][node] * scaleBefore(type), unit),
+			formatValue(data.self[types + type][node], unit)]);
 		addRow(table, ['of all', percent(b[node], b[0]), percent(a[node], a[0])]);
 		addRow(table, ['of caller', percent(b[node], b[up]), percent(a[node], a[up])]);
 	}

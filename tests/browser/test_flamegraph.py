@@ -278,6 +278,8 @@ def a_difference_shows_both_sides_by_color(browser, folder):
     tip = values(page.hover(0.4, 3))
     same(tip["cpu-time"], ["45 ms", "105 ms", "+60 ms", "+133.33%"])
     same(tip["of all"], ["45.00%", "65.63%"])
+    same(tip["of caller"], ["75.00%", "87.50%"])
+    same(tip["itself"], ["30 ms", "90 ms"])
     browser.screenshot(BUILD / "check" / "flamegraph-diff.png")
     page = Page(browser, folder / "diff-back.html")
     red, green, blue = page.color(0.4, 3)
