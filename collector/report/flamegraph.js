@@ -464,7 +464,7 @@ function addChanges(table, node)
 	addRow(table, ['', 'before', 'after', 'change', '']);
 	for (let type = 0; type < types; type++) {
 		const [name, unit] = data.types[type], a = after(type), b = before(type);
-		const was = b[node] * scaleBefore(type), delta = a[node] - was;
+		const scale = scaleBefore(type), was = b[node] * scale, delta = a[node] - was;
 		const up = parent[node];
 
 		addRow(table, [shown(name), formatValue(was, unit), formatValue(a[node], unit),
@@ -472,7 +472,7 @@ function addChanges(table, node)
 			signed(percent(delta, was), delta)], type === value ? 'shown' : '');
 		if (type !== value)
 			continue;
-		addRow(table, ['itself', formatValue(data.self[type][node] * scaleBefore(type), unit),
+		addRow(table, ['itself', formatValue(data.self[type][node] * scale, unit),
 			formatValue(data.self[types + type][node], unit)]);
 		addRow(table, ['of all', percent(b[node], b[0]), percent(a[node], a[0])]);
 		addRow(table, ['of caller', percent(b[node], b[up]), percent(a[node], a[up])]);
