@@ -240,6 +240,7 @@ static void clear_parts(struct ddp_profile *p)
 	p->rules.nr = p->rule_offsets.nr = 0;
 	p->scaled_by_value = p->scaled_by_label = (struct offset_set){ { 0 } };
 	p->samples.nr = p->values.nr = 0;
+	memset(p->mapping_memo, 0, sizeof(p->mapping_memo));
 	ddp__timed_clear(p);
 }
 

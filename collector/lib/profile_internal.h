@@ -159,6 +159,14 @@ struct frame_key {
 	uint32_t inlined;
 };
 
+/* Where text mappings were found last, by their pointers; what is there now is compared */
+enum { NR_MEMO = 16 };
+
+struct mapping_memo {
+	const struct ddp_text_mapping *mapping;
+	uint32_t index;
+};
+
 struct ddp_profile {
 	struct ddp__budget budget;
 	uint64_t hash_seed;	/* random: programs choose what is hashed here */
@@ -204,6 +212,7 @@ struct ddp_profile {
 	struct table text_frame_table, text_stack_table;
 	DDP_VEC(uint64_t) text_frame_checks;
 	DDP_VEC(uint64_t) text_stack_checks;
+	struct mapping_memo mapping_memo[NR_MEMO];
 	struct table shared_table;	/* handles -> shared_strings */
 	struct table endpoint_table, endpoint_count_table;
 	struct table rule_table;	/* first rule of each label */

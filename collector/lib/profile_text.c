@@ -14,14 +14,9 @@
 
 #include "profile_parts.h"
 
-enum { NR_MEMO = 8 };	/* mappings that a call remembers by their pointers */
-
 struct reader {
 	struct ddp_profile *p;
-	struct {
-		const struct ddp_text_mapping *mapping;
-		uint32_t index;
-	} memo[NR_MEMO];
+	struct mapping_memo memo[NR_MEMO];	/* of this call: need not be compared */
 	struct ddp_text file;	/* the last one */
 	struct text_hash file_hash;
 };
@@ -48,21 +43,43 @@ static int intern_mapping(struct ddp_profile *p, const struct ddp_text_mapping *
 	return ddp__mapping_intern(p, &in, ret);
 }
 
+static bool text_equal(const struct ddp_profile *p, uint32_t index, const struct ddp_text *t)
+{
+	struct span s = p->strings.at[index];
+
+	return s.nr == t->len && (!s.nr || !memcmp(p->string_bytes.at + s.first, t->bytes, s.nr));
+}
+
+static bool mapping_equal(const struct ddp_profile *p, uint32_t index,
+			  const struct ddp_text_mapping *m)
+{
+	const struct mapping *k = &p->mappings.at[index];
+
+	return k->start == m->start && k->limit == m->limit && k->file_offset == m->file_offset &&
+	       k->flags == ddp__mapping_flags(m->has_functions, m->has_filenames,
+					      m->has_line_numbers, m->has_inline_frames) &&
+	       text_equal(p, k->filename, &m->filename) && text_equal(p, k->build_id, &m->build_id);
+}
+
 static int find_mapping(struct reader *r, const struct ddp_text_mapping *m, uint32_t *ret)
 {
 	size_t slot = (uintptr_t)m / sizeof(*m) % NR_MEMO;
+	struct mapping_memo *now = &r->memo[slot], *before = &r->p->mapping_memo[slot];
 	int error;
 
 	*ret = 0;
 	if (!m)
 		return 0;
-	if (r->memo[slot].mapping != m) {
-		error = intern_mapping(r->p, m, &r->memo[slot].index);
-		if (error)
-			return error;
-		r->memo[slot].mapping = m;
+	if (now->mapping != m) {
+		if (before->mapping != m || !mapping_equal(r->p, before->index, m)) {
+			error = intern_mapping(r->p, m, &before->index);
+			if (error)
+				return error;
+			before->mapping = m;
+		}
+		*now = *before;
 	}
-	*ret = r->memo[slot].index;
+	*ret = now->index;
 	return 0;
 }
 
@@ -368,6 +385,7 @@ static void take_back(struct ddp_profile *p, struct mark m)
 		ddp__table_remove(&p->text_frame_table,
 				  hash_location(p, &p->locations.at[i]).low, i);
 	ddp__rewind(p, m);
+	memset(p->mapping_memo, 0, sizeof(p->mapping_memo));
 }
 
 static int add_or_take_back(struct reader *r, const struct ddp_text_sample *s)
