@@ -126,7 +126,7 @@ static void merge_numbers(const struct merge *m, struct ddp_pprof *v)
 		if (p->time_unix_ns && (!v->time_unix_ns || p->time_unix_ns < v->time_unix_ns))
 			v->time_unix_ns = p->time_unix_ns;
 		if (__builtin_add_overflow(v->duration_ns, p->duration_ns, &v->duration_ns))
-			v->duration_ns = INT64_MAX;
+			v->duration_ns = p->duration_ns < 0 ? INT64_MIN : INT64_MAX;
 		if (!i || p->period > v->period)
 			v->period = p->period;
 	}

@@ -476,6 +476,23 @@ static void work_is_bounded(void **state)
 	}
 }
 
+static void value_types_are_bounded(void **state)
+{
+	unsigned char bytes[2 + 2 * (DDP_PPROF_MAX_VALUE_TYPES + 1)];
+	struct ddp_error err = { "" };
+	struct ddp_pprof *f;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i % 2 ? 0x00 : i ? 0x0a : 0x32;
+	assert_int_equal(ddp_pprof_load(bytes, sizeof(bytes) - 2, NULL, &f, &err), 0);
+	assert_int_equal(f->nr_sample_types, DDP_PPROF_MAX_VALUE_TYPES);
+	ddp_pprof_destroy(f);
+	assert_int_equal(ddp_pprof_load(bytes, sizeof(bytes), NULL, &f, &err), -EFBIG);
+	assert_string_equal(err.text, "the value type at byte 2050 is one of 1025, allowed are 1024");
+}
+
 static void limits_hold(void **state)
 {
 	struct ddp_pprof_limits small = { .max_decompressed_bytes = 1 << 20 };
@@ -502,6 +519,8 @@ static void limits_hold(void **state)
 	assert_non_null(strstr(err.text, "more than the allowed 1 MiB"));
 	assert_int_equal(ddp_pprof_load(packed.bytes, packed.len, &tight, &f, &err), -EFBIG);
 	assert_non_null(strstr(err.text, "1 MiB of memory"));
+	assert_int_equal(ddp_pprof_load("\x28\xb5\x2f\xfd\x00\x89", 6, NULL, &f, &err), -EFBIG);
+	assert_string_equal(err.text, "the zstd data needs a window above 128 MiB");
 	ddp_buffer_free(&packed);
 	free(bytes);
 }
@@ -551,6 +570,25 @@ static void try_bytes(const void *bytes, size_t n, size_t *good, size_t *bad)
 	touch(f);
 	ddp_pprof_destroy(f);
 	(*good)++;
+}
+
+static void positions_are_of_the_unpacked_data(void **state)
+{
+	static const unsigned char bytes[] = { 0x32, 0x00, 0x22, 0x02, 0x08, 0xff };
+	struct ddp_buffer packed = { 0 };
+	struct ddp_compressor *c;
+	struct ddp_error err;
+	struct ddp_pprof *f;
+
+	(void)state;
+	assert_int_equal(ddp_compressor_create(DDP_ZSTD, 0, ddp_buffer_write, &packed, &c), 0);
+	assert_int_equal(ddp_compressor_write(c, bytes, sizeof(bytes)), 0);
+	assert_int_equal(ddp_compressor_finish(c), 0);
+	ddp_compressor_destroy(c);
+	assert_int_equal(ddp_pprof_load(packed.bytes, packed.len, NULL, &f, &err), -EBADMSG);
+	assert_string_equal(err.text, "not a pprof file, or damaged: field 1 of a location, at byte 4 "
+			    "of the unpacked data, is a number without an end");
+	ddp_buffer_free(&packed);
 }
 
 static void damaged_files_are_survived(void **state)
@@ -633,7 +671,9 @@ int main(void)
 		cmocka_unit_test(labels_are_strings_or_numbers),
 		cmocka_unit_test(strings_are_read_as_utf8),
 		cmocka_unit_test(work_is_bounded),
+		cmocka_unit_test(value_types_are_bounded),
 		cmocka_unit_test(limits_hold),
+		cmocka_unit_test(positions_are_of_the_unpacked_data),
 		cmocka_unit_test(damaged_files_are_survived),
 		cmocka_unit_test(a_failed_write_is_reported_and_loses_nothing),
 	};
