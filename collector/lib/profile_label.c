@@ -59,9 +59,9 @@ static bool set_equal(const void *ctx, uint32_t position)
 	if (s.nr != p->scratch_labels.nr || !s.nr)
 		return s.nr == p->scratch_labels.nr;
 	known = p->labels.at + s.first;
-	if (!memcmp(known, new, s.nr * sizeof(*known)))
-		return true;
-	for (i = 0; i < s.nr; i++)
+	for (i = 0; i < s.nr && !memcmp(&known[i], &new[i], sizeof(*known)); i++)
+		;
+	for (; i < s.nr; i++)
 		if (!contains(new, s.nr, &known[i]))
 			return false;
 	return true;

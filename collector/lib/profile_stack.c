@@ -14,6 +14,17 @@ struct stack_key {
 	uint32_t nr;
 };
 
+/* Of the few at a leaf: cheaper than a call */
+static bool same_ids(const uint32_t *a, const uint32_t *b, uint32_t nr)
+{
+	uint32_t i;
+
+	for (i = 0; i < nr; i++)
+		if (a[i] != b[i])
+			return false;
+	return true;
+}
+
 static bool stack_equal(const void *ctx, uint32_t position)
 {
 	const struct stack_key *k = ctx;
@@ -21,9 +32,7 @@ static bool stack_equal(const void *ctx, uint32_t position)
 	uint32_t n = s->nr % CHUNK_IDS, chunk1;
 	const struct chunk *c;
 
-	if (s->nr != k->nr)
-		return false;
-	if (n && memcmp(s->leaf, k->ids, n * sizeof(*k->ids)))
+	if (s->nr != k->nr || !same_ids(s->leaf, k->ids, n))
 		return false;
 	for (chunk1 = s->chunk1; chunk1; chunk1 = c->parent1, n += CHUNK_IDS) {
 		c = &k->p->chunks.at[chunk1 - 1];
