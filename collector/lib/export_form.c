@@ -7,6 +7,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -149,6 +150,24 @@ static void put_info(struct text *t, const struct ddp_export_form *form)
 	put(t, "}");
 }
 
+static void put_endpoint_counts(struct text *t, const struct ddp_export_form *form)
+{
+	const struct ddp_endpoint_count *c = form->endpoint_counts;
+	char number[32];
+	size_t i;
+
+	put(t, "\"endpoint_counts\":");
+	if (!form->nr_endpoint_counts)
+		put(t, "null");
+	for (i = 0; i < form->nr_endpoint_counts; i++) {
+		put(t, i ? "," : "{");
+		put_json_string(t, c[i].endpoint, c[i].len);
+		snprintf(number, sizeof(number), ":%" PRId64, c[i].count);
+		put(t, number);
+	}
+	put(t, i ? "}," : ",");
+}
+
 int ddp_export_form_event(const struct ddp_export_form *form, ddp_write_fn write, void *ctx)
 {
 	struct text t = { write, ctx, 0 };
@@ -163,7 +182,8 @@ int ddp_export_form_event(const struct ddp_export_form *form, ddp_write_fn write
 	put(&t, ",");
 	put_time(&t, "start", form->start_unix_ns);
 	put_time(&t, "end", form->end_unix_ns);
-	put(&t, "\"family\":\"native\",\"version\":\"4\",\"endpoint_counts\":null,");
+	put(&t, "\"family\":\"native\",\"version\":\"4\",");
+	put_endpoint_counts(&t, form);
 	put(&t, "\"process_tags\":");
 	if (form->process_tags)
 		put_json_cstring(&t, form->process_tags);

@@ -394,6 +394,36 @@ static void bad_forms_are_refused(void **state)
 	ddp_exporter_destroy(e);
 }
 
+static void endpoint_counts_are_an_object_or_null(void **state)
+{
+	static const struct ddp_endpoint_count counts[] = {
+		{ "a", 1, 2 }, { "\"/\xff", 3, -1 }, { "c", 1, INT64_MAX },
+	};
+	static const struct {
+		const char *what;
+		size_t nr;
+		const char *json;
+	} rows[] = {
+		{ "none", 0, "\"endpoint_counts\":null," },
+		{ "one", 1, "\"endpoint_counts\":{\"a\":2}," },
+		{ "several, to be escaped and repaired", 3, "\"endpoint_counts\":{\"a\":2,"
+		  "\"\\\"/\xef\xbf\xbd\":-1,\"c\":9223372036854775807}," },
+	};
+	struct ddp_buffer out = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct ddp_export_form form = { .endpoint_counts = counts,
+						.nr_endpoint_counts = rows[i].nr };
+
+		print_message("  %s\n", rows[i].what);
+		assert_int_equal(ddp_export_form_event(&form, ddp_buffer_write, &out), 0);
+		assert_non_null(memmem(out.bytes, out.len, rows[i].json, strlen(rows[i].json)));
+		ddp_buffer_free(&out);
+	}
+}
+
 static void event_json_is_always_valid(void **state)
 {
 	static const struct {
@@ -472,6 +502,7 @@ int main(void)
 		WITH_RECEIVER(a_send_can_be_cancelled),
 		WITH_RECEIVER(bad_forms_are_refused),
 		cmocka_unit_test(bad_configurations_are_refused),
+		cmocka_unit_test(endpoint_counts_are_an_object_or_null),
 		cmocka_unit_test(event_json_is_always_valid),
 		cmocka_unit_test(tags_are_joined_and_checked),
 	};

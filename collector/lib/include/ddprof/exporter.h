@@ -32,6 +32,7 @@
 #define DDPROF_EXPORTER_H
 
 #include "io.h"
+#include "profile.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -84,6 +85,9 @@ struct ddp_export_form {
 	const char *process_tags;		/* "k:v,k:v" or NULL */
 	const struct ddp_export_pair *info;	/* the object "info": one string a pair */
 	size_t nr_info;
+	/* the object "endpoint_counts", as of ddp_profile_endpoint_count_at(); none: null */
+	const struct ddp_endpoint_count *endpoint_counts;
+	size_t nr_endpoint_counts;
 	const struct ddp_export_file *files;	/* between event.json and the profile */
 	size_t nr_files;
 	const void *profile;			/* encoded, usually LZ4-compressed */
