@@ -239,6 +239,94 @@ static void without_names_profiles_are_numbered(void **state)
 	free_inputs(in, 2);
 }
 
+/* All that a frame is made of; what is not set is as in a plain one. */
+struct frame {
+	struct ddp_pprof_function function;
+	struct ddp_pprof_mapping mapping;
+	struct ddp_pprof_location location;
+	struct ddp_pprof_line line;
+};
+
+static void complete_frame(struct frame *f, size_t index)
+{
+	f->function.id = f->function.id ?: index + 1;
+	f->function.name = f->function.name ?: "f";
+	f->function.system_name = f->function.system_name ?: "";
+	f->function.filename = f->function.filename ?: "";
+	f->mapping.id = f->mapping.id ?: index + 1;
+	f->mapping.limit = f->mapping.limit ?: 4096;
+	f->mapping.filename = f->mapping.filename ?: "m";
+	f->mapping.build_id = f->mapping.build_id ?: "";
+	f->location.id = f->location.id ?: index + 1;
+	f->location.index = index;
+}
+
+/* How many samples become of one in each frame */
+static size_t merged_samples(struct frame frames[2])
+{
+	struct ddp_pprof *p = profile_from_text("type n n\n1 a\n1 a\n"), *out;
+	struct ddp_pprof_sample samples[] = { p->samples[0], p->samples[1] };
+	struct ddp_pprof_location locations[2];
+	const struct ddp_pprof_location *stacks[2];
+	size_t i, nr;
+
+	for (i = 0; i < 2; i++) {
+		complete_frame(&frames[i], i);
+		frames[i].line.function = &frames[i].function;
+		locations[i] = frames[i].location;
+		locations[i].mapping = &frames[i].mapping;
+		locations[i].lines = &frames[i].line;
+		locations[i].nr_lines = 1;
+		stacks[i] = &locations[i];
+		samples[i].locations = &stacks[i];
+	}
+	p->samples = samples;
+	p->locations = locations;
+	p->nr_locations = 2;
+	assert_int_equal(ddp_pprof_merge((const struct ddp_pprof *const *)&p, NULL, 1, &out, NULL),
+			 0);
+	nr = out->nr_samples;
+	ddp_pprof_destroy(out);
+	free_profile(p);
+	return nr;
+}
+
+/* What text cannot say */
+static void members_tell_frames_apart(void **state)
+{
+	static const struct {
+		const char *what;
+		struct frame frame;
+		size_t samples;
+	} rows[] = {
+		{ "nothing", { .line.line = 0 }, 1 },
+		{ "ids", { .function.id = 7, .location.id = 8, .mapping.id = 9 }, 1 },
+		{ "the function's name", { .function.name = "x" }, 2 },
+		{ "its system name", { .function.system_name = "x" }, 2 },
+		{ "its file", { .function.filename = "x" }, 2 },
+		{ "its first line", { .function.start_line = 1 }, 2 },
+		{ "the line", { .line.line = 1 }, 2 },
+		{ "the column", { .line.column = 1 }, 2 },
+		{ "the address", { .location.address = 1 }, 2 },
+		{ "whether it is folded", { .location.is_folded = true }, 2 },
+		{ "the mapping's offset", { .mapping.file_offset = 1 }, 2 },
+		{ "its file", { .mapping.filename = "x" }, 2 },
+		{ "its build-id", { .mapping.build_id = "x" }, 2 },
+		{ "its size by pages", { .mapping.limit = 4097 }, 2 },
+		{ "its size within a page", { .mapping.limit = 4095 }, 1 },
+		{ "its flags", { .mapping.has_functions = true }, 1 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct frame frames[2] = { [1] = rows[i].frame };
+
+		print_message("  %s\n", rows[i].what);
+		assert_int_equal(merged_samples(frames), rows[i].samples);
+	}
+}
+
 /* Random profiles: few names, so that much is the same */
 
 static uint32_t seed = 1;
@@ -363,6 +451,7 @@ int main(void)
 		cmocka_unit_test(merging),
 		cmocka_unit_test(differing),
 		cmocka_unit_test(without_names_profiles_are_numbered),
+		cmocka_unit_test(members_tell_frames_apart),
 		cmocka_unit_test(no_value_is_lost),
 	};
 
