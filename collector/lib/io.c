@@ -12,7 +12,10 @@
 #include "ddprof/io.h"
 #include "error.h"
 
-enum { FIRST_CAPACITY = 16 };	/* elements of an array that gets its first one */
+enum {
+	FIRST_CAPACITY = 16,	/* elements of an array that gets its first one */
+	MANY = 4096,		/* from here on, arrays grow by a quarter instead of a half */
+};
 
 const char *ddp_version(void)
 {
@@ -76,7 +79,7 @@ void ddp__budget_give(struct ddp__budget *b, size_t n)
 
 int ddp__grow(struct ddp__budget *b, void **array, size_t elem, uint32_t *capacity, uint64_t need)
 {
-	uint64_t wanted = (uint64_t)*capacity + *capacity / 2;
+	uint64_t wanted = (uint64_t)*capacity + *capacity / (*capacity < MANY ? 2 : 4);
 	size_t more;
 	void *grown;
 	int r;

@@ -115,15 +115,15 @@ int ddp_profile_create(const struct ddp_profile_config *config, struct ddp_profi
 	return 0;
 }
 
-enum { NR_TABLES = 14 };
+enum { NR_TABLES = 13 };
 
 static void all_tables(struct ddp_profile *p, struct table *ret[NR_TABLES])
 {
 	struct table *all[NR_TABLES] = {
 		&p->string_table, &p->mapping_table, &p->function_table, &p->location_table,
 		&p->stack_table, &p->chunk_table, &p->label_set_table, &p->sample_table,
-		&p->text_frame_table, &p->text_stack_table, &p->shared_table, &p->endpoint_table,
-		&p->endpoint_count_table, &p->rule_table,
+		&p->text_table, &p->shared_table, &p->endpoint_table, &p->endpoint_count_table,
+		&p->rule_table,
 	};
 
 	memcpy(ret, all, sizeof(all));
@@ -140,8 +140,7 @@ static void free_parts(struct ddp_profile *p)
 	VEC_FREE(&p->lines);
 	VEC_FREE(&p->stacks);
 	VEC_FREE(&p->chunks);
-	VEC_FREE(&p->text_frame_checks);
-	VEC_FREE(&p->text_stack_checks);
+	VEC_FREE(&p->text_checks);
 	VEC_FREE(&p->scratch_keys);
 	VEC_FREE(&p->label_sets);
 	VEC_FREE(&p->labels);

@@ -208,10 +208,8 @@ struct ddp_profile {
 
 	struct table string_table, mapping_table, function_table, location_table;
 	struct table stack_table, chunk_table, label_set_table, sample_table;
-	/* text frames -> locations, text stacks -> stacks; checks by position: profile_text.c */
-	struct table text_frame_table, text_stack_table;
-	DDP_VEC(uint64_t) text_frame_checks;
-	DDP_VEC(uint64_t) text_stack_checks;
+	struct table text_table;	/* text stacks -> stacks; checks by position: profile_text.c */
+	DDP_VEC(uint64_t) text_checks;
 	struct mapping_memo mapping_memo[NR_MEMO];
 	struct table shared_table;	/* handles -> shared_strings */
 	struct table endpoint_table, endpoint_count_table;

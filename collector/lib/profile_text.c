@@ -2,10 +2,12 @@
 /*
  * Adding samples by strings. All that is said of a frame is put into a key, with hashes for the
  * texts. A table leads from the hash of all keys to the stack, so that a known stack costs one
- * lookup; another leads from a frame's keys to its location, for new stacks of known frames.
+ * lookup; strings, functions and locations are looked up only where the stack is new. Doing so for
+ * each frame of a known stack took more than twice the time; a table from the keys of single frames to
+ * their locations would take a tenth of a profile's memory for what only new stacks gain.
  *
- * Stacks and frames are held to be known when 96 bits of their hash are: with the profile's secret
- * seed and a million of them, the odds of one mistake are about 1 in 10^17.
+ * Stacks are held to be known when 96 bits of their hash are: with the profile's secret seed and a
+ * million of them, the odds of one mistake are about 1 in 10^17.
  *
  * Text at the same place within one call is the same text: a mapping or file that several frames
  * point to is looked at once.
@@ -83,7 +85,7 @@ static int find_mapping(struct reader *r, const struct ddp_text_mapping *m, uint
 	return 0;
 }
 
-/* Keys: of frames as they come, and of the location that they became */
+/* Keys */
 
 static struct text_hash hash_text(const struct ddp_profile *p, const char *bytes, size_t len)
 {
@@ -92,13 +94,6 @@ static struct text_hash hash_text(const struct ddp_profile *p, const char *bytes
 	if (len)
 		h = XXH3_128bits_withSeed(bytes, len, p->hash_seed);
 	return (struct text_hash){ h.low64, h.high64 };
-}
-
-static struct text_hash hash_string(const struct ddp_profile *p, uint32_t index)
-{
-	struct span s = p->strings.at[index];
-
-	return hash_text(p, p->string_bytes.at + s.first, s.nr);
 }
 
 static struct text_hash hash_keys(const struct ddp_profile *p, const struct frame_key *k,
@@ -142,51 +137,14 @@ static int read_keys(struct reader *r, const struct ddp_text_sample *s)
 	return error;
 }
 
-/* What read_key() made of the frame of which @line is, or of one without lines (NULL) */
-static struct frame_key line_key(const struct ddp_profile *p, const struct line *line)
-{
-	const struct function *f = &p->functions.at[line ? line->function : 0];
-
-	return (struct frame_key){
-		.function = hash_string(p, f->name),
-		.system_name = hash_string(p, f->system_name),
-		.file = hash_string(p, f->filename),
-		.line = line ? line->line : 0, .start_line = f->start_line,
-		.inlined = true,
-	};
-}
-
-/* In the place of the sample's keys, of which there are as many at least */
-static struct text_hash hash_location(struct ddp_profile *p, const struct location *l)
-{
-	struct frame_key *keys = p->scratch_keys.at;
-	uint32_t i, nr = l->nr_lines ? l->nr_lines : 1;
-
-	for (i = 0; i < nr; i++)
-		keys[i] = line_key(p, l->nr_lines ? &p->lines.at[l->first_line + i] : NULL);
-	keys[nr - 1].inlined = false;
-	keys[nr - 1].address = l->address;
-	keys[nr - 1].mapping = l->mapping;
-	return hash_keys(p, keys, nr);
-}
-
 /* Frames */
 
 /* A location to be: frames that were inlined into each other, and where the last of them is. */
 struct run {
-	const struct ddp_profile *p;
 	const struct ddp_text_frame *frames;
 	const struct frame_key *keys;
 	uint32_t nr;
-	struct text_hash hash;
 };
-
-static bool run_equal(const void *ctx, uint32_t position)
-{
-	const struct run *run = ctx;
-
-	return run->p->text_frame_checks.at[position] == run->hash.high;
-}
 
 static int intern_line(struct ddp_profile *p, const struct ddp_text_frame *frame,
 		       struct line *ret)
@@ -209,7 +167,7 @@ static bool is_bare(const struct ddp_text_frame *f)
 	       !f->start_line;
 }
 
-static int intern_location(struct ddp_profile *p, const struct run *run, uint32_t *ret)
+static int intern_run(struct ddp_profile *p, const struct run *run, uint32_t *ret)
 {
 	const struct frame_key *last = &run->keys[run->nr - 1];
 	struct location l = {
@@ -223,32 +181,6 @@ static int intern_location(struct ddp_profile *p, const struct run *run, uint32_
 	for (i = 0; !r && i < l.nr_lines; i++)
 		r = intern_line(p, &run->frames[i], &p->lines.at[p->lines.nr + i]);
 	return r ? r : ddp__location_intern(p, &l, ret);
-}
-
-/* Checks have room for every element and the next one; how many are in use is not counted. */
-static int intern_run(struct ddp_profile *p, const struct run *run, uint32_t *ret)
-{
-	int r;
-
-	if ((r = ddp__table_reserve(&p->text_frame_table, &p->budget)) ||
-	    (r = VEC_RESERVE(&p->budget, &p->text_frame_checks, p->locations.nr + 1)) ||
-	    (r = intern_location(p, run, ret)))
-		return r;
-	p->text_frame_checks.at[*ret] = run->hash.high;
-	ddp__table_insert(&p->text_frame_table, run->hash.low, *ret);
-	return 0;
-}
-
-static int read_run(struct ddp_profile *p, struct run *run, uint32_t *ret)
-{
-	int64_t found;
-
-	run->hash = hash_keys(p, run->keys, run->nr);
-	found = table_find(&p->text_frame_table, run->hash.low, run_equal, run);
-	if (found == TABLE_NONE)
-		return intern_run(p, run, ret);
-	*ret = found;
-	return 0;
 }
 
 /* How many frames, from the first on, are one location; 0: too many, or the last is inlined */
@@ -265,7 +197,7 @@ static uint32_t run_length(const struct ddp_text_frame *frames, uint32_t nr)
 /* The frames' location ids, to p->scratch_ids */
 static int read_frames(struct ddp_profile *p, const struct ddp_text_sample *s)
 {
-	struct run run = { .p = p };
+	struct run run;
 	uint32_t i, index;
 	int r = VEC_RESERVE(&p->budget, &p->scratch_ids, s->nr_frames);
 
@@ -276,7 +208,7 @@ static int read_frames(struct ddp_profile *p, const struct ddp_text_sample *s)
 		run.nr = run_length(run.frames, s->nr_frames - i);
 		if (!run.nr)
 			return -EINVAL;
-		r = read_run(p, &run, &index);
+		r = intern_run(p, &run, &index);
 		if (!r)
 			p->scratch_ids.at[p->scratch_ids.nr++] =
 				id_of(p->base[ID_LOCATION], 1, index);
@@ -295,24 +227,27 @@ static bool text_stack_equal(const void *ctx, uint32_t position)
 {
 	const struct text_stack_key *k = ctx;
 
-	return k->p->text_stack_checks.at[position] == k->hash.high;
+	return k->p->text_checks.at[position] == k->hash.high;
 }
 
 static int64_t find_text_stack(const struct ddp_profile *p, struct text_hash hash)
 {
 	struct text_stack_key key = { p, hash };
 
-	return table_find(&p->text_stack_table, hash.low, text_stack_equal, &key);
+	return table_find(&p->text_table, hash.low, text_stack_equal, &key);
 }
 
-/* A stack that is not known by its text, but may be known by its locations */
+/*
+ * A stack that is not known by its text, but may be known by its locations. Checks have room for
+ * every stack and the next one; how many are in use is not counted.
+ */
 static int add_new_text(struct ddp_profile *p, const struct ddp_text_sample *s,
 			struct text_hash hash, struct parts *parts)
 {
 	int r;
 
-	if ((r = ddp__table_reserve(&p->text_stack_table, &p->budget)) ||
-	    (r = VEC_RESERVE(&p->budget, &p->text_stack_checks, p->stacks.nr + 1)) ||
+	if ((r = ddp__table_reserve(&p->text_table, &p->budget)) ||
+	    (r = VEC_RESERVE(&p->budget, &p->text_checks, p->stacks.nr + 1)) ||
 	    (r = read_frames(p, s)))
 		return r;
 	parts->locations = p->scratch_ids.at;
@@ -321,8 +256,8 @@ static int add_new_text(struct ddp_profile *p, const struct ddp_text_sample *s,
 	r = ddp__add_parts(p, parts);
 	if (r)
 		return r;
-	p->text_stack_checks.at[parts->stack.at] = hash.high;
-	ddp__table_insert(&p->text_stack_table, hash.low, parts->stack.at);
+	p->text_checks.at[parts->stack.at] = hash.high;
+	ddp__table_insert(&p->text_table, hash.low, parts->stack.at);
 	return 0;
 }
 
@@ -376,18 +311,6 @@ static int add(struct reader *r, const struct ddp_text_sample *s)
 	return ddp__add_parts(p, &parts);
 }
 
-/* Every location that is newer than @m was made here, and is in the table. */
-static void take_back(struct ddp_profile *p, struct mark m)
-{
-	uint32_t i;
-
-	for (i = m.locations; i < p->locations.nr; i++)
-		ddp__table_remove(&p->text_frame_table,
-				  hash_location(p, &p->locations.at[i]).low, i);
-	ddp__rewind(p, m);
-	memset(p->mapping_memo, 0, sizeof(p->mapping_memo));
-}
-
 static int add_or_take_back(struct reader *r, const struct ddp_text_sample *s)
 {
 	struct mark m = ddp__mark(r->p);
@@ -398,8 +321,10 @@ static int add_or_take_back(struct reader *r, const struct ddp_text_sample *s)
 	if (s->nr_values != r->p->value_types.nr)
 		return -EINVAL;
 	error = add(r, s);
-	if (error)
-		take_back(r->p, m);
+	if (error) {
+		ddp__rewind(r->p, m);
+		memset(r->p->mapping_memo, 0, sizeof(r->p->mapping_memo));
+	}
 	return error;
 }
 
