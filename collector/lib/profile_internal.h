@@ -208,8 +208,8 @@ struct ddp_profile {
 
 	struct table string_table, mapping_table, function_table, location_table;
 	struct table stack_table, chunk_table, label_set_table, sample_table;
-	struct table text_table;	/* text stacks -> stacks; checks by position: profile_text.c */
-	DDP_VEC(uint64_t) text_checks;
+	struct table text_table;	/* text stacks -> stacks, see profile_text.c */
+	DDP_VEC(uint64_t) text_checks;	/* by stack */
 	struct mapping_memo mapping_memo[NR_MEMO];
 	struct table shared_table;	/* handles -> shared_strings */
 	struct table endpoint_table, endpoint_count_table;

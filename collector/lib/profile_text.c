@@ -3,8 +3,8 @@
  * Adding samples by strings. All that is said of a frame is put into a key, with hashes for the
  * texts. A table leads from the hash of all keys to the stack, so that a known stack costs one
  * lookup; strings, functions and locations are looked up only where the stack is new. Doing so for
- * each frame of a known stack took more than twice the time; a table from the keys of single frames to
- * their locations would take a tenth of a profile's memory for what only new stacks gain.
+ * each frame of a known stack took more than twice the time; a table from the keys of single
+ * frames to their locations would take a tenth of a profile's memory for what only new stacks gain.
  *
  * Stacks are held to be known when 96 bits of their hash are: with the profile's secret seed and a
  * million of them, the odds of one mistake are about 1 in 10^17.

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
+#include <pthread.h>
 #include <cmocka.h>
 
 #include "lib/profile_internal.h"
@@ -633,6 +634,109 @@ static void timestamped_samples_are_compact(void **state)
 	ddp_profile_destroy(w.p);
 }
 
+/* A profile with many samples of all kinds */
+static struct ddp_profile *busy_profile(struct world *w)
+{
+	uint32_t i;
+
+	world_make(w, 1);
+	for (i = 0; i < 3000; i++) {
+		char name[16];
+		struct ddp_label label = { .key = w->key[i % NR_KEYS] };
+
+		snprintf(name, sizeof(name), "name %u", i % 50);
+		label.str = string_id(w->p, name);
+		assert_int_equal(add(w, (int64_t[]){ i }, 1, &label, 1, i % 3 ? 0 : i + 1), 0);
+	}
+	return w->p;
+}
+
+/* Each profile hashes with a seed of its own. */
+static void the_same_calls_give_the_same_bytes(void **state)
+{
+	struct ddp_profile *a, *b;
+	struct ddp_buffer bytes;
+	struct world w;
+
+	(void)state;
+	a = busy_profile(&w);
+	b = busy_profile(&w);
+	bytes = encoded(a);
+	assert_unchanged(b, &bytes);
+	ddp_buffer_free(&bytes);
+	ddp_profile_destroy(a);
+	ddp_profile_destroy(b);
+}
+
+struct failing_write {
+	size_t calls, fail_at;
+};
+
+static int fail_write(void *ctx, const void *bytes, size_t n)
+{
+	struct failing_write *f = ctx;
+
+	(void)bytes;
+	(void)n;
+	return f->calls++ == f->fail_at ? -EPIPE : 0;
+}
+
+static void encoding_that_fails_loses_nothing(void **state)
+{
+	struct failing_write f = { 0, 0 };
+	struct ddp_buffer before;
+	struct world w;
+	int r;
+
+	(void)state;
+	before = encoded(busy_profile(&w));
+	do {
+		f.calls = 0;
+		r = ddp_pprof_encode(w.p, 2000, fail_write, &f);
+		assert_true(!r || (r == -EPIPE && f.calls == f.fail_at + 1));
+		f.fail_at++;
+	} while (r);
+	assert_true(f.fail_at > 2);
+	assert_unchanged(w.p, &before);
+	ddp_buffer_free(&before);
+	ddp_profile_destroy(w.p);
+}
+
+static void *encode_often(void *snapshot)
+{
+	struct ddp_buffer first = encoded(snapshot);
+	int i;
+
+	for (i = 0; i < 50; i++)
+		assert_unchanged(snapshot, &first);
+	ddp_buffer_free(&first);
+	return NULL;
+}
+
+/* Several threads read a snapshot while its profile fills and is reset again. */
+static void snapshots_are_read_by_other_threads(void **state)
+{
+	struct ddp_profile *old, *p;
+	pthread_t threads[3];
+	struct world w;
+	int i;
+
+	(void)state;
+	p = busy_profile(&w);
+	assert_int_equal(ddp_profile_reset(p, 5000, &old), 0);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, encode_often, old), 0);
+	for (i = 0; i < 100; i++) {
+		world_ids(&w);
+		assert_int_equal(add(&w, (int64_t[]){ 1 }, 1, NULL, 0, i), 0);
+		assert_int_equal(ddp_profile_reset(p, 5000, NULL), 0);
+	}
+	for (i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	ddp_profile_destroy(old);
+	ddp_profile_destroy(p);
+}
+
 /* Ids start over when half of a kind's range was given out; those of just before are refused. */
 static void ids_start_over_at_the_end_of_their_range(void **state)
 {
@@ -677,6 +781,9 @@ int main(void)
 		cmocka_unit_test(many_at_once_stop_at_the_first_bad_one),
 		cmocka_unit_test(stacks_of_any_depth_are_told_apart),
 		cmocka_unit_test(timestamped_samples_are_compact),
+		cmocka_unit_test(the_same_calls_give_the_same_bytes),
+		cmocka_unit_test(encoding_that_fails_loses_nothing),
+		cmocka_unit_test(snapshots_are_read_by_other_threads),
 		cmocka_unit_test(ids_start_over_at_the_end_of_their_range),
 	};
 
