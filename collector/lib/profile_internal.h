@@ -19,6 +19,7 @@ enum {
 	MAX_VALUE_TYPES = 1024,		/* far above any runtime's */
 	MAX_LINES = 1024,		/* functions inlined into one address */
 	MAX_LABELS = 1024,		/* of one sample */
+	MAX_LOCATIONS = 65536,		/* of one sample; readers take no more */
 	MAX_ELEMENTS = 1 << 28,		/* of a kind; half of its ids, see enum id_kind */
 };
 

@@ -63,7 +63,7 @@ static int check_locations(const struct ddp_profile *p, const uint32_t *ids, uin
 
 int ddp__stack_reserve(struct ddp_profile *p, const uint32_t *ids, uint32_t nr)
 {
-	int r = check_locations(p, ids, nr);
+	int r = nr > MAX_LOCATIONS ? -EINVAL : check_locations(p, ids, nr);
 
 	if (r)
 		return r;

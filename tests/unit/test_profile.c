@@ -601,6 +601,33 @@ static void stacks_of_any_depth_are_told_apart(void **state)
 	ddp_profile_destroy(w.p);
 }
 
+static void a_stack_may_be_this_deep(void **state)
+{
+	enum { MOST = 65536 };
+	uint32_t *ids = calloc(MOST + 1, sizeof(*ids)), id, i;
+	int64_t value = 1;
+	struct ddp_pprof *f;
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1);
+	for (i = 0; i <= MOST; i++)
+		ids[i] = w.location[i % 3];
+	assert_int_equal(ddp_profile_stack(w.p, ids, MOST + 1, &id), -EINVAL);
+	assert_int_equal(ddp_profile_add(w.p, &(struct ddp_sample){
+		.locations = ids, .nr_locations = MOST + 1, .values = &value, .nr_values = 1 }),
+		-EINVAL);
+	assert_int_equal(ddp_profile_add(w.p, &(struct ddp_sample){
+		.locations = ids, .nr_locations = MOST, .values = &value, .nr_values = 1 }), 0);
+	f = reloaded(w.p);
+	assert_int_equal(f->samples[0].nr_locations, MOST);
+	for (i = 0; i < MOST; i++)
+		assert_int_equal(f->samples[0].locations[i]->address, 0x1000 + i % 3);
+	ddp_pprof_destroy(f);
+	free(ids);
+	ddp_profile_destroy(w.p);
+}
+
 /* Several blocks of them, in time and out of it */
 static void timestamped_samples_are_compact(void **state)
 {
@@ -780,6 +807,7 @@ int main(void)
 		cmocka_unit_test(a_bad_label_set_is_refused),
 		cmocka_unit_test(many_at_once_stop_at_the_first_bad_one),
 		cmocka_unit_test(stacks_of_any_depth_are_told_apart),
+		cmocka_unit_test(a_stack_may_be_this_deep),
 		cmocka_unit_test(timestamped_samples_are_compact),
 		cmocka_unit_test(the_same_calls_give_the_same_bytes),
 		cmocka_unit_test(encoding_that_fails_loses_nothing),

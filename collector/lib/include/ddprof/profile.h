@@ -178,6 +178,8 @@ int ddp_profile_location(struct ddp_profile *p, const struct ddp_location *l, ui
 /**
  * A whole stack, for samples that come from there again and again.
  * @param locations  ids, leaf first
+ * @param nr	     0 .. 65536
+ * @return 0; -EINVAL: too many locations
  */
 int ddp_profile_stack(struct ddp_profile *p, const uint32_t *locations, uint32_t nr,
 		      uint32_t *ret_id);
@@ -208,12 +210,12 @@ int ddp_profile_label_set(struct ddp_profile *p, const struct ddp_label *labels,
 
 struct ddp_sample {
 	const uint32_t *locations;	/* location ids, leaf first */
-	uint32_t nr_locations;
+	uint32_t nr_locations;		/* 0 .. 65536 */
 	uint32_t stack;			/* stack id instead of locations; 0: see there */
 	const int64_t *values;		/* one a value type, in the profile's order */
 	uint32_t nr_values;
 	const struct ddp_label *labels;	/* as for ddp_profile_label_set() */
-	uint32_t nr_labels;
+	uint32_t nr_labels;		/* 0 .. 1024 */
 	uint32_t label_set;		/* label set id instead of labels; 0: see there */
 	int64_t timestamp_ns;		/* in the label end_timestamp_ns; 0: none */
 };
@@ -223,8 +225,8 @@ struct ddp_sample {
  * are one: their values are added, staying at INT64_MAX or INT64_MIN rather than wrapping. A
  * sample with a timestamp always stays apart, and takes about a dozen bytes.
  *
- * @return 0; -EINVAL: nr_values is not the number of value types, or there are both a stack and
- * locations, or both a label set and labels; what ddp_profile_label_set() answers
+ * @return 0; -EINVAL: nr_values is not the number of value types, too many locations, or there are
+ * both a stack and locations, or both a label set and labels; what ddp_profile_label_set() answers
  */
 int ddp_profile_add(struct ddp_profile *p, const struct ddp_sample *s);
 
@@ -282,7 +284,7 @@ struct ddp_text_label {
 
 struct ddp_text_sample {
 	const struct ddp_text_frame *frames;	/* leaf first */
-	uint32_t nr_frames;
+	uint32_t nr_frames;		/* of 65536 locations at most */
 	const int64_t *values;		/* one a value type, in the profile's order */
 	uint32_t nr_values;
 	const struct ddp_text_label *labels;	/* in any order; at most one a key */
