@@ -243,6 +243,33 @@ static void pieces_make_no_difference(void **state)
 	free(text);
 }
 
+/* Few bytes stand for more than the decompressor's own buffer: all must come out, and at once. */
+static void much_comes_out_of_little(void **state)
+{
+	unsigned char *zeros = calloc(1, TEXT_BYTES);
+	struct ddp_buffer packed = { 0 }, out = { 0 };
+	struct ddp_decompressor *d;
+	size_t c;
+
+	(void)state;
+	for (c = 1; c < NR_ALL; c++) {
+		compress(all[c], 0, zeros, TEXT_BYTES, TEXT_BYTES, &packed);
+		assert_true(packed.len < TEXT_BYTES / 50);
+		/* all but the checksum at the end */
+		assert_int_equal(ddp_decompressor_create(TEXT_BYTES, ddp_buffer_write, &out, &d), 0);
+		assert_int_equal(ddp_decompressor_write(d, packed.bytes, packed.len - 4), 0);
+		assert_int_equal(out.len, TEXT_BYTES);
+		assert_memory_equal(out.bytes, zeros, TEXT_BYTES);
+		assert_int_equal(ddp_decompressor_write(d, packed.bytes + packed.len - 4, 4), 0);
+		assert_int_equal(ddp_decompressor_finish(d), 0);
+		ddp_decompressor_destroy(d);
+		ddp_buffer_free(&packed);
+		out.len = 0;
+	}
+	ddp_buffer_free(&out);
+	free(zeros);
+}
+
 static void errors_have_a_position(void **state)
 {
 	struct ddp_buffer packed = { 0 }, out = { 0 };
@@ -462,6 +489,7 @@ int main(void)
 		cmocka_unit_test(every_cut_is_noticed),
 		cmocka_unit_test(every_flipped_bit_is_survived),
 		cmocka_unit_test(pieces_make_no_difference),
+		cmocka_unit_test(much_comes_out_of_little),
 		cmocka_unit_test(errors_have_a_position),
 		cmocka_unit_test(the_first_bytes_decide),
 		cmocka_unit_test(the_largest_blocks_are_read),

@@ -95,6 +95,12 @@ static void every_byte_is_as_specified(void **state)
 	assert_memory_equal(b.bytes, expected, b.len);
 	ddp_buffer_free(&b);
 	free_profile(p);
+	p = profile_from_text("");
+	b = write_all(p);
+	assert_int_equal(b.len, 2);
+	assert_memory_equal(b.bytes, "\x32\x00", 2);
+	ddp_buffer_free(&b);
+	free_profile(p);
 }
 
 static void what_was_written_is_the_same(void **state)
