@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * collector/core/output and its files: who may read them, that nothing unfinished stays behind, and
- * that what somebody else left in the folder does not keep a profile from getting out.
+ * that what somebody else left in the folder does not keep a profile from getting out; and that
+ * what is too large for an upload goes up in parts.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 
 #include "core/output.h"
 #include "lib/cleanup.h"
+#include "receiver.h"
 
 static char folder[64];
 
@@ -140,12 +142,61 @@ static void failures_leave_nothing(void **state)
 	assert_int_equal(empty_folder(), 1);
 }
 
+/* @mib samples, each with a name of 1 MiB that does not compress */
+static struct ddp_profile *large_profile(unsigned int mib)
+{
+	static const struct ddp_value_type types[] = { { "samples", "count" } };
+	struct ddp_profile_config config = { .value_types = types, .nr_value_types = 1 };
+	CLEANUP(free) char *name = malloc(1 << 20);
+	struct ddp_text_frame frame = { .function = { name, 1 << 20 } };
+	struct ddp_profile *p;
+	uint32_t x = 1;
+
+	assert_non_null(name);
+	assert_int_equal(ddp_profile_create(&config, &p), 0);
+	for (; mib; mib--) {
+		for (size_t i = 0; i < 1 << 20; i++) {
+			x = x * 1664525 + 1013904223;
+			name[i] = (char)(' ' + x / 65536 % 95);
+		}
+		assert_int_equal(ddp_profile_add_text(p, &(struct ddp_text_sample){
+			.frames = &frame, .nr_frames = 1, .values = (int64_t[]){ 1 },
+			.nr_values = 1 }), 0);
+	}
+	return p;
+}
+
+static void large_profiles_go_up_in_parts(void **state)
+{
+	struct receiver *r = receiver_start(NULL);
+	struct ddp_output_config config = { .service = "s" };
+	struct ddp_error err = { "" };
+	struct ddp_profile *p = large_profile(13);
+	struct ddp_output *o;
+	char url[64];
+
+	(void)state;
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", receiver_port(r));
+	config.url = url;
+	if (ddp_output_create(&config, &o, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(ddp_output_profile(o, p, 1, 2), 0);
+	assert_int_equal(ddp_output_finish(o), 0);
+	assert_int_equal(receiver_count(r), 2);
+	assert_null(receiver_last(r)->error);
+	assert_string_equal(receiver_last(r)->parts[1].name, "profile.pprof");
+	assert_in_range(receiver_last(r)->parts[1].n, 3 << 20, 10 << 20);
+	ddp_profile_destroy(p);
+	receiver_stop(r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_owner_reads_it),
 		cmocka_unit_test(foreign_files_are_no_obstacle),
 		cmocka_unit_test(failures_leave_nothing),
+		cmocka_unit_test(large_profiles_go_up_in_parts),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
