@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An embedding: a C++ program that samples its own allocations and hands out a profile now and then.
+// An embedding: a C++ program that samples its own allocations and hands out a profile now and
+// then.
 //
 // - One allocation in every 512 KiB allocated is sampled, at random distances, so that no pattern
 //   of the program is missed. An upscaling rule turns the samples into an estimate of everything.
@@ -240,7 +241,8 @@ private:
 // Decides which allocations are samples, for one thread; called for each, so it is a subtraction.
 class Sampler {
 public:
-	explicit Sampler(AllocationProfile &profile) : profile_(profile), next_(distance_(random_)) {}
+	explicit Sampler(AllocationProfile &profile)
+		: profile_(profile), next_(distance_(random_)) {}
 
 	void allocated(const ddp_text_frame *frames, uint32_t nr, uint64_t bytes)
 	{

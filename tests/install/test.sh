@@ -3,7 +3,7 @@
 # libddprof as those get it who depend on it: `make install` into a folder of its own, what lies there, what the library
 # exports, headers alone in each C and C++, and examples/ built against it by pkg-config, with the shared library and
 # with the static one, run, and their files read by protoc. What programs that are linked with the shared library rely on
-# is in abi.txt. Prints TAP; run by tests/run as the suite "install". Needs
+# is in abi.txt. A line a test case; run by tests/run as the suite "install". Needs
 # what `make userspace BUILD/bench/lib_day` builds.
 # shellcheck disable=SC2317	# test cases are called by check()
 set -euo pipefail
@@ -19,16 +19,15 @@ rm -rf "$work"
 mkdir -p "$work/shared" "$work/static"
 
 # check NAME COMMAND...: one test case; what the command says is shown when it fails
-failed=0 number=0
+failed=0
 check()
 {
 	local name=$1 said
 	shift
-	number=$((number + 1))
 	if said=$("$@" 2>&1); then
-		echo "ok $number - $name"
+		echo "ok $name"
 	else
-		echo "not ok $number - $name"
+		echo "not ok $name"
 		printf '%s\n' "$said" | tail -n 20 | sed 's/^/# /'
 		failed=1
 	fi
@@ -150,8 +149,8 @@ examples_build()
 {
 	local bin=$1
 	shift
-	PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_LIBDIR=$lib/pkgconfig "${MAKE:-make}" -s -C examples OUT="$bin" CFLAGS='-O1 -Wall -Wextra -Werror' \
-		CXXFLAGS='-O1 -Wall -Wextra -Werror' "$@"
+	PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_LIBDIR=$lib/pkgconfig "${MAKE:-make}" -s -C examples OUT="$bin" \
+		CFLAGS='-O1 -Wall -Wextra -Werror' CXXFLAGS='-O1 -Wall -Wextra -Werror' "$@"
 }
 
 static_examples_need_no_library()
@@ -253,5 +252,4 @@ check "allocations estimates what it allocated" samples_its_allocations
 check "allocations uploads to an agent" uploads
 check "memory stays flat over 200 resets" memory_stays_flat
 check "make uninstall leaves nothing behind" leaves_nothing_behind
-echo "1..$number"
 exit "$failed"
