@@ -70,9 +70,10 @@ static int convert(const char *from, const char *to, const struct options *o,
 		return CTL_FAILED;
 	}
 	type = value_type(text);
-	if (ctl_load(from, o->from, &type, &p) ||
-	    ctl_find_value(p, "--value", ctl_is_text(from, o->from) ? NULL : o->value,
-			   &write.value))
+	if (ctl_load(from, o->from, &type, &p))
+		return CTL_FAILED;
+	if (format >= DDP_FORMAT_COLLAPSED &&
+	    ctl_find_value(p, from, ctl_is_text(from, o->from) ? NULL : o->value, &write.value))
 		return CTL_FAILED;
 	return ctl_save_profile(to, p, format, &write) ? CTL_FAILED : CTL_OK;
 }

@@ -77,8 +77,7 @@ static void print_head(const struct sides *s, const struct ddp_functions *f, con
 	print_text(s->files[0]);
 	printf("other: ");
 	print_text(s->files[1]);
-	printf("type: ");
-	print_text(s->other->sample_types[s->other_value].type);
+	print_type(&s->other->sample_types[s->other_value]);
 	printf("total: %s before, %s after, %s (%+.2f%%)\n", format_value(f->sum[0], unit, before),
 	       format_value(f->sum[1], unit, after), format_change(change, unit, text),
 	       percent_of(change, f->total[0]));
@@ -129,6 +128,30 @@ static int show_table(const struct sides *s)
 	return 0;
 }
 
+/* Which values */
+
+/* The same by name and unit: milliseconds are no nanoseconds */
+static int find_same(const struct ddp_pprof *p, const char *path, const struct ddp_value_type *type,
+		     size_t *ret)
+{
+	CLEANUP(free) char *name = NULL;
+
+	if (asprintf(&name, "%s/%s", type->type, type->unit) < 0) {
+		name = NULL;
+		return ctl_say(path, -ENOMEM, NULL);
+	}
+	return ctl_find_value(p, path, name, ret);
+}
+
+/* The type as OTHER has it, and where it stands in BASE */
+static int find_values(struct sides *s)
+{
+	int r = ctl_find_value(s->other, s->files[1], s->o->value, &s->other_value);
+
+	return r ? r : find_same(s->base, s->files[0], &s->other->sample_types[s->other_value],
+				 &s->base_value);
+}
+
 /* Files */
 
 static int produce_html(void *ctx, ddp_write_fn write, void *write_ctx, struct ddp_error *err)
@@ -157,18 +180,8 @@ static int save(struct sides *s, enum ddp_format format)
 	r = ddp_pprof_diff(s->base, s->other, format < DDP_FORMAT_COLLAPSED, &difference, &err);
 	if (r)
 		return ctl_say("diff", r, &err);
-	r = ctl_find_value(difference, "--value", s->other->sample_types[s->other_value].type,
-			   &write.value);
+	r = find_same(difference, "diff", &s->other->sample_types[s->other_value], &write.value);
 	return r ? r : ctl_save_profile(s->o->output, difference, format, &write);
-}
-
-/* The type as OTHER has it, and where it stands in BASE */
-static int find_values(struct sides *s)
-{
-	int r = ctl_find_value(s->other, "--value", s->o->value, &s->other_value);
-
-	return r ? r : ctl_find_value(s->base, s->files[0],
-				      s->other->sample_types[s->other_value].type, &s->base_value);
 }
 
 static int diff(const char *const *files, const struct options *o, enum ddp_format format)
@@ -202,7 +215,7 @@ int ctl_diff(int argc, char **argv)
 		ddp_log_error("diff: expected two files, see --help");
 		return CTL_USAGE;
 	}
-	if (o.output && ctl_output_format(o.output, o.to, &to))
+	if (ctl_check_stdin(files, nr) || (o.output && ctl_output_format(o.output, o.to, &to)))
 		return CTL_USAGE;
 	if (o.by && to < DDP_FORMAT_COLLAPSED) {
 		ddp_log_error("--by: only a flame graph or collapsed stacks have a place for it");

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -49,6 +50,11 @@ int ctl_arguments(const struct ddp_option *options, int argc, char **argv, void 
 }
 
 /* Reading */
+
+static const char *input_name(const char *path)
+{
+	return strcmp(path, "-") ? path : "stdin";
+}
 
 static int read_all(int fd, struct ddp_buffer *ret)
 {
@@ -100,7 +106,7 @@ int ctl_load(const char *path, enum ddp_format format, const struct ddp_value_ty
 
 	r = r ?: ddp_format_read(bytes.bytes, bytes.len, input_format(path, format), type, ret,
 				 &err);
-	return r ? ctl_say(path, r, &err) : 0;
+	return r ? ctl_say(input_name(path), r, &err) : 0;
 }
 
 /* Writing */
@@ -150,10 +156,12 @@ static int save_as_it_is(const char *path, ctl_produce_fn produce, void *ctx,
 static int save_complete(const char *path, ctl_produce_fn produce, void *ctx,
 			 struct ddp_error *err)
 {
+	CLEANUP(free) char *target = realpath(path, NULL);	/* NULL: there is none yet */
 	CLEANUP(free) char *part = NULL;
 	CLEANUP(close_fd) int fd = -1;
 	int r;
 
+	path = target ?: path;
 	if (asprintf(&part, "%s.XXXXXX", path) < 0) {
 		part = NULL;
 		return -ENOMEM;
@@ -181,7 +189,7 @@ int ctl_save(const char *path, ctl_produce_fn produce, void *ctx)
 		r = save_as_it_is(path, produce, ctx, &err);
 	else
 		r = save_complete(path, produce, ctx, &err);
-	return r ? ctl_say(path, r, &err) : 0;
+	return r ? ctl_say(strcmp(path, "-") ? path : "stdout", r, &err) : 0;
 }
 
 struct save {
@@ -205,14 +213,23 @@ int ctl_save_profile(const char *path, const struct ddp_pprof *p, enum ddp_forma
 
 /* Names */
 
-int ctl_find_value(const struct ddp_pprof *p, const char *option, const char *wanted, size_t *ret)
+int ctl_find_value(const struct ddp_pprof *p, const char *path, const char *wanted, size_t *ret)
 {
 	struct ddp_error err;
+	int r = ddp_format_find_value(p, wanted, ret, &err);
 
-	if (!ddp_format_find_value(p, wanted, ret, &err))
+	return r ? ctl_say(input_name(path), r, &err) : 0;
+}
+
+int ctl_check_stdin(const char *const *files, size_t nr)
+{
+	size_t times = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		times += !strcmp(files[i], "-");
+	if (times < 2)
 		return 0;
-	make_printable(err.text);
-	ddp_log_error("%s%s%s", wanted ? option : "", wanted ? " " : "", err.text);
+	ddp_log_error("-: stdin can be read only once, put the others into files");
 	return -EINVAL;
 }
 
@@ -220,7 +237,5 @@ const char *ctl_title(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	if (!strcmp(path, "-"))
-		return "stdin";
-	return slash && slash[1] ? slash + 1 : path;
+	return slash && slash[1] ? slash + 1 : input_name(path);
 }

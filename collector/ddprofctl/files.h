@@ -49,7 +49,8 @@ typedef int (*ctl_produce_fn)(void *ctx, ddp_write_fn write, void *write_ctx,
 
 /**
  * Writes a file, which appears under its name when it is complete; for its owner only, as profiles
- * are. What is no regular file is written to as it is.
+ * are. A link stays one: the file that it leads to is replaced. What is no regular file is written
+ * to as it is.
  * @return 0, or a negative errno, said
  */
 int ctl_save(const char *path, ctl_produce_fn produce, void *ctx);
@@ -58,9 +59,14 @@ int ctl_save(const char *path, ctl_produce_fn produce, void *ctx);
 int ctl_save_profile(const char *path, const struct ddp_pprof *p, enum ddp_format format,
 		     const struct ddp_format_options *options);
 
-/** The value type that --value means. @return 0; -EINVAL, said */
-int ctl_find_value(const struct ddp_pprof *p, const char *option, const char *wanted,
-		   size_t *ret);
+/**
+ * The value type that a user means: ddp_format_find_value() of the profile from @path.
+ * @return 0; -EINVAL, said
+ */
+int ctl_find_value(const struct ddp_pprof *p, const char *path, const char *wanted, size_t *ret);
+
+/** That "-" is not read twice. @return 0; -EINVAL, said */
+int ctl_check_stdin(const char *const *files, size_t nr);
 
 /** The file's name without its folders, for titles: part of @path; "stdin" for "-". */
 const char *ctl_title(const char *path);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `ddprofctl`: finds the command and hands over. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,9 +29,8 @@ static void help(FILE *to)
 	fputs("\n`ddprofctl COMMAND --help` says more.\n", to);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	ddp_log_setup("ddprofctl", DDP_LOG_NOTICE);
 	if (argc < 2) {
 		help(stderr);
 		return CTL_USAGE;
@@ -48,4 +48,20 @@ int main(int argc, char **argv)
 	}
 	ddp_log_error("%s: no such command, see ddprofctl --help", argv[1]);
 	return CTL_USAGE;
+}
+
+/* A report that did not get through is none */
+static int check_stdout(int status)
+{
+	errno = EIO;	/* where an earlier write has failed */
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	ddp_log_error("stdout: %s", strerror(errno));
+	return status ? status : CTL_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	ddp_log_setup("ddprofctl", DDP_LOG_NOTICE);
+	return check_stdout(run(argc, argv));
 }

@@ -49,7 +49,7 @@ static int merge(const char *const *files, size_t nr, const struct options *o,
 	static const struct ddp_value_type count = { "samples", "count" };
 	CLEANUP(inputs_free) struct inputs in = { .profiles = calloc(nr, sizeof(*in.profiles)) };
 	CLEANUP(ddp_pprof_destroy) struct ddp_pprof *merged = NULL;
-	struct ddp_format_options write = { .title = ctl_title(o->output) };
+	struct ddp_format_options write = { .title = "merged profiles" };
 	struct ddp_error err = { "" };
 	int r = in.profiles ? 0 : -ENOMEM;
 
@@ -62,7 +62,7 @@ static int merge(const char *const *files, size_t nr, const struct options *o,
 		ctl_say("merge", r, &err);
 		return CTL_FAILED;
 	}
-	if (ctl_find_value(merged, "", NULL, &write.value))
+	if (format >= DDP_FORMAT_COLLAPSED && ctl_find_value(merged, "merge", NULL, &write.value))
 		return CTL_FAILED;
 	return ctl_save_profile(o->output, merged, format, &write) ? CTL_FAILED : CTL_OK;
 }
@@ -86,7 +86,7 @@ int ctl_merge(int argc, char **argv)
 		ddp_log_error("merge: expected files and -o OUT, see --help");
 		return CTL_USAGE;
 	}
-	if (ctl_output_format(o.output, o.to, &to))
+	if (ctl_check_stdin(files, nr) || ctl_output_format(o.output, o.to, &to))
 		return CTL_USAGE;
 	return merge(files, nr, &o, to);
 }

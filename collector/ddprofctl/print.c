@@ -6,18 +6,38 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *format_value(int64_t value, const char *unit, char ret[32])
+struct step {
+	double size;		/* of the smallest value that is shown so; 0: whole numbers */
+	const char *name;
+};
+
+static const struct {
+	const char *unit;
+	struct step steps[5];
+} units[] = {
+	{ "nanoseconds", { { 1e9, "s" }, { 1e6, "ms" }, { 1e3, "us" }, { 0, "ns" } } },
+	{ "bytes", { { 0x1p40, "TiB" }, { 0x1p30, "GiB" }, { 0x1p20, "MiB" }, { 0x1p10, "KiB" },
+		     { 0, "B" } } },
+};
+
+static void format_scaled(int64_t value, const struct step *step, char ret[32])
 {
 	double v = (double)value, size = v < 0 ? -v : v;
 
-	if (strcmp(unit, "nanoseconds"))
-		snprintf(ret, 32, "%" PRId64, value);
-	else if (size >= 1e9)
-		snprintf(ret, 32, "%.2fs", v / 1e9);
-	else if (size >= 1e6)
-		snprintf(ret, 32, "%.2fms", v / 1e6);
+	while (size < step->size)
+		step++;
+	if (step->size)
+		snprintf(ret, 32, "%.2f%s", v / step->size, step->name);
 	else
-		snprintf(ret, 32, "%.2fus", v / 1e3);
+		snprintf(ret, 32, "%" PRId64 "%s", value, step->name);
+}
+
+const char *format_value(int64_t value, const char *unit, char ret[32])
+{
+	snprintf(ret, 32, "%" PRId64, value);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (!strcmp(unit, units[i].unit))
+			format_scaled(value, units[i].steps, ret);
 	return ret;
 }
 
@@ -49,7 +69,7 @@ static size_t printable(const char *p)
 	return code >= least[n] ? n : 0;
 }
 
-void print_text(const char *text)
+static void print_part(const char *text)
 {
 	while (*text) {
 		size_t n = printable(text);
@@ -60,7 +80,20 @@ void print_text(const char *text)
 			putchar('?');
 		text += n ? n : 1;
 	}
+}
+
+void print_text(const char *text)
+{
+	print_part(text);
 	putchar('\n');
+}
+
+void print_type(const struct ddp_value_type *type)
+{
+	fputs("type: ", stdout);
+	print_part(type->type);
+	putchar('/');
+	print_text(type->unit);
 }
 
 void make_printable(char *text)

@@ -6,6 +6,7 @@
 #ifndef DDPROFCTL_PRINT_H
 #define DDPROFCTL_PRINT_H
 
+#include <ddprof/profile.h>
 #include <stdint.h>
 
 /** A line on stdout; control characters and what is no UTF-8 as '?'. */
@@ -14,7 +15,10 @@ void print_text(const char *text);
 /** The same, in place. */
 void make_printable(char *text);
 
-/** "1.25ms" for nanoseconds, else the number. @return @ret */
+/** A line on stdout, "type: cpu-time/nanoseconds". */
+void print_type(const struct ddp_value_type *type);
+
+/** "1.25ms" for nanoseconds, "1.25MiB" for bytes, else the number. @return @ret */
 const char *format_value(int64_t value, const char *unit, char ret[32]);
 
 /** 0 of nothing. */

@@ -41,8 +41,7 @@ static void print_head(const struct ddp_pprof *p, const struct ddp_functions *f,
 
 	printf("file: ");
 	print_text(path);
-	printf("type: ");
-	print_text(type->type);
+	print_type(type);
 	printf("duration: %.2fs, distinct samples: %zu, total: %s\n", (double)p->duration_ns / 1e9,
 	       p->nr_samples, format_value(f->sum[0], type->unit, total));
 	for (size_t i = 0; i < p->nr_comments; i++) {
@@ -75,13 +74,13 @@ static int show(const struct ddp_pprof *p, const struct options *o, const char *
 {
 	CLEANUP(ddp_functions_free) struct ddp_functions f = { 0 };
 	size_t value;
-	int r = ctl_find_value(p, "--value", o->value, &value);
+	int r = ctl_find_value(p, path, o->value, &value);
 
 	if (r)
 		return CTL_FAILED;
 	r = ddp_functions_add(&f, p, value, 0);
 	if (r) {
-		ddp_log_error("%s: %s", path, strerror(-r));
+		ctl_say(path, r, NULL);
 		return CTL_FAILED;
 	}
 	ddp_functions_sort(&f, o->by_cumulative ? DDP_BY_CUMULATIVE : DDP_BY_FLAT);

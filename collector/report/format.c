@@ -111,18 +111,29 @@ static int no_such_value(const struct ddp_pprof *p, const char *wanted, struct d
 	if (!p->nr_sample_types)
 		return ddp__fail(err, -EINVAL, "the profile has no value types");
 	for (size_t i = 0; i < p->nr_sample_types; i++) {
+		const struct ddp_value_type *t = &p->sample_types[i];
 		size_t used = strlen(list);
 
-		snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
-			 p->sample_types[i].type);
+		snprintf(list + used, sizeof(list) - used, "%s%s/%s", i ? ", " : "", t->type,
+			 t->unit);
 	}
-	return ddp__fail(err, -EINVAL, "%.60s: the profile has %s", wanted, list);
+	return ddp__fail(err, -EINVAL, "no value %.60s, only %s", wanted, list);
 }
 
-static bool find_type(const struct ddp_pprof *p, const char *type, size_t *ret)
+/* "cpu-time", or "cpu-time/nanoseconds" where several have one name */
+static bool is_called(const struct ddp_value_type *t, const char *wanted)
+{
+	size_t n = strlen(t->type);
+
+	if (strncmp(wanted, t->type, n))
+		return false;
+	return !wanted[n] || (wanted[n] == '/' && !strcmp(wanted + n + 1, t->unit));
+}
+
+static bool find_type(const struct ddp_pprof *p, const char *wanted, size_t *ret)
 {
 	for (size_t i = 0; i < p->nr_sample_types; i++) {
-		if (!strcmp(p->sample_types[i].type, type)) {
+		if (is_called(&p->sample_types[i], wanted)) {
 			*ret = i;
 			return true;
 		}
@@ -138,7 +149,7 @@ int ddp_format_find_value(const struct ddp_pprof *p, const char *wanted, size_t 
 
 	if (!p->nr_sample_types)
 		return no_such_value(p, wanted, err);
-	if (!wanted && !find_type(p, p->default_sample_type, ret))
+	if (!wanted && (!p->default_sample_type[0] || !find_type(p, p->default_sample_type, ret)))
 		*ret = p->nr_sample_types - 1;
 	if (!wanted || find_type(p, wanted, ret))
 		return 0;

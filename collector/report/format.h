@@ -57,7 +57,8 @@ int ddp_format_write(const struct ddp_pprof *p, enum ddp_format format,
 		     struct ddp_error *err);
 
 /**
- * The value type that a user means: by its name, or by position from 0.
+ * The value type that a user means: by its name, its name and unit ("cpu-time/nanoseconds") or by
+ * position from 0.
  * @param wanted  NULL: the profile's default, or the last, as pprof's tools do
  * @return 0; -EINVAL: none of them, @err (may be NULL) lists what there is
  */

@@ -94,7 +94,10 @@ static int count_location(const struct counting *c, const struct ddp_pprof_locat
 	return r;
 }
 
-/* Recursion changes nothing, so each location is looked at once */
+/*
+ * Recursion changes nothing, so each location is looked at once. Nothing is no reason to list a
+ * function: a profile of memory has samples that are all free by now.
+ */
 static int count_sample(const struct counting *c, const struct ddp_pprof_sample *s)
 {
 	int64_t value = s->values[c->value];
@@ -102,7 +105,7 @@ static int count_sample(const struct counting *c, const struct ddp_pprof_sample 
 
 	c->f->samples++;
 	c->f->sum[c->side] = sum_add(c->f->sum[c->side], value);
-	for (size_t i = 0; !r && i < s->nr_locations; i++) {
+	for (size_t i = 0; value && !r && i < s->nr_locations; i++) {
 		const struct ddp_pprof_location *l = s->locations[i];
 
 		if (c->seen_in[l->index] == c->f->samples)
@@ -116,7 +119,8 @@ static int count_sample(const struct counting *c, const struct ddp_pprof_sample 
 static bool is_base(const struct ddp_pprof_sample *s)
 {
 	for (size_t i = 0; i < s->nr_labels; i++)
-		if (!strcmp(s->labels[i].key, DDP_PPROF_BASE_LABEL))
+		if (!strcmp(s->labels[i].key, DDP_PPROF_BASE_LABEL) && s->labels[i].str &&
+		    !strcmp(s->labels[i].str, "true"))
 			return true;
 	return false;
 }

@@ -37,7 +37,8 @@ struct ddp_functions {
 };
 
 /**
- * Adds all samples' value @value to side @side. @p has to live as long as @f.
+ * Adds all samples' value @value to side @side; functions of samples with the value 0 only are
+ * left out. @p has to live as long as @f.
  * @return 0; -ENOMEM
  */
 int ddp_functions_add(struct ddp_functions *f, const struct ddp_pprof *p, size_t value,

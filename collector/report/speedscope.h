@@ -14,7 +14,7 @@
 /**
  * The samples stand in the profile's order, or in that of time when all have a timestamp (label
  * "end_timestamp_ns"); those whose value is 0 are left out. Units that speedscope does not know
- * are "none" there. Frames have the line where they are first met.
+ * are "none" there. Frames have the first of the lines that samples were in.
  *
  * @param name   shown as the title
  * @param value  index of the value type to show first

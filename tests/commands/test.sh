@@ -7,6 +7,7 @@
 set -euo pipefail
 
 ctl=$(readlink -m "${BUILD:-build}")/ddprofctl
+proto=$(readlink -f "$(dirname "$0")/../../collector/lib")
 export LC_ALL=C
 
 # said STATUS STDERR-PATTERN ARGUMENT...: runs ddprofctl; its stdout goes to the file out
@@ -82,15 +83,118 @@ numbers_are_what_value_says()
 {
 	said 0 '' convert day.txt day.pprof --value cpu-time/nanoseconds
 	said 0 '' report day.pprof --value cpu-time
-	grep -q '^type: cpu-time$' out
-	grep -q 'total: 0.10us' out
+	grep -q '^type: cpu-time/nanoseconds$' out
+	grep -q 'total: 100ns$' out
 	said 0 '' report day.pprof --sample_index cpu-time
 	said 0 '' convert day.txt day.pprof --value cycles
 	said 0 '' report day.pprof
-	grep -q '^type: cycles$' out
-	said 1 '*--value wall: the profile has cycles' report day.pprof --value wall
+	grep -q '^type: cycles/count$' out
+	said 1 '*day.pprof: no value wall, only cycles/count' report day.pprof --value wall
 	said 2 '*--value: a pprof file keeps all values and labels' convert day.pprof x.pprof --value cycles
 	said 2 '*--by: a pprof file keeps all values and labels' convert day.pprof x.pprof --by x
+}
+
+# value TEXT UNIT SHOWN: a total of that much
+value()
+{
+	echo "main $1" >one.txt
+	said 0 '' convert one.txt one.pprof --value "x/$2"
+	said 0 '' report one.pprof
+	grep -q " total: $3\$" out || { echo "$1 $2: $(<out)"; return 1; }
+}
+
+values_have_units()
+{
+	value 7 nanoseconds 7ns
+	value 1000 nanoseconds 1.00us
+	value -2500000 nanoseconds -2.50ms
+	value 86400000000000 nanoseconds 86400.00s
+	value 1023 bytes 1023B
+	value 1536 bytes 1.50KiB
+	value 190140877 bytes 181.33MiB
+	value -9223372036854775808 bytes -8388608.00TiB
+	value 12345678 count 12345678
+	value 12345678 milliseconds 12345678
+	grep -q '^type: x/milliseconds$' out
+}
+
+# types TYPE... VALUE...: a profile of one function with these value types
+types()
+{
+	local i n=$(($# / 2)) text='string_table: "" string_table: "f" function { id: 1 name: 1 }'
+	text+=' location { id: 1 line { function_id: 1 } } sample { location_id: 1'
+	for i in "${@:n+1}"; do text+=" value: $i"; done
+	text+=' }'
+	for ((i = 1; i <= n; i++)); do
+		text+=" string_table: '${!i%/*}' string_table: '${!i#*/}' sample_type { type: $((2 * i)) unit: $((2 * i + 1)) }"
+	done
+	protoc --proto_path="$proto" --encode=perftools.profiles.Profile profile.proto <<<"$text"
+}
+
+one_name_with_two_units_is_two_values()
+{
+	types time/nanoseconds time/milliseconds 5000000 5 >both.pb
+	types time/milliseconds 7 >ms.pb
+	types time/nanoseconds 9 >ns.pb
+	said 0 '' report both.pb --value time/nanoseconds
+	grep -q 'total: 5.00ms$' out
+	said 0 '' diff both.pb ms.pb
+	grep -q '^total: 5 before, 7 after, +2 (+40.00%)$' out
+	said 0 '' diff both.pb ms.pb -o change.txt
+	echo 'f 2' | same - change.txt
+	said 0 '' diff both.pb both.pb --value time/nanoseconds
+	grep -q '^total: 5.00ms before, 5.00ms after' out
+	said 1 '*ms.pb: no value time/nanoseconds, only time/milliseconds' diff ms.pb ns.pb
+	said 1 '*ms.pb: no value time/nanoseconds, only time/milliseconds' diff ms.pb ns.pb -o change.html
+	said 1 '*no value type that the others have as well' merge ms.pb ns.pb -o sum.pprof
+}
+
+without_values_it_is_still_a_profile()
+{
+	protoc --proto_path="$proto" --encode=perftools.profiles.Profile profile.proto <<<'string_table: ""' >none.pb
+	said 0 '' convert none.pb none.pprof
+	gzip -t <none.pprof
+	said 1 '*none.pb: the profile has no value types' report none.pb
+	said 1 '*none.pb: the profile has no value types' convert none.pb none.html
+	[[ ! -e none.html ]]
+}
+
+functions_of_nothing_are_not_listed()
+{
+	printf '%s\n' 'main;all_free 0' 'main;leak 3' >heap.txt
+	said 0 '' report heap.txt
+	[[ $(<out) != *all_free* ]]
+	grep -q '  main$' out
+}
+
+what_cannot_be_said_fails()
+{
+	local command rc
+	for command in 'report day.txt' 'diff day.txt night.txt' '--help' 'report --help' 'convert day.txt - --to html'; do
+		rc=0
+		# shellcheck disable=SC2086	# words
+		"$ctl" $command >/dev/full 2>err || rc=$?
+		[[ $rc == 1 && $(<err) == *'stdout: No space left on device' ]] || { echo "$command: $rc $(<err)"; return 1; }
+	done
+	rc=0
+	"$ctl" report day.txt >&- 2>err || rc=$?
+	[[ $rc == 1 && $(<err) == *'stdout: Bad file descriptor' ]]
+	"$ctl" convert day.txt day.pprof >&-
+}
+
+who_stops_listening_hears_no_complaint()
+{
+	set +o pipefail
+	"$ctl" convert day.txt - --to html 2>err | head -c 1 >out
+	"$ctl" report day.txt 2>>err | true
+	same /dev/null err
+}
+
+stdin_is_read_once()
+{
+	said 2 '*-: stdin can be read only once*' merge - day.txt - -o x.pprof
+	said 2 '*-: stdin can be read only once*' diff - -
+	: | said 1 '*stdin: the file is empty*' report -
 }
 
 errors_leave_nothing_and_spoil_nothing()
@@ -108,6 +212,22 @@ errors_leave_nothing_and_spoil_nothing()
 	printf 'a -1\n' >less.txt
 	said 1 '*speedscope knows none' convert less.txt new.json
 	find . -name 'new*' -o -name 'kept.pprof.*' | same /dev/null -
+}
+
+an_input_can_be_the_output()
+{
+	said 0 '' merge day.txt day.txt -o day.txt
+	printf '%s\n' 'main 10' 'main;idle 50' 'main;serve;parse 140' | same - day.txt
+}
+
+links_stay_links()
+{
+	mkdir elsewhere
+	cp night.txt elsewhere/real.txt
+	ln -s elsewhere/real.txt link.txt
+	said 0 '' convert day.txt link.txt
+	[[ -L link.txt ]]
+	same day.txt elsewhere/real.txt
 }
 
 files_are_for_their_owner()
@@ -147,7 +267,7 @@ diff_is_a_table()
 	cat >expected <<-END
 		base: day.txt
 		other: night.txt
-		type: samples
+		type: samples/count
 		total: 100 before, 100 after, 0 (+0.00%)
 		 flat before   flat after       change  of base   cum change  of base  function
 		           0           15          +15  +15.00%          +15  +15.00%  sort
@@ -175,7 +295,9 @@ diff_is_a_file()
 	said 0 '' diff day.txt night.txt -o change.html
 	grep -q '"diff":true' change.html
 	said 0 '' convert day.txt time.pprof --value cpu-time/nanoseconds
-	said 1 '*day.txt cpu-time: the profile has samples' diff day.txt time.pprof
+	said 1 '*day.txt: no value cpu-time/nanoseconds, only samples/count' diff day.txt time.pprof
+	said 0 '' merge day.txt night.txt -o - --to html
+	grep -q '"title":"merged profiles"' out
 }
 
 names_do_not_steer_the_terminal()
@@ -215,9 +337,12 @@ help_is_there()
 }
 
 cases=(every_form_and_back packed_as_the_name_says an_option_wins_over_the_name from_stdin_to_stdout
-	options_stand_anywhere html_and_speedscope_are_written numbers_are_what_value_says
-	errors_leave_nothing_and_spoil_nothing files_are_for_their_owner what_is_no_file_stays merge_adds_up
-	diff_is_a_table diff_is_a_file names_do_not_steer_the_terminal wrong_use_is_said help_is_there)
+	options_stand_anywhere html_and_speedscope_are_written numbers_are_what_value_says values_have_units
+	one_name_with_two_units_is_two_values without_values_it_is_still_a_profile functions_of_nothing_are_not_listed
+	what_cannot_be_said_fails who_stops_listening_hears_no_complaint stdin_is_read_once
+	errors_leave_nothing_and_spoil_nothing an_input_can_be_the_output links_stay_links files_are_for_their_owner
+	what_is_no_file_stays merge_adds_up diff_is_a_table diff_is_a_file names_do_not_steer_the_terminal
+	wrong_use_is_said help_is_there)
 
 # one case, in a folder of its own: the first command that fails ends it
 if (($#)); then

@@ -69,13 +69,19 @@ static const struct {
 	{ "no function: mapping and address",
 	  { { STACK({ .mapping = "/bin/x", .address = 16 }, { .address = 32 }), { 1 } } },
 	  DDP_BY_FLAT, "[unknown]+0x20 1 1\n/bin/x+0x10 0 1\n", 1, 1 },
-	{ "samples without a stack are in the sum", { { .values = { 5 } } }, DDP_BY_FLAT, "", 5, 5 },
+	{ "samples without a stack are in the sum", { { .values = { 5 } } }, DDP_BY_FLAT, "",
+	  5, 5 },
 	{ "differences by their size, in percent of all change",
 	  { { STACK(FN("less")), { -5 } }, { STACK(FN("more")), { 2 } } }, DDP_BY_FLAT,
 	  "less -5 -5\nmore 2 2\n", -3, 7 },
 	{ "a difference that says its base, in percent of that",
 	  { { STACK(FN("f")), { -5 }, DDP_PPROF_BASE_LABEL, "true" }, { STACK(FN("f")), { 7 } } },
 	  DDP_BY_FLAT, "f 2 2\n", 2, 5 },
+	{ "a label that only looks like a base's",
+	  { { STACK(FN("f")), { -5 }, DDP_PPROF_BASE_LABEL, "no" }, { STACK(FN("f")), { 7 } } },
+	  DDP_BY_FLAT, "f 2 2\n", 2, 12 },
+	{ "functions of nothing", { { STACK(FN("main"), FN("gone")), { 0, 1 } },
+	    { STACK(FN("main")), { 1 } } }, DDP_BY_FLAT, "main 1 1\n", 1, 1 },
 	{ "sums stay at the limits",
 	  { { STACK(FN("f", "f.c", 1)), { INT64_MAX } }, { STACK(FN("f", "f.c", 2)), { 9 } } },
 	  DDP_BY_FLAT, "f 9223372036854775807 9223372036854775807\n", INT64_MAX, INT64_MAX },
@@ -87,7 +93,7 @@ static void functions_are_summed(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++) {
-		struct ddp_pprof *p = report_profile(types, 1, sums[i].samples, 4);
+		struct ddp_pprof *p = report_profile(types, 2, sums[i].samples, 4);
 		struct ddp_functions f = { 0 };
 		char text[256];
 
@@ -212,7 +218,11 @@ static void a_value_is_found_by_name_or_position(void **state)
 		{ "none: the profile's default", NULL, "samples", 0, 0 },
 		{ "none: a default that is not there", NULL, "x", 0, 1 },
 		{ "by name", "samples", "", 0, 0 }, { "by position", "0", "time", 0, 0 },
-		{ "no such name", "cpu", "", -EINVAL, 9 }, { "no such position", "2", "", -EINVAL, 9 },
+		{ "by name and unit", "time/nanoseconds", "", 0, 1 },
+		{ "another unit", "time/seconds", "", -EINVAL, 9 },
+		{ "no unit", "time/", "", -EINVAL, 9 }, { "half a name", "tim", "", -EINVAL, 9 },
+		{ "no such name", "cpu", "", -EINVAL, 9 },
+		{ "no such position", "2", "", -EINVAL, 9 },
 		{ "a negative position", "-1", "", -EINVAL, 9 }, { "nothing", "", "", -EINVAL, 9 },
 		{ "half a position", "1x", "", -EINVAL, 9 }, { "a space", " 1", "", -EINVAL, 9 },
 	};
@@ -230,7 +240,35 @@ static void a_value_is_found_by_name_or_position(void **state)
 		    value != wishes[i].value)
 			fail_msg("%s: answers %zu, %s", wishes[i].what, value, err.text);
 		if (wishes[i].r)
-			assert_non_null(strstr(err.text, ": the profile has samples, time"));
+			assert_non_null(strstr(err.text, ", only samples/count, time/nanoseconds"));
+	}
+}
+
+/* They may have one name, or none */
+static void values_are_told_apart_by_unit(void **state)
+{
+	static const struct ddp_value_type twins[] = {
+		{ "time", "nanoseconds" }, { "time", "milliseconds" }, { "", "" }, { "x", "" },
+	};
+	const struct ddp_pprof p = {
+		.sample_types = twins, .nr_sample_types = 4, .default_sample_type = "",
+	};
+	static const struct {
+		const char *wanted;
+		size_t value;
+	} wishes[] = {
+		{ "time", 0 }, { "time/nanoseconds", 0 }, { "time/milliseconds", 1 }, { "/", 2 },
+		{ "x/", 3 }, { NULL, 3 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		struct ddp_error err = { "" };
+		size_t value = 9;
+
+		ddp_format_find_value(&p, wishes[i].wanted, &value, &err);
+		if (value != wishes[i].value)
+			fail_msg("%s: answers %zu, %s", wishes[i].wanted, value, err.text);
 	}
 }
 
@@ -307,6 +345,7 @@ int main(void)
 		cmocka_unit_test(stacks_deeper_than_any_are_refused),
 		cmocka_unit_test(a_name_tells_the_form),
 		cmocka_unit_test(a_value_is_found_by_name_or_position),
+		cmocka_unit_test(values_are_told_apart_by_unit),
 		cmocka_unit_test(a_profile_without_values_has_none_to_find),
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(pages_and_speedscope_are_only_written),
