@@ -601,6 +601,51 @@ static void stacks_of_any_depth_are_told_apart(void **state)
 	ddp_profile_destroy(w.p);
 }
 
+/* As if what is at @from had the hash of what is at @to: lookups of @to find @from first. */
+static void collide(struct table *t, uint32_t from, uint32_t to)
+{
+	uint32_t i;
+
+	for (i = 0; i < t->nr_slots; i++)
+		if (t->slots[i].position1 == to + 1)
+			t->slots[i].position1 = from + 1;
+}
+
+/* Stacks and label sets that differ in one place, wherever that is, and have the same hash */
+static void equal_hashes_are_not_equality(void **state)
+{
+	enum { DEPTH = 24 };
+	uint32_t ids[DEPTH], a, b, at;
+	struct ddp_label labels[3] = { { 0 } };
+	struct world w;
+
+	(void)state;
+	for (at = 0; at < DEPTH; at++) {
+		world_make(&w, 1);
+		for (b = 0; b < DEPTH; b++)
+			ids[b] = w.location[0];
+		assert_int_equal(ddp_profile_stack(w.p, ids, DEPTH, &a), 0);
+		ids[at] = w.location[1];
+		assert_int_equal(ddp_profile_stack(w.p, ids, DEPTH, &b), 0);
+		collide(&w.p->stack_table, 0, 1);
+		assert_int_equal(ddp_profile_stack(w.p, ids, DEPTH, &b), 0);
+		assert_int_not_equal(a, b);
+		ddp_profile_destroy(w.p);
+	}
+	for (at = 0; at < 3; at++) {
+		world_make(&w, 1);
+		for (b = 0; b < 3; b++)
+			labels[b] = (struct ddp_label){ .key = w.key[b], .num = 1 };
+		assert_int_equal(ddp_profile_label_set(w.p, labels, 3, &a), 0);
+		labels[at].num = 2;
+		assert_int_equal(ddp_profile_label_set(w.p, labels, 3, &b), 0);
+		collide(&w.p->label_set_table, 0, 1);
+		assert_int_equal(ddp_profile_label_set(w.p, labels, 3, &b), 0);
+		assert_int_not_equal(a, b);
+		ddp_profile_destroy(w.p);
+	}
+}
+
 static void a_stack_may_be_this_deep(void **state)
 {
 	enum { MOST = 65536 };
@@ -807,6 +852,7 @@ int main(void)
 		cmocka_unit_test(a_bad_label_set_is_refused),
 		cmocka_unit_test(many_at_once_stop_at_the_first_bad_one),
 		cmocka_unit_test(stacks_of_any_depth_are_told_apart),
+		cmocka_unit_test(equal_hashes_are_not_equality),
 		cmocka_unit_test(a_stack_may_be_this_deep),
 		cmocka_unit_test(timestamped_samples_are_compact),
 		cmocka_unit_test(the_same_calls_give_the_same_bytes),

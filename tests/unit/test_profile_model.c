@@ -557,11 +557,25 @@ static void step_reset(struct world *w)
 	memset(&w->m, 0, sizeof(w->m));
 	w->m.start_unix_ns = 5000;
 	ddp_profile_count(w->p, &counts);
-	assert_int_equal(counts.samples + counts.locations + counts.stacks, 0);
+	assert_int_equal(counts.samples + counts.timestamped + counts.mappings +
+			 counts.functions + counts.locations + counts.stacks + counts.label_sets +
+			 counts.endpoints + counts.endpoint_counts + counts.upscaling_rules, 0);
 	world_ids(w);
 	random_sample(&s);
 	if (s.depth && !label_error(&s))
 		assert_int_equal(add_ids(&stale, &s, 0), -ESTALE);
+}
+
+static void check_count(const struct model *m, const struct ddp_profile *p)
+{
+	struct ddp_profile_counts counts;
+
+	ddp_profile_count(p, &counts);
+	assert_int_equal(counts.samples, m->nr_samples);
+	assert_int_equal(counts.endpoints, m->nr_spans);
+	assert_int_equal(counts.endpoint_counts, m->nr_counted);
+	assert_int_equal(counts.upscaling_rules, m->nr_rules);
+	assert_int_equal(counts.label_sets, m->nr_sets);
 }
 
 static void run_sequence(bool omit)
@@ -592,6 +606,7 @@ static void run_sequence(bool omit)
 			step_reset(&w);
 	}
 	check(&w.m, w.p, omit);
+	check_count(&w.m, w.p);
 	if (w.old)
 		check(&w.old_m, w.old, omit);
 	ddp_profile_destroy(w.old);
