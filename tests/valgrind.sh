@@ -7,6 +7,7 @@ set -euo pipefail
 logs=${1:?}
 shift
 mkdir -p "$logs"
+export DDPROF_MODEL_SEQUENCES=${DDPROF_MODEL_SEQUENCES:-500}	# test_profile_model: a tenth, for this is slow
 bad=0
 for program; do
 	name=$(basename "$program")
