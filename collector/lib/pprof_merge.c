@@ -11,6 +11,8 @@
 
 DEFINE_CLEANUP_IN_PLACE(struct pool, ddp__pool_deinit)
 
+#define NO_COLUMN SIZE_MAX
+
 /* A merge under way */
 struct merge {
 	const struct ddp_pprof *const *profiles;
@@ -20,9 +22,9 @@ struct merge {
 	bool negate_rest;	/* the others are counted as missing... */
 	const char *mark;	/* ... and have this label, which the first ones have not */
 	struct ddp_error *err;
-	/* for each value that is kept, profile after profile, where it has it */
-	size_t *columns;
-	size_t nr_values;
+	/* profile after profile, where it has the values of the first: all, and those that stay */
+	size_t *columns, *kept;
+	size_t nr_values;	/* that stay */
 };
 
 static int misfit(const struct merge *m, size_t i, const char *what)
@@ -44,57 +46,100 @@ static bool same_type(const struct ddp_value_type *a, const struct ddp_value_typ
 	return same(a->type, b->type) && same(a->unit, b->unit);
 }
 
-/* The column in @p that stands for column @of of the first: the k-th of equal types is the k-th. */
-static bool find_column(const struct ddp_pprof *first, size_t of, const struct ddp_pprof *p,
-			size_t *ret)
+/* What tells a value type apart, for types that may be many and their names long */
+static int type_key(struct pool *pool, const struct ddp_value_type *t, uint64_t *ret)
 {
-	const struct ddp_value_type *type = &first->sample_types[of];
+	uint32_t type, unit;
+	int r = ddp__pprof_string(&pool->strings, t->type ?: "", &type);
+
+	if (!r)
+		r = ddp__pprof_string(&pool->strings, t->unit ?: "", &unit);
+	if (!r)
+		*ret = (uint64_t)type << 32 | unit;
+	return r;
+}
+
+static int type_keys(struct pool *pool, const struct ddp_pprof *p, uint64_t **ret)
+{
+	uint64_t *keys = ddp__alloc(p->nr_sample_types * sizeof(*keys));
+	size_t i;
+	int r = keys ? 0 : -ENOMEM;
+
+	for (i = 0; !r && i < p->nr_sample_types; i++)
+		r = type_key(pool, &p->sample_types[i], &keys[i]);
+	*ret = keys;
+	return r;
+}
+
+/*
+ * The column among @nr keys that stands for column @of of the first profile: of equal types the
+ * k-th is the k-th. NO_COLUMN: there is none.
+ */
+static size_t find_column(const uint64_t *first, size_t of, const uint64_t *keys, size_t nr)
+{
 	size_t before = 0, i;
 
 	for (i = 0; i < of; i++)
-		before += same_type(type, &first->sample_types[i]);
-	for (i = 0; i < p->nr_sample_types; i++) {
-		if (same_type(type, &p->sample_types[i]) && !before--) {
-			*ret = i;
-			return true;
-		}
+		before += first[i] == first[of];
+	for (i = 0; i < nr; i++)
+		if (keys[i] == first[of] && !before--)
+			return i;
+	return NO_COLUMN;
+}
+
+/* Profile @i's row of the columns. What it lacks nobody needs to have. */
+static int match_profile(struct merge *m, struct pool *pool, const uint64_t *first, size_t i)
+{
+	size_t nr = m->profiles[0]->nr_sample_types, k, common = 0;
+	CLEANUP(ddp__free) uint64_t *keys = NULL;
+	int r = type_keys(pool, m->profiles[i], &keys);
+
+	if (r)
+		return ddp__fail(m->err, r, "out of memory");
+	for (k = 0; k < nr; k++) {
+		if (i && m->columns[(i - 1) * nr + k] == NO_COLUMN)
+			m->columns[i * nr + k] = NO_COLUMN;
+		else
+			m->columns[i * nr + k] = find_column(first, k, keys,
+							     m->profiles[i]->nr_sample_types);
+		common += m->columns[i * nr + k] != NO_COLUMN;
 	}
-	return false;
+	return common ? 0 : misfit(m, i, "has no value type that the others have as well");
 }
 
-/* Keeps of the first profile's columns those that profile @i has as well. */
-static int keep_common(struct merge *m, size_t i)
+/* Only what the last profile still has stays in the rows. */
+static void keep_common(struct merge *m)
 {
-	const struct ddp_pprof *first = m->profiles[0];
-	size_t k, column, nr = 0;
+	size_t nr = m->profiles[0]->nr_sample_types, to = 0, i, k;
+	const size_t *last = m->columns + (m->nr - 1) * nr;
 
-	for (k = 0; k < m->nr_values; k++)
-		if (find_column(first, m->columns[k], m->profiles[i], &column))
-			m->columns[nr++] = m->columns[k];
-	m->nr_values = nr;
-	return nr ? 0 : misfit(m, i, "has no value type that the others have as well");
+	for (k = 0; k < nr; k++)
+		m->nr_values += last[k] != NO_COLUMN;
+	for (i = 0; i < m->nr; i++)
+		for (k = 0; k < nr; k++)
+			if (last[k] != NO_COLUMN)
+				m->kept[to++] = m->columns[i * nr + k];
 }
 
-static int match_values(struct merge *m)
+static int match_values(struct merge *m, struct pool *pool)
 {
-	size_t i, k, nr = m->profiles[0]->nr_sample_types;
-	int r = 0;
+	size_t i, nr = m->profiles[0]->nr_sample_types;
+	CLEANUP(ddp__free) uint64_t *first = NULL;
+	int r;
 
 	if (!nr)
 		return misfit(m, 0, "has no value types");
-	m->columns = nr > SIZE_MAX / sizeof(*m->columns) / m->nr ? NULL :
-		     ddp__alloc(m->nr * nr * sizeof(*m->columns));
-	if (!m->columns)
+	r = type_keys(pool, m->profiles[0], &first);
+	if (!r && nr <= SIZE_MAX / sizeof(*m->columns) / m->nr) {
+		m->columns = ddp__alloc(m->nr * nr * sizeof(*m->columns));
+		m->kept = ddp__alloc(m->nr * nr * sizeof(*m->kept));
+	}
+	if (!m->columns || !m->kept)
 		return ddp__fail(m->err, -ENOMEM, "out of memory");
-	for (k = 0; k < nr; k++)
-		m->columns[k] = k;
-	m->nr_values = nr;
-	for (i = 1; !r && i < m->nr; i++)
-		r = keep_common(m, i);
-	for (i = 1; !r && i < m->nr; i++)
-		for (k = 0; k < m->nr_values; k++)
-			find_column(m->profiles[0], m->columns[k], m->profiles[i],
-				    &m->columns[i * m->nr_values + k]);
+	for (i = 0; !r && i < m->nr; i++)
+		r = match_profile(m, pool, first, i);
+	if (!r)
+		keep_common(m);
 	return r;
 }
 
@@ -188,8 +233,8 @@ static int merge_value_types(const struct merge *m, struct pprof_memory *memory)
 	if (!types)
 		return -ENOMEM;
 	for (i = 0; i < m->nr_values; i++) {
-		types[i].type = ddp__pprof_text(memory, all[m->columns[i]].type);
-		types[i].unit = ddp__pprof_text(memory, all[m->columns[i]].unit);
+		types[i].type = ddp__pprof_text(memory, all[m->kept[i]].type);
+		types[i].unit = ddp__pprof_text(memory, all[m->kept[i]].unit);
 		if (!types[i].type || !types[i].unit)
 			return -ENOMEM;
 	}
@@ -226,7 +271,7 @@ static int merge_samples(const struct merge *m, struct pool *pool)
 
 	for (i = 0; !r && i < m->nr; i++) {
 		struct pool_source source = {
-			.p = m->profiles[i], .columns = m->columns + i * m->nr_values,
+			.p = m->profiles[i], .columns = m->kept + i * m->nr_values,
 			.negate = m->negate_rest && i >= m->nr_whole,
 			.mark = m->mark, .marked = m->mark && i >= m->nr_whole,
 		};
@@ -251,26 +296,36 @@ static int merge_again(const struct merge *m, struct ddp_pprof **ret)
 	return r;
 }
 
-static int merge(struct merge *m, struct ddp_pprof **ret)
+static int merge_pooled(struct merge *m, struct pool *pool, struct ddp_pprof **ret)
 {
-	CLEANUP(ddp__pool_deinit) struct pool pool = { .nr_values = 0 };
-	CLEANUP(ddp__free) size_t *columns = NULL;
 	struct ddp_pprof *result;
-	int r = match_values(m);
+	int r = match_values(m, pool);
 
-	columns = m->columns;
 	if (r || (r = check_periods(m)))
 		return r;
-	if ((r = ddp__pool_init(&pool, m->nr_values)) || (r = merge_samples(m, &pool)) ||
-	    (r = make_result(m, &pool, &result)))
+	pool->nr_values = m->nr_values;
+	if ((r = merge_samples(m, pool)) || (r = make_result(m, pool, &result)))
 		return ddp__fail(m->err, r, r == -ENOMEM ? "out of memory" : "too much to merge");
-	if (ddp__pool_has_zeros(&pool)) {
+	if (ddp__pool_has_zeros(pool)) {
 		r = merge_again(m, &result);
 		if (r)
 			return r;
 	}
 	*ret = result;
 	return 0;
+}
+
+static int merge(struct merge *m, struct ddp_pprof **ret)
+{
+	CLEANUP(ddp__pool_deinit) struct pool pool = { .nr_values = 0 };
+	int r = ddp__pool_init(&pool);
+
+	if (r)
+		return ddp__fail(m->err, r, "out of memory");
+	r = merge_pooled(m, &pool, ret);
+	ddp__free(m->columns);
+	ddp__free(m->kept);
+	return r;
 }
 
 int ddp_pprof_merge(const struct ddp_pprof *const *profiles, const char *const *names, size_t n,

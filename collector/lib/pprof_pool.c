@@ -333,7 +333,7 @@ bool ddp__pool_has_zeros(const struct pool *pool)
 	.bytes = sizeof(type), \
 	.key_bytes = offsetof(type, last_key) + sizeof(((type *)0)->last_key) }
 
-int ddp__pool_init(struct pool *pool, size_t nr_values)
+int ddp__pool_init(struct pool *pool)
 {
 	*pool = (struct pool){
 		.mappings = POOL_SET(struct pool_mapping, zero),
@@ -343,7 +343,6 @@ int ddp__pool_init(struct pool *pool, size_t nr_values)
 		.labels = POOL_SET(struct pool_label, zero),
 		.samples = POOL_SET(struct pool_sample, labels),
 		.comments = { sizeof(uint32_t), sizeof(uint32_t) },
-		.nr_values = nr_values,
 	};
 	return ddp__pprof_strings_init(&pool->strings, &pool->budget);
 }

@@ -91,8 +91,8 @@ struct pool_source {
 	bool marked;			/* and to get again, with "true" */
 };
 
-/* 0, or -ENOMEM; deinit also after an error. */
-DDP_INTERNAL int ddp__pool_init(struct pool *pool, size_t nr_values);
+/* 0, or -ENOMEM; deinit also after an error. The caller sets nr_values before it adds. */
+DDP_INTERNAL int ddp__pool_init(struct pool *pool);
 DDP_INTERNAL void ddp__pool_deinit(struct pool *pool);
 
 /* Adds all samples, and what they refer to: 0, -ENOMEM, -EFBIG (2^32 of something). */

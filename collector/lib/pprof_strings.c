@@ -32,7 +32,8 @@ uint64_t ddp__pprof_hash_seed(void)
 	return getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed) ? seed : 0;
 }
 
-int ddp__pprof_string(struct pprof_strings *s, const char *text, uint32_t *ret)
+/* By content */
+static int put_text(struct pprof_strings *s, const char *text, uint32_t *ret)
 {
 	struct key key = { s, text, strlen(text) };
 	uint32_t hash = XXH3_64bits_withSeed(text, key.len, s->hash_seed);
@@ -47,10 +48,36 @@ int ddp__pprof_string(struct pprof_strings *s, const char *text, uint32_t *ret)
 		return -EFBIG;
 	if ((r = VEC_RESERVE(s->budget, &s->all, 1)) ||
 	    (r = ddp__table_reserve(&s->table, s->budget)))
-		return r == -E2BIG ? -EFBIG : r;
+		return r;
 	*ret = s->all.nr++;
 	s->all.at[*ret] = (struct pprof_string){ text, key.len };
 	ddp__table_insert(&s->table, hash, *ret);
+	return 0;
+}
+
+static bool is_seen(const void *ctx, uint32_t position)
+{
+	const struct key *k = ctx;
+
+	return k->s->seen.at[position].text == k->text;
+}
+
+int ddp__pprof_string(struct pprof_strings *s, const char *text, uint32_t *ret)
+{
+	struct key key = { .s = s, .text = text };
+	uint32_t hash = XXH3_64bits_withSeed(&text, sizeof(text), s->hash_seed);
+	int64_t found = table_find(&s->seen_table, hash, is_seen, &key);
+	int r;
+
+	if (found != TABLE_NONE) {
+		*ret = s->seen.at[found].number;
+		return 0;
+	}
+	if ((r = VEC_RESERVE(s->budget, &s->seen, 1)) ||
+	    (r = ddp__table_reserve(&s->seen_table, s->budget)) || (r = put_text(s, text, ret)))
+		return r == -E2BIG ? -EFBIG : r;
+	s->seen.at[s->seen.nr] = (struct pprof_seen){ text, *ret };
+	ddp__table_insert(&s->seen_table, hash, s->seen.nr++);
 	return 0;
 }
 
@@ -65,5 +92,7 @@ int ddp__pprof_strings_init(struct pprof_strings *s, struct ddp__budget *budget)
 void ddp__pprof_strings_free(struct pprof_strings *s)
 {
 	VEC_FREE(&s->all);
+	VEC_FREE(&s->seen);
 	ddp__free(s->table.slots);
+	ddp__free(s->seen_table.slots);
 }

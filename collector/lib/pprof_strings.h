@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Strings by content: the same text has the same number, counted from 0, which is "". For writing
- * and merging what was loaded. The text stays where it is, and must.
+ * and merging what was loaded. The text stays where it is, and must, unchanged: a pointer that was
+ * seen before is known without looking at the text, for a hostile file can name a string of many
+ * megabytes in each of a million functions.
  */
 #ifndef DDPROF_LIB_PPROF_STRINGS_H
 #define DDPROF_LIB_PPROF_STRINGS_H
@@ -13,11 +15,19 @@ struct pprof_string {
 	uint32_t len;
 };
 
+/* A pointer that was seen, and what number its text has */
+struct pprof_seen {
+	const char *text;
+	uint32_t number;
+};
+
 struct pprof_strings {
 	struct ddp__budget *budget;
 	uint64_t hash_seed;
 	DDP_VEC(struct pprof_string) all;
 	struct table table;
+	DDP_VEC(struct pprof_seen) seen;
+	struct table seen_table;
 };
 
 /*

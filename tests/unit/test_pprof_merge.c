@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "ddprof/pprof.h"
@@ -327,6 +328,40 @@ static void members_tell_frames_apart(void **state)
 	}
 }
 
+/* A string of a MiB that 100,000 labels have as their key: 100 GB, if it were read for each. */
+static void long_names_cost_once(void **state)
+{
+	enum { LABELS = 100000, NAME_BYTES = 1 << 20, MAX_CPU_S = 20 };
+	struct ddp_pprof *p = profile_from_text("type n n\n1 a\n"), *out;
+	struct ddp_pprof_label *labels = calloc(LABELS, sizeof(*labels));
+	struct ddp_pprof_sample sample = p->samples[0];
+	char *name = malloc(NAME_BYTES);
+	struct ddp_buffer b = { 0 };
+	clock_t start = clock();
+	size_t i;
+
+	(void)state;
+	memset(name, 'x', NAME_BYTES);
+	name[NAME_BYTES - 1] = '\0';
+	for (i = 0; i < LABELS; i++)
+		labels[i] = (struct ddp_pprof_label){ .key = name, .num = (int64_t)i,
+						      .num_unit = name };
+	sample.labels = labels;
+	sample.nr_labels = LABELS;
+	p->samples = &sample;
+	assert_int_equal(ddp_pprof_merge((const struct ddp_pprof *const[]){ p, p }, NULL, 2, &out,
+					 NULL), 0);
+	assert_int_equal(out->nr_samples, 1);
+	assert_int_equal(out->samples[0].nr_labels, LABELS);
+	assert_int_equal(ddp_pprof_write(out, ddp_buffer_write, &b), 0);
+	assert_true((clock() - start) / CLOCKS_PER_SEC < MAX_CPU_S);
+	ddp_buffer_free(&b);
+	ddp_pprof_destroy(out);
+	free(labels);
+	free(name);
+	free_profile(p);
+}
+
 /* Random profiles: few names, so that much is the same */
 
 static uint32_t seed = 1;
@@ -452,6 +487,7 @@ int main(void)
 		cmocka_unit_test(differing),
 		cmocka_unit_test(without_names_profiles_are_numbered),
 		cmocka_unit_test(members_tell_frames_apart),
+		cmocka_unit_test(long_names_cost_once),
 		cmocka_unit_test(no_value_is_lost),
 	};
 
