@@ -46,7 +46,7 @@ static char read_request(int fd)
 		text[n] = '\0';
 		last = strstr(text, "filename=\"profile.pprof\"");
 		last = last ? strstr(last, "\r\n\r\n") : NULL;
-		end = last ? strstr(last + 5, "\r\n--") : NULL;
+		end = last ? strstr(last + 4, "\r\n--") : NULL;
 		if (end && text + n > end + 20)
 			return last[4];
 	}
