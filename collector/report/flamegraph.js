@@ -14,6 +14,7 @@ const MIN_WIDTH = 0.5;		/* narrower frames, and what is below them, are left out
 const SELECTED_WIDTH = 4;	/* the keyboard reaches narrower frames by zooming to callers */
 const HUES = [28, 208, 140, 275, 52, 175, 330];	/* of the mappings, the heaviest first */
 const FONT = '12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
+const SEARCH_LIMIT_MS = 2000;	/* regular expressions that take longer may take forever */
 
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId('data').textContent);
@@ -37,6 +38,8 @@ let zoomed = 0;			/* node that takes the whole width */
 let selected = -1;		/* node that the keyboard is at */
 let hovered = -1;		/* node under the pointer */
 let matches = null;		/* by frame: 1 where the search matched; null: no search */
+let searcher = null;		/* worker that looks for a regular expression; null: none does */
+let searchTimer = 0;		/* ends it */
 let scheduled = false;		/* whether draw() will be called */
 let stale = true;		/* whether the picture has to be drawn again */
 let isDark = dark.matches;
@@ -59,6 +62,7 @@ for (let i = 0; i < data.frames.length; i += 5) {
 
 	frames.push({
 		name: strings[name], file: strings[file], mapping: strings[mapping],
+		strings: [name, file, mapping],	/* what a search looks at */
 		lines: !first ? '' : first === last ? `:${first}` : `:${first}-${last}`,
 		color: '',
 	});
@@ -200,7 +204,7 @@ function frameColor(hue, name)
 
 	if (hue < 0)
 		return isDark ? hsl(220, 8, 30 + shade) : hsl(220, 10, 74 + shade);
-	return isDark ? hsl(hue + turn, 40, 28 + shade) : hsl(hue + turn, 66, 68 + shade);
+	return isDark ? hsl(hue + turn, 40, 21 + shade) : hsl(hue + turn, 66, 68 + shade);
 }
 
 /* Mappings by what was sampled in them, for the colors and the legend */
@@ -360,6 +364,7 @@ function drawNode(node)
 	picture.globalAlpha = above(node) ? 0.55 : 1;
 	picture.fillStyle = colorOf(node);
 	picture.fillRect(place.left, top, place.width - gap, ROW - 1);
+	picture.globalAlpha = 1;
 	drawLabel(node, top);
 }
 
@@ -459,6 +464,13 @@ function addValues(table, node)
 	}
 }
 
+function growth(delta, was)
+{
+	if (was)
+		return signed(percent(delta, was), delta);
+	return delta ? 'new' : '-';
+}
+
 function addChanges(table, node)
 {
 	addRow(table, ['', 'before', 'after', 'change', '']);
@@ -468,8 +480,8 @@ function addChanges(table, node)
 		const up = parent[node];
 
 		addRow(table, [shown(name), formatValue(was, unit), formatValue(a[node], unit),
-			signed(formatValue(delta, unit), delta),
-			signed(percent(delta, was), delta)], type === value ? 'shown' : '');
+			signed(formatValue(delta, unit), delta), growth(delta, was)],
+			type === value ? 'shown' : '');
 		if (type !== value)
 			continue;
 		addRow(table, ['itself', formatValue(data.self[type][node] * scale, unit),
@@ -643,27 +655,6 @@ function pressed(event)
 
 /* Search */
 
-/* A test of a name; null: nothing to look for, undefined: not a regular expression */
-function matcher(text)
-{
-	const pattern = /^\/(.+)\/$/.exec(text);
-
-	if (!text)
-		return null;
-	if (!pattern) {
-		const lower = text.toLowerCase();
-
-		return (name) => name.toLowerCase().includes(lower);
-	}
-	try {
-		const expression = new RegExp(pattern[1], 'i');
-
-		return (name) => expression.test(name);
-	} catch {
-		return undefined;
-	}
-}
-
 /* What the frames that match, and all they call, make up: no frame counts inside another */
 function matchedShare(sum)
 {
@@ -688,17 +679,68 @@ function sayMatches()
 	byId('matched').textContent = `${plain(functions, 0)} ${what}, ${share}`;
 }
 
+/* By string, of which 0 is none: 1 where it matched */
+function showMatches(hits)
+{
+	hits[0] = 0;
+	matches = Uint8Array.from(frames, (frame) => frame.strings.some((i) => hits[i]));
+	sayMatches();
+	redraw();
+}
+
+function stopSearcher()
+{
+	clearTimeout(searchTimer);
+	if (searcher)
+		searcher.terminate();
+	searcher = null;
+}
+
+/* The worker's program. A regular expression cannot be stopped, but who runs it can. */
+const searcherSource = URL.createObjectURL(new Blob([`onmessage = (event) => {
+	const [pattern, strings] = event.data, expression = new RegExp(pattern, 'i');
+
+	postMessage(Uint8Array.from(strings, (s) => expression.test(s)));
+};`], { type: 'text/javascript' }));
+
+function searchBeside(pattern)
+{
+	byId('matched').textContent = 'searching…';
+	searcher = new Worker(searcherSource);
+	searcher.onmessage = (event) => {
+		stopSearcher();
+		showMatches(event.data);
+	};
+	searchTimer = setTimeout(() => {
+		stopSearcher();
+		byId('matched').textContent = 'takes too long, stopped';
+	}, SEARCH_LIMIT_MS);
+	searcher.postMessage([pattern, strings]);
+}
+
+function isPattern(text)
+{
+	try {
+		return Boolean(new RegExp(text, 'i'));
+	} catch {
+		return false;
+	}
+}
+
 function search()
 {
-	const test = matcher(byId('search').value);
+	const text = byId('search').value, pattern = /^\/(.+)\/$/.exec(text);
+	const lower = text.toLowerCase();
 
+	stopSearcher();
 	matches = null;
-	byId('matched').textContent = test === undefined ? 'not a regular expression' : '';
-	if (test) {
-		matches = Uint8Array.from(frames, (frame) =>
-			test(frame.name) || test(frame.file) || test(frame.mapping));
-		sayMatches();
-	}
+	byId('matched').textContent = '';
+	if (pattern && isPattern(pattern[1]))
+		searchBeside(pattern[1]);
+	else if (pattern)
+		byId('matched').textContent = 'not a regular expression';
+	else if (text)
+		showMatches(Uint8Array.from(strings, (s) => s.toLowerCase().includes(lower)));
 	redraw();
 }
 
@@ -735,6 +777,14 @@ function showColors()
 	colorFrames(mappings);
 	showLegend(mappings);
 	redraw();
+}
+
+/* At once: nothing is drawn any more between the event and the printer */
+function paint(darkly)
+{
+	isDark = darkly;
+	showColors();
+	draw();
 }
 
 function showValue()
@@ -810,10 +860,9 @@ function listen()
 			zoom(0);
 		}
 	});
-	dark.addEventListener('change', () => {
-		isDark = dark.matches;
-		showColors();
-	});
+	dark.addEventListener('change', () => paint(dark.matches));
+	addEventListener('beforeprint', () => paint(false));
+	addEventListener('afterprint', () => paint(dark.matches));
 	new ResizeObserver(() => {
 		resize();
 		redraw();

@@ -13,6 +13,7 @@ class Profile:
     def __init__(self, *types):
         self.strings = {"": 0}
         self.lines = []
+        self.samples = []
         self.locations = {}
         self.mappings = {}
         for name, unit in types:
@@ -39,6 +40,7 @@ class Profile:
 
     def add(self, stack, *values):
         """A sample; the outermost frame first."""
+        self.samples.append((stack, values))
         ids = "".join(f" location_id: {self.location(f)}" for f in reversed(stack))
         self.lines.append(f"sample {{{ids}" + "".join(f" value: {v}" for v in values) + " }")
 

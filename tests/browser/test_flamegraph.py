@@ -20,6 +20,8 @@ from profiles import Profile, large, machine, shop
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 ROW = 18                 # pixels; as the page has it
 LARGE_NODES = 50000
+COLORS = 200             # frames, of ten mappings, in a page of nothing but colors
+SEARCH_LIMIT_S = 15      # the page's is 2 s
 DRAW_LIMIT_MS = 3000     # for the large page, on a machine that is busy with other tests; measured: see docs/reports.md
 CASES = []
 
@@ -83,6 +85,9 @@ class Page:
         self.browser.evaluate("(() => { const s = document.getElementById('search'); s.value = ''; s.focus();"
                               "s.dispatchEvent(new Event('input')); })()")
         self.browser.type(text)
+        deadline = time.monotonic() + SEARCH_LIMIT_S
+        while self.text("matched").startswith("searching") and time.monotonic() < deadline:
+            time.sleep(0.02)
         return self.text("matched")
 
     def color(self, share, row):
@@ -169,6 +174,29 @@ def itself_is_without_what_is_called(browser, folder):
 
 
 @case
+def shares_of_frames_at_any_depth_are_those_of_their_stacks(browser, folder):
+    profile = machine()
+    stacks = [([(frame[0], frame[3]) for frame in stack], sums[1]) for stack, sums in profile.samples]
+    total = sum(value for _, value in stacks)
+    page = Page(browser, folder / "machine.html")
+    deepest = 0
+    for share in (0.02, 0.3, 0.45, 0.6, 0.7, 0.85):
+        path = []
+        for depth in range(1, 30):
+            lines = [line for line in page.hover(share, depth).split("\n") if "\t" not in line]
+            if lines == [""]:
+                break
+            caller, path = path, path + [(lines[0], lines[-1])]
+            mine, above, itself = (sum(v for s, v in stacks if ok(s)) for ok in (
+                lambda s: s[:depth] == path, lambda s: s[:depth - 1] == caller, lambda s: s == path))
+            same((path, values(page.tip())["cpu-time"][1:]),
+                 (path, [f"{100 * mine / total:.2f}%", f"{100 * mine / above:.2f}%"]))
+            same((path, values(page.tip())["itself"][1]), (path, f"{100 * itself / total:.2f}%"))
+            deepest = max(deepest, depth)
+    check(deepest >= 12, f"only {deepest} deep")
+
+
+@case
 def another_value_type_moves_the_frames(browser, folder):
     page = Page(browser, folder / "shop.html")
     page.choose(0)
@@ -182,8 +210,24 @@ def search_counts_functions_and_their_share(browser, folder):
     for text, expected in (("memcpy", "1 function, 25.00%"), ("MEMCPY", "1 function, 25.00%"),
                            ("parse", "2 functions, 45.00%"),  # read_token by its file: not counted again inside parse
                            ("/^(serve|do_idle)$/", "2 functions, 100.00%"), ("libc.so", "1 function, 25.00%"),
+                           ("/^READ_/", "1 function, 15.00%"), ("/^$/", "0 functions, 0.00%"),
                            ("nothing like it", "0 functions, 0.00%"), ("/(/", "not a regular expression"), ("", "")):
         same(page.search(text), expected)
+    same(browser.complaints(), [])
+
+
+@case
+def a_search_that_takes_forever_leaves_the_page_alive(browser, folder):
+    page = Page(browser, folder / "forever.html")
+    same(page.search("/^(a+)+$/"), "takes too long, stopped")
+    same(page.name(0.5, 2), "a" * 60 + "!")
+    same(page.search("aaa"), "1 function, 100.00%")
+    browser.evaluate("document.getElementById('search').focus()")
+    page.search("")
+    browser.type("/(a+)+$/")
+    same(page.search("main"), "1 function, 100.00%")
+    time.sleep(3)
+    same(page.text("matched"), "1 function, 100.00%")
 
 
 @case
@@ -292,6 +336,8 @@ def what_is_gone_keeps_its_room(browser, folder):
     page = Page(browser, folder / "gone.html")
     same([page.name(share, 2) for share in (0.3, 0.9)], ["kept", "gone"])
     same(values(page.hover(0.9, 2))["n"], ["50", "0", "-50", "-100.00%"])
+    same(values(Page(browser, folder / "new.html").hover(0.9, 2))["n"], ["0", "50", "+50", "new"])
+    page = Page(browser, folder / "gone.html")
     red, green, blue = page.color(0.9, 2)
     check(blue - red > 80, f"what is gone is {red}, {green}, {blue}: not blue")
     same(page.search("gone"), "1 function, 33.33% before, 0.00% after")
@@ -376,6 +422,53 @@ def it_follows_the_wish_for_dark(browser, folder):
         browser.dark(False)
 
 
+def luminance(color):
+    linear = [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in (c / 255 for c in color)]
+    return sum(weight * v for weight, v in zip((0.2126, 0.7152, 0.0722), linear))
+
+
+def contrast(one, other):
+    """As WCAG 2.1 has it; 4.5 and more can be read by most."""
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@case
+def names_can_be_read_on_every_color(browser, folder):
+    page = Page(browser, folder / "colors.html")
+    page.click(0.5, 2)
+    for dark, label in ((False, (0x15, 0x18, 0x1d)), (True, (0xf3, 0xf4, 0xf6))):
+        browser.dark(dark)
+        colors = {tuple(page.color((i + 0.4) / COLORS, 3)) for i in range(COLORS)}
+        check(len(colors) > COLORS / 4, f"only {len(colors)} colors")
+        for color in colors | {tuple(page.color(0.5, row)) for row in range(2)}:
+            check(contrast(label, color) >= 4.5, f"dark {dark}: {contrast(label, color):.2f} on {color}")
+    browser.dark(False)
+
+
+@case
+def on_paper_it_is_light_and_only_the_graph(browser, folder):
+    page = Page(browser, folder / "shop.html")
+    light = page.color(0.2, 3)
+    browser.dark(True)
+    try:
+        same(page.color(0.2, 3) == light, False)
+        x, y = round(page.box["width"] * 0.2), 4 * ROW - 3
+        browser.evaluate("addEventListener('beforeprint', () => { window.printed = [...document.getElementById("
+                         f"'canvas').getContext('2d').getImageData({x}, {y}, 1, 1).data].slice(0, 3); }})")
+        browser.call("Page.printToPDF")
+        same(browser.evaluate("window.printed"), light)
+        check(page.color(0.2, 3) != light, "it stays light after printing")
+        browser.call("Emulation.setEmulatedMedia", media="print",
+                     features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        same(browser.evaluate("['controls', 'title', 'canvas', 'legend'].map((id) => "
+                              "document.getElementById(id).getBoundingClientRect().height > 0)"),
+             [False, True, True, True])
+        same(browser.evaluate("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)")
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="", features=[])
+
+
 @case
 def a_deep_stack_scrolls(browser, folder):
     page = Page(browser, folder / "deep.html")
@@ -433,6 +526,14 @@ def make_pages(folder):
         p.add(["main", "gone"], gone)
         p.write(folder / f"{name}.pprof")
     ctl("diff", folder / "before.pprof", folder / "after.pprof", "-o", folder / "gone.html")
+    ctl("diff", folder / "after.pprof", folder / "before.pprof", "-o", folder / "new.html")
+    colors = Profile(("n", "count"))
+    for i in range(COLORS):
+        colors.add(["main", "all of them", (f"function_{i * i}", "", 0, f"/lib/{i % 10}.so")], 1)
+    ctl("convert", colors.write(folder / "colors.pprof"), folder / "colors.html")
+    forever = Profile(("n", "count"))
+    forever.add(["main", "a" * 60 + "!"], 1)
+    ctl("convert", forever.write(folder / "forever.pprof"), folder / "forever.html")
     narrow = Profile(("n", "count"))
     narrow.add(["main", "wide"], 1000000)
     narrow.add(["main", "narrow", "below"], 10)
