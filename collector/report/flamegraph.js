@@ -154,8 +154,13 @@ function layout()
 const TIMES = [[1e9, 's'], [1e6, 'ms'], [1e3, 'µs'], [1, 'ns']];
 const SIZES = [[2 ** 40, 'TiB'], [2 ** 30, 'GiB'], [2 ** 20, 'MiB'], [1024, 'KiB'], [1, 'B']];
 
+/* Numbers of that size are not exact any more, and too long to be read */
+const LONG = 1e15;
+
 function plain(n, digits)
 {
+	if (Math.abs(n) >= LONG)
+		return n.toExponential(3);
 	return n.toLocaleString('en-US', { maximumFractionDigits: digits });
 }
 

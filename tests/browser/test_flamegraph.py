@@ -407,6 +407,20 @@ def it_fits_a_phone(browser, folder):
 
 
 @case
+def the_largest_numbers_and_names_fit_a_phone_too(browser, folder):
+    page = Page(browser, folder / "limits.html", width=400, height=700)
+    same(browser.evaluate("document.documentElement.scrollWidth"), 400)
+    tip = values(page.hover(0.4, 2))
+    same(tip["n"][:3], ["9.223e+18", "1.000e+15", "-9.222e+18"])
+    wide, height = browser.evaluate("(() => { const t = document.getElementById('tip'); return ["
+                                    "Math.min(...[...t.querySelectorAll('td')].map((e) => 400 - e."
+                                    "getBoundingClientRect().right)), t.getBoundingClientRect().height]; })()")
+    check(wide >= 8, f"the table ends {-wide} pixels behind the window")
+    check(height < 350, f"the box is {height} pixels high")
+    browser.screenshot(BUILD / "check" / "flamegraph-limits.png")
+
+
+@case
 def it_follows_the_wish_for_dark(browser, folder):
     page = Page(browser, folder / "shop.html")
     light = page.color(0.2, 3)
@@ -527,6 +541,11 @@ def make_pages(folder):
         p.write(folder / f"{name}.pprof")
     ctl("diff", folder / "before.pprof", folder / "after.pprof", "-o", folder / "gone.html")
     ctl("diff", folder / "after.pprof", folder / "before.pprof", "-o", folder / "new.html")
+    for name, value in (("most", 2 ** 63 - 1), ("less", 10 ** 15)):
+        limits = Profile(("n", "count"), ("time_of_" * 8, "nanoseconds"))
+        limits.add(["main", "name_" * 40], value, 64 * 86400 * value // 2 ** 63 * 10 ** 9)  # 64 cores, a day
+        limits.write(folder / f"{name}.pprof")
+    ctl("diff", folder / "most.pprof", folder / "less.pprof", "-i", "0", "-o", folder / "limits.html")
     colors = Profile(("n", "count"))
     for i in range(COLORS):
         colors.add(["main", "all of them", (f"function_{i * i}", "", 0, f"/lib/{i % 10}.so")], 1)
