@@ -13,6 +13,7 @@
 #include <sys/utsname.h>
 
 #include "core/log.h"
+#include "core/write_fd.h"
 
 enum { FINISH_TIMEOUT_MS = DDP_EXPORT_TIMEOUT_MS };
 
@@ -57,24 +58,6 @@ int ddp_output_path(const char *path, unsigned int nr, bool numbered, char *ret,
 	else
 		n = snprintf(ret, size, "%.*s.%u%s", (int)stem, path, nr, path + stem);
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
-}
-
-static int write_fd(void *ctx, const void *bytes, size_t n)
-{
-	const char *p = bytes;
-	int fd = *(int *)ctx;
-
-	while (n) {
-		ssize_t done = write(fd, p, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		p += done;
-		n -= (size_t)done;
-	}
-	return 0;
 }
 
 /*

@@ -17,6 +17,7 @@
 
 #include "core/array.h"
 #include "core/log.h"
+#include "core/write_fd.h"
 #include "kmod/core/unwind_rows.h"
 
 #define XXH_INLINE_ALL
@@ -79,21 +80,6 @@ static int read_all(int fd, void *to, size_t n, uint64_t at)
 		p += got;
 		at += (uint64_t)got;
 		n -= (size_t)got;
-	}
-	return 0;
-}
-
-static int write_all(int fd, const void *from, size_t n)
-{
-	for (const char *p = from; n;) {
-		ssize_t done = write(fd, p, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		p += done;
-		n -= (size_t)done;
 	}
 	return 0;
 }
@@ -343,8 +329,8 @@ static int write_part(int dir, const char *name, const struct head *h, const voi
 
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, h, sizeof(*h));
-	r = r ?: write_all(fd, image, h->bytes);
+	r = write_fd(&fd, h, sizeof(*h));
+	r = r ?: write_fd(&fd, image, h->bytes);
 	return !r && close(TAKE_FD(fd)) ? -errno : r;
 }
 

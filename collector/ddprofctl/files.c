@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "core/log.h"
+#include "core/write_fd.h"
 #include "ddprofctl/print.h"
 
 enum { MAX_FILE_BYTES = 256 << 20 };	/* what a file may hold at most, not packed either */
@@ -118,24 +119,6 @@ int ctl_output_format(const char *path, uint32_t wanted, enum ddp_format *ret)
 		return 0;
 	ddp_log_error("%s: the name does not say in which form to write, use --to", path);
 	return -EINVAL;
-}
-
-static int write_fd(void *ctx, const void *bytes, size_t n)
-{
-	const char *p = bytes;
-	int fd = *(int *)ctx;
-
-	while (n) {
-		ssize_t done = write(fd, p, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		p += done;
-		n -= (size_t)done;
-	}
-	return 0;
 }
 
 static int save_as_it_is(const char *path, ctl_produce_fn produce, void *ctx,

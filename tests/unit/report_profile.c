@@ -7,6 +7,7 @@
 /* after those it needs */
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include "report/collapsed.h"
@@ -83,4 +84,11 @@ struct ddp_pprof *report_collapsed(const char *s)
 	if (ddp_collapsed_read(s, strlen(s), &type, &ret, &err))
 		fail_msg("\"%s\": %s", s, err.text);
 	return ret;
+}
+
+int report_refuse(void *left, const void *bytes, size_t n)
+{
+	(void)bytes;
+	(void)n;
+	return (*(int *)left)-- ? 0 : -ENOSPC;
 }

@@ -37,4 +37,7 @@ struct ddp_pprof *report_profile(const struct ddp_value_type *types, size_t nr_t
 /* One value type, samples/count, from collapsed stacks */
 struct ddp_pprof *report_collapsed(const char *text);
 
+/* A ddp_write_fn that takes *@left pieces, an int, and then answers -ENOSPC */
+int report_refuse(void *left, const void *bytes, size_t n);
+
 #endif /* TESTS_REPORT_PROFILE_H */

@@ -48,7 +48,8 @@ static char *graph(const struct ddp_pprof *p, size_t value, const char *label,
 static void the_data_is_as_the_header_says(void **state)
 {
 	static const struct report_sample samples[] = {
-		{ STACK(FN("main", "m.c", 3, "/bin/x"), FN("work", "w.c", 9, "/bin/x")), { 2, 20 } },
+		{ STACK(FN("main", "m.c", 3, "/bin/x"), FN("work", "w.c", 9, "/bin/x")),
+		  { 2, 20 } },
 		{ STACK(FN("main", "m.c", 5, "/bin/x"), FN("big", "", 0, "/lib/y")), { 1, 70 } },
 		{ STACK(FN("main", "m.c", 3, "/bin/x")), { 1, 10 } },
 	};
@@ -60,8 +61,8 @@ static void the_data_is_as_the_header_says(void **state)
 		"{\"title\":\"title\",\"diff\":false,\"value\":1,\n"
 		"\"types\":[[\"samples\",\"count\"],[\"time\",\"nanoseconds\"]],\n"
 		"\"info\":[\"2023-11-14 22:13:20 UTC, 2.50 s, 3 distinct samples\"],\n"
-		"\"strings\":[\"\",\n\"work\",\n\"w.c\",\n\"/bin/x\",\n\"main\",\n\"m.c\",\n\"big\",\n"
-		"\"/lib/y\"],\n"
+		"\"strings\":[\"\",\n\"work\",\n\"w.c\",\n\"/bin/x\",\n\"main\",\n\"m.c\",\n"
+		"\"big\",\n\"/lib/y\"],\n"
 		/* work, main with two lines, big */
 		"\"frames\":[1,2,3,9,9,4,5,3,3,5,6,0,7,0,0],\n"
 		/* the root, main, and below it the heavier big before work */
@@ -210,8 +211,8 @@ static void value_types_are_matched_by_name_and_unit(void **state)
 static void the_page_allows_itself_nothing_from_outside(void **state)
 {
 	static const char *const needed[] = {
-		"<!doctype html>\n", "default-src 'none'; script-src 'sha256-", "style-src 'sha256-",
-		"base-uri 'none'; form-action 'none'\">",
+		"<!doctype html>\n", "default-src 'none'; script-src 'sha256-",
+		"style-src 'sha256-", "; worker-src blob:; ", "base-uri 'none'; form-action 'none'\">",
 	}, *const unwanted[] = { "http://", "https://", "unsafe-", "eval(", "innerHTML", "@DATA@" };
 	struct ddp_pprof *p = report_collapsed("a 1\n");
 	struct ddp_buffer page = { 0 };
@@ -229,13 +230,6 @@ static void the_page_allows_itself_nothing_from_outside(void **state)
 	ddp_pprof_destroy(p);
 }
 
-static int refuse(void *left, const void *bytes, size_t n)
-{
-	(void)bytes;
-	(void)n;
-	return (*(int *)left)-- ? 0 : -ENOSPC;
-}
-
 static void errors_of_the_output_are_answered(void **state)
 {
 	struct ddp_pprof *p = report_collapsed("a;b 1\nc 2\n");
@@ -243,7 +237,7 @@ static void errors_of_the_output_are_answered(void **state)
 
 	(void)state;
 	for (;; writes++) {
-		int left = writes, r = ddp_flamegraph_write(p, "t", 0, NULL, refuse, &left);
+		int left = writes, r = ddp_flamegraph_write(p, "t", 0, NULL, report_refuse, &left);
 
 		if (!r)
 			break;

@@ -170,13 +170,6 @@ static void names_stay_in_their_strings(void **state)
 	ddp_pprof_destroy(p);
 }
 
-static int refuse(void *left, const void *bytes, size_t n)
-{
-	(void)bytes;
-	(void)n;
-	return (*(int *)left)-- ? 0 : -ENOSPC;
-}
-
 /* Whichever write it is */
 static void errors_of_the_output_are_answered(void **state)
 {
@@ -191,7 +184,7 @@ static void errors_of_the_output_are_answered(void **state)
 	assert_int_equal(ddp_buffer_write(&text, "", 1), 0);
 	p = report_collapsed((char *)text.bytes);
 	for (int i = 0;; i++) {
-		int left = i, r = ddp_speedscope_write(p, "x", 0, NULL, refuse, &left, NULL);
+		int left = i, r = ddp_speedscope_write(p, "x", 0, NULL, report_refuse, &left, NULL);
 
 		if (!r) {
 			assert_true(i > 4);
