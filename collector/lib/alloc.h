@@ -29,12 +29,15 @@ struct ddp__budget {
 	size_t max_bytes;	/* 0: no limit */
 };
 
+/* How many bytes are left; SIZE_MAX: no limit. */
+DDP_INTERNAL size_t ddp__budget_room(const struct ddp__budget *b);
 /* Account for @n bytes more: 0 or -ENOSPC. */
 DDP_INTERNAL int ddp__budget_take(struct ddp__budget *b, size_t n);
 DDP_INTERNAL void ddp__budget_give(struct ddp__budget *b, size_t n);
 
 /*
- * Make room for @need elements of @elem bytes in an array of *capacity.
+ * Make room for @need elements of @elem bytes in an array of *capacity. What it grows by beyond
+ * the need is never more than half of what the budget has left, so that others can grow, too.
  * 0, or -ENOMEM, -ENOSPC, -E2BIG (2^32 elements) with everything as it was.
  */
 DDP_INTERNAL int ddp__grow(struct ddp__budget *b, void **array, size_t elem, uint32_t *capacity,

@@ -64,9 +64,16 @@ void ddp_buffer_free(struct ddp_buffer *buffer)
 	*buffer = (struct ddp_buffer){ .max_bytes = buffer->max_bytes };
 }
 
+size_t ddp__budget_room(const struct ddp__budget *b)
+{
+	if (!b->max_bytes)
+		return SIZE_MAX;
+	return b->bytes < b->max_bytes ? b->max_bytes - b->bytes : 0;
+}
+
 int ddp__budget_take(struct ddp__budget *b, size_t n)
 {
-	if (b->max_bytes && (b->bytes > b->max_bytes || n > b->max_bytes - b->bytes))
+	if (n > ddp__budget_room(b))
 		return -ENOSPC;
 	b->bytes += n;
 	return 0;
@@ -77,9 +84,25 @@ void ddp__budget_give(struct ddp__budget *b, size_t n)
 	b->bytes -= n;
 }
 
+/* What an array of *capacity elements grows to, for @need of them */
+static uint64_t grown_capacity(const struct ddp__budget *b, size_t elem, uint32_t capacity,
+			       uint64_t need)
+{
+	uint64_t wanted = (uint64_t)capacity + capacity / (capacity < MANY ? 2 : 4);
+	uint64_t most = capacity + ddp__budget_room(b) / 2 / elem;
+
+	if (wanted < FIRST_CAPACITY)
+		wanted = FIRST_CAPACITY;
+	if (wanted > most)
+		wanted = most;
+	if (wanted < need)
+		wanted = need;
+	return wanted < UINT32_MAX ? wanted : UINT32_MAX;
+}
+
 int ddp__grow(struct ddp__budget *b, void **array, size_t elem, uint32_t *capacity, uint64_t need)
 {
-	uint64_t wanted = (uint64_t)*capacity + *capacity / (*capacity < MANY ? 2 : 4);
+	uint64_t wanted;
 	size_t more;
 	void *grown;
 	int r;
@@ -88,15 +111,9 @@ int ddp__grow(struct ddp__budget *b, void **array, size_t elem, uint32_t *capaci
 		return 0;
 	if (need > UINT32_MAX)
 		return -E2BIG;
-	if (wanted < FIRST_CAPACITY)
-		wanted = FIRST_CAPACITY;
-	if (wanted < need)
-		wanted = need;
-	if (wanted > UINT32_MAX)
-		wanted = UINT32_MAX;
+	wanted = grown_capacity(b, elem, *capacity, need);
 	if (wanted > SIZE_MAX / elem)
 		return -ENOMEM;
-
 	more = (wanted - *capacity) * elem;
 	r = ddp__budget_take(b, more);
 	if (r)

@@ -14,7 +14,8 @@
 
 enum {
 	FIRST_BLOCK_BYTES = 4096,
-	MAX_BLOCK_BYTES = 128 * 1024,	/* blocks double up to here */
+	MAX_BLOCK_BYTES = 128 * 1024,	/* blocks double up to here ... */
+	MIN_BLOCK_BYTES = 512,		/* ... and take half of what a ceiling leaves, from here */
 };
 
 static uint32_t most_bytes(const struct ddp_profile *p)
@@ -25,9 +26,12 @@ static uint32_t most_bytes(const struct ddp_profile *p)
 static uint32_t next_size(const struct ddp_profile *p)
 {
 	uint32_t size = p->timed.last ? p->timed.last->size * 2 : FIRST_BLOCK_BYTES;
+	size_t half = ddp__budget_room(&p->budget) / 2;
 
 	if (size > MAX_BLOCK_BYTES)
 		size = MAX_BLOCK_BYTES;
+	if (size > half)
+		size = half > MIN_BLOCK_BYTES ? half : MIN_BLOCK_BYTES;
 	return size < most_bytes(p) ? most_bytes(p) : size;
 }
 

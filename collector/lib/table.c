@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Growing, filling and emptying the index of table.h. At most three quarters of the slots are
- * used, so that a probe stays short and always ends.
+ * used, so that a probe stays short; where the budget has no room for more slots, seven eighths,
+ * so that it always ends.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,6 +14,12 @@ enum {
 	FEW_SLOTS = 4096,	/* below, tables grow fourfold: moving costs more than memory */
 };
 
+/* Without growing */
+static bool has_place(const struct table *t, uint64_t elements)
+{
+	return elements <= (uint64_t)t->nr_slots / 8 * 7;
+}
+
 static void insert(struct table_slot *slots, uint32_t mask, struct table_slot s)
 {
 	uint32_t i = s.hash & mask;
@@ -22,19 +29,20 @@ static void insert(struct table_slot *slots, uint32_t mask, struct table_slot s)
 	slots[i] = s;
 }
 
-/* Slots for @elements; 0: too many */
-static uint32_t slots_for(const struct table *t, uint64_t elements)
+/* Slots for @elements, @room being the bytes that there are; 0: too many */
+static uint32_t slots_for(const struct table *t, uint64_t elements, size_t room)
 {
 	uint64_t nr = t->nr_slots ? t->nr_slots : FIRST_SLOTS;
 
 	while (nr / 4 * 3 < elements)
-		nr *= nr < FEW_SLOTS ? 4 : 2;
+		nr *= nr < FEW_SLOTS && 3 * nr * sizeof(*t->slots) < room / 2 ? 4 : 2;
 	return nr > UINT32_MAX ? 0 : nr;
 }
 
 int ddp__table_reserve_many(struct table *t, struct ddp__budget *b, uint32_t extra)
 {
-	uint32_t nr = slots_for(t, (uint64_t)t->used + extra), i;
+	uint64_t elements = (uint64_t)t->used + extra;
+	uint32_t nr = slots_for(t, elements, ddp__budget_room(b)), i;
 	struct table_slot *slots;
 	int r;
 
@@ -44,7 +52,7 @@ int ddp__table_reserve_many(struct table *t, struct ddp__budget *b, uint32_t ext
 		return 0;
 	r = ddp__budget_take(b, (nr - t->nr_slots) * sizeof(*slots));
 	if (r)
-		return r;
+		return has_place(t, elements) ? 0 : r;
 	slots = ddp__alloc(nr * sizeof(*slots));
 	if (!slots) {
 		ddp__budget_give(b, (nr - t->nr_slots) * sizeof(*slots));
