@@ -12,6 +12,8 @@ static int find_stack(const struct ddp_profile *p, const struct ddp_sample *s, s
 	uint32_t index;
 	int r;
 
+	if (s->nr_locations > MAX_LOCATIONS)
+		return -EINVAL;
 	if (!s->stack) {
 		*ret = ddp__stack_find(p, s->locations, s->nr_locations);
 		return 0;

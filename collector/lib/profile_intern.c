@@ -9,8 +9,6 @@
 
 #include "profile_parts.h"
 
-enum { MAX_STRING_BYTES = INT32_MAX };	/* of one string: pprof's fields end at 2 GiB */
-
 /* Strings */
 
 struct string_key {
@@ -33,7 +31,7 @@ static int string_put(struct ddp_profile *p, const struct string_key *k, uint32_
 	uint32_t first = p->string_bytes.nr;
 	int r;
 
-	if (k->len > MAX_STRING_BYTES || p->strings.nr >= MAX_ELEMENTS)
+	if (p->strings.nr >= MAX_ELEMENTS)
 		return -E2BIG;
 	if ((r = VEC_RESERVE(&p->budget, &p->strings, 1)) ||
 	    (r = VEC_RESERVE(&p->budget, &p->string_bytes, k->len + 1)) ||
@@ -58,6 +56,8 @@ int ddp__string_intern(struct ddp_profile *p, const char *bytes, size_t len, uin
 		*ret = DDP_STRING_EMPTY;
 		return 0;
 	}
+	if (len > MAX_STRING_BYTES)
+		return -E2BIG;
 	hash = hash_bytes(p, key.bytes, len);
 	found = table_find(&p->string_table, hash, string_equal, &key);
 	if (found == TABLE_NONE)

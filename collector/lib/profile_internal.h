@@ -20,6 +20,7 @@ enum {
 	MAX_LINES = 1024,		/* functions inlined into one address */
 	MAX_LABELS = 1024,		/* of one sample */
 	MAX_LOCATIONS = 65536,		/* of one sample; readers take no more */
+	MAX_STRING_BYTES = INT32_MAX,	/* of one string: pprof's fields end at 2 GiB */
 	MAX_ELEMENTS = 1 << 28,		/* of a kind; half of its ids, see enum id_kind */
 };
 

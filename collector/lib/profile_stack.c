@@ -63,7 +63,7 @@ static int check_locations(const struct ddp_profile *p, const uint32_t *ids, uin
 
 int ddp__stack_reserve(struct ddp_profile *p, const uint32_t *ids, uint32_t nr)
 {
-	int r = nr > MAX_LOCATIONS ? -EINVAL : check_locations(p, ids, nr);
+	int r = check_locations(p, ids, nr);
 
 	if (r)
 		return r;
@@ -128,6 +128,8 @@ int ddp_profile_stack(struct ddp_profile *p, const uint32_t *locations, uint32_t
 
 	if (p->is_snapshot)
 		return -EROFS;
+	if (nr > MAX_LOCATIONS)
+		return -EINVAL;
 	s = ddp__stack_find(p, locations, nr);
 	if (s.at == TABLE_NONE) {
 		r = ddp__stack_reserve(p, locations, nr);

@@ -113,6 +113,8 @@ static struct text_hash hash_file(struct reader *r, const struct ddp_text *file)
 
 static int read_key(struct reader *r, const struct ddp_text_frame *f, struct frame_key *ret)
 {
+	if ((f->function.len | f->system_name.len | f->file.len) > MAX_STRING_BYTES)
+		return -E2BIG;
 	ret->function = hash_text(r->p, f->function.bytes, f->function.len);
 	ret->system_name = same_place(&f->system_name, &f->function) ? ret->function :
 			   hash_text(r->p, f->system_name.bytes, f->system_name.len);
@@ -129,9 +131,12 @@ static int read_key(struct reader *r, const struct ddp_text_frame *f, struct fra
 static int read_keys(struct reader *r, const struct ddp_text_sample *s)
 {
 	struct ddp_profile *p = r->p;
-	int error = VEC_RESERVE(&p->budget, &p->scratch_keys, s->nr_frames);
 	uint32_t i;
+	int error;
 
+	if (s->nr_frames > (uint32_t)MAX_LOCATIONS * MAX_LINES)
+		return -EINVAL;
+	error = VEC_RESERVE(&p->budget, &p->scratch_keys, s->nr_frames);
 	for (i = 0; !error && i < s->nr_frames; i++)
 		error = read_key(r, &s->frames[i], &p->scratch_keys.at[i]);
 	return error;
@@ -252,6 +257,8 @@ static int add_new_text(struct ddp_profile *p, const struct ddp_text_sample *s,
 		return r;
 	parts->locations = p->scratch_ids.at;
 	parts->nr_locations = p->scratch_ids.nr;
+	if (parts->nr_locations > MAX_LOCATIONS)
+		return -EINVAL;
 	parts->stack = ddp__stack_find(p, parts->locations, parts->nr_locations);
 	r = ddp__add_parts(p, parts);
 	if (r)

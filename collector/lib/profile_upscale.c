@@ -64,7 +64,7 @@ static int read_offsets(const struct ddp_profile *p, const struct ddp_upscaling_
 	uint32_t i, offset;
 
 	*ret = (struct offset_set){ { 0 } };
-	if (!rule->nr_offsets)
+	if (rule->nr_offsets < 1 || rule->nr_offsets > p->value_types.nr)
 		return -EINVAL;
 	for (i = 0; i < rule->nr_offsets; i++) {
 		offset = rule->offsets[i];

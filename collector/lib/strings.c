@@ -114,7 +114,7 @@ static int reserve(struct ddp_strings *s, size_t len, char **ret)
 {
 	int r;
 
-	if (len > MAX_STRING_BYTES || (!s->first_free1 && s->slots.nr >= MAX_STRINGS))
+	if (!s->first_free1 && s->slots.nr >= MAX_STRINGS)
 		return -E2BIG;
 	if (!s->first_free1) {
 		r = VEC_RESERVE(&s->budget, &s->slots, 1);
@@ -198,6 +198,8 @@ int ddp_strings_intern(struct ddp_strings *s, const char *bytes, size_t len, uin
 	struct key k = { s, len ? bytes : "", len };
 	int r;
 
+	if (len > MAX_STRING_BYTES)
+		return -E2BIG;
 	pthread_mutex_lock(&s->lock);
 	r = intern(s, &k, ret_handle);
 	pthread_mutex_unlock(&s->lock);

@@ -48,13 +48,14 @@
  * share one space: an id of one kind is never one of another, and is refused there. Ids are good
  * for this profile until its next reset and refused (-ESTALE) after it, until 2^28 newer ones of
  * their kind were given out. 0 is always allowed and means the empty string, no mapping, no
- * function; as a location it is refused. Everything handed in is copied.
+ * function; as a location it is refused. Everything handed in is copied. A pointer may be NULL where
+ * its count is 0; what a count above its limit belongs to is refused without being read.
  *
  * Every function leaves the profile as it was when it fails. Errors, besides those named at a
  * function:
  *	-ENOMEM	no memory
  *	-ENOSPC	config.max_bytes would be exceeded: encode and reset, then go on
- *	-E2BIG	more than 2^28 of one kind of thing, or 4 GiB of strings
+ *	-E2BIG	a string of 2 GiB or more; more than 2^28 of one kind of thing, or 4 GiB of strings
  *	-ESTALE	an id that this profile did not give out since its last reset, or of another kind
  *	-EROFS	the profile is a snapshot (see ddp_profile_reset)
  *
@@ -327,7 +328,8 @@ int ddp_profile_endpoint(struct ddp_profile *p, uint64_t local_root_span_id, uin
 int ddp_profile_endpoint_count(struct ddp_profile *p, uint32_t endpoint, int64_t n);
 
 struct ddp_endpoint_count {
-	const char *endpoint;	/* @len bytes and a NUL; the profile's, good until it changes */
+	const char *endpoint;	/* @len bytes and a NUL; the profile's, good until it changes: */
+				/* copy it before handing parts of it to the same profile */
 	size_t len;
 	int64_t count;
 };
