@@ -68,19 +68,29 @@ static const char *format_change(int64_t change, const char *unit, char ret[32])
 	return ret;
 }
 
+/* Of nothing there are no percents */
+static const char *format_growth(int64_t change, int64_t of, char ret[32])
+{
+	if (of)
+		snprintf(ret, 32, "%+.2f%%", percent_of(change, of));
+	else
+		snprintf(ret, 32, "-");
+	return ret;
+}
+
 static void print_head(const struct sides *s, const struct ddp_functions *f, const char *unit)
 {
 	int64_t change = sum_subtract(f->sum[1], f->sum[0]);
-	char before[32], after[32], text[32];
+	char before[32], after[32], text[32], growth[32];
 
 	printf("base: ");
 	print_text(s->files[0]);
 	printf("other: ");
 	print_text(s->files[1]);
 	print_type(&s->other->sample_types[s->other_value]);
-	printf("total: %s before, %s after, %s (%+.2f%%)\n", format_value(f->sum[0], unit, before),
+	printf("total: %s before, %s after, %s (%s)\n", format_value(f->sum[0], unit, before),
 	       format_value(f->sum[1], unit, after), format_change(change, unit, text),
-	       percent_of(change, f->total[0]));
+	       format_growth(change, f->total[0], growth));
 }
 
 static void print_function(const struct ddp_functions *f, const struct ddp_function_sums *e,
@@ -88,12 +98,12 @@ static void print_function(const struct ddp_functions *f, const struct ddp_funct
 {
 	int64_t flat = sum_subtract(e->flat[1], e->flat[0]);
 	int64_t cumulative = sum_subtract(e->cumulative[1], e->cumulative[0]);
-	char text[4][32];
+	char text[6][32];
 
-	printf("%12s %12s %12s %+7.2f%% %12s %+7.2f%%  ", format_value(e->flat[0], unit, text[0]),
+	printf("%12s %12s %12s %8s %12s %8s  ", format_value(e->flat[0], unit, text[0]),
 	       format_value(e->flat[1], unit, text[1]), format_change(flat, unit, text[2]),
-	       percent_of(flat, f->total[0]), format_change(cumulative, unit, text[3]),
-	       percent_of(cumulative, f->total[0]));
+	       format_growth(flat, f->total[0], text[3]), format_change(cumulative, unit, text[4]),
+	       format_growth(cumulative, f->total[0], text[5]));
 	print_text(e->name);
 }
 
@@ -106,7 +116,7 @@ static int show_table(const struct sides *s)
 {
 	CLEANUP(ddp_functions_free) struct ddp_functions f = { 0 };
 	const char *unit = s->other->sample_types[s->other_value].unit;
-	size_t shown = 0, nr = 0;
+	size_t nr = 0;
 	int r = ddp_functions_add(&f, s->base, s->base_value, 0);
 
 	r = r ?: ddp_functions_add(&f, s->other, s->other_value, 1);
@@ -116,15 +126,11 @@ static int show_table(const struct sides *s)
 	print_head(s, &f, unit);
 	printf("%12s %12s %12s %8s %12s %8s  %s\n", "flat before", "flat after", "change",
 	       "of base", "cum change", "of base", "function");
-	for (size_t i = 0; i < f.nr; i++) {
-		if (!changed(&f.entries[i]))
-			continue;
-		if (nr++ < s->o->top)
+	for (size_t i = 0; i < f.nr; i++)
+		if (changed(&f.entries[i]) && nr++ < s->o->top)
 			print_function(&f, &f.entries[i], unit);
-		shown = nr < s->o->top ? nr : s->o->top;
-	}
-	if (nr > shown)
-		printf("... and %zu more functions (-n)\n", nr - shown);
+	if (nr > s->o->top)
+		printf("... and %zu more functions (-n)\n", nr - s->o->top);
 	return 0;
 }
 

@@ -282,7 +282,8 @@ diff_is_a_table()
 	(($(wc -l <out) == 5))
 	: >empty.txt
 	said 0 '' diff empty.txt night.txt
-	grep -q '^total: 0 before, 100 after, +100 (+0.00%)$' out
+	grep -q '^total: 0 before, 100 after, +100 (-)$' out
+	grep -q '^ *0 *60 *+60 *- *+60 *-  parse$' out
 }
 
 diff_is_a_file()

@@ -50,7 +50,8 @@ static const struct {
 	const char *text;
 } written[] = {
 	{ "nothing", { { .values = { 0 } } }, 0, NULL, "" },
-	{ "outermost first", { { STACK(FN("main"), FN("work")), { 3 } } }, 0, NULL, "main;work 3\n" },
+	{ "outermost first", { { STACK(FN("main"), FN("work")), { 3 } } }, 0, NULL,
+	  "main;work 3\n" },
 	{ "a caller's own value, and order by name",
 	  { { STACK(FN("main"), FN("work")), { 3 } }, { STACK(FN("main")), { 2 } },
 	    { STACK(FN("main"), FN("idle")), { 1 } } }, 0, NULL,
@@ -83,7 +84,8 @@ static const struct {
 	  { { STACK(FN("A\\B"), FN("\\x41\\"), FN("\\x3b")), { 1 } } }, 0, NULL,
 	  "A\\B;\\x41\\;\\x5cx3b 1\n" },
 	{ "by a label",
-	  { { STACK(FN("main")), { 1 }, "who", "me" }, { STACK(FN("main")), { 2 }, "who", .num = 7 },
+	  { { STACK(FN("main")), { 1 }, "who", "me" },
+	    { STACK(FN("main")), { 2 }, "who", .num = 7 },
 	    { STACK(FN("main")), { 4 }, "other", "x" } }, 0, "who",
 	  "[none];main 4\nme;main 1\nwho 7;main 2\n" },
 };

@@ -212,7 +212,8 @@ static void the_page_allows_itself_nothing_from_outside(void **state)
 {
 	static const char *const needed[] = {
 		"<!doctype html>\n", "default-src 'none'; script-src 'sha256-",
-		"style-src 'sha256-", "; worker-src blob:; ", "base-uri 'none'; form-action 'none'\">",
+		"style-src 'sha256-", "; worker-src blob:; ",
+		"base-uri 'none'; form-action 'none'\">",
 	}, *const unwanted[] = { "http://", "https://", "unsafe-", "eval(", "innerHTML", "@DATA@" };
 	struct ddp_pprof *p = report_collapsed("a 1\n");
 	struct ddp_buffer page = { 0 };
