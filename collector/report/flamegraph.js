@@ -547,11 +547,14 @@ function hover(node, x, y)
 /* What a page reader says of a node */
 function say(node)
 {
-	const sum = view.after;
+	const sum = view.after, unit = data.types[value][1], words = [nameOf(node)];
 
-	byId('status').textContent = [nameOf(node), formatValue(sum[node], data.types[value][1]),
+	if (data.diff)
+		words.push(`${formatValue(view.before[node] * view.scale, unit)} before`);
+	words.push(formatValue(sum[node], unit) + (data.diff ? ' after' : ''),
 		`${percent(sum[node], sum[0])} of all`,
-		`${percent(sum[node], sum[parent[node]])} of caller`].join(', ');
+		`${percent(sum[node], sum[parent[node]])} of caller`);
+	byId('status').textContent = words.join(', ');
 }
 
 /* Zoom and keyboard */

@@ -325,6 +325,8 @@ def a_difference_shows_both_sides_by_color(browser, folder):
     same(tip["of caller"], ["75.00%", "87.50%"])
     same(tip["itself"], ["30 ms", "90 ms"])
     browser.screenshot(BUILD / "check" / "flamegraph-diff.png")
+    page.click(0.4, 3)
+    same(page.text("status"), "parse, 45 ms before, 105 ms after, 65.63% of all, 87.50% of caller")
     page = Page(browser, folder / "diff-back.html")
     red, green, blue = page.color(0.4, 3)
     check(blue - red > 40, f"parse, which shrank, is {red}, {green}, {blue}: not blue")
