@@ -2,7 +2,7 @@
 /*
  * The builder at its limits, as a host sees it that must never crash: every memory ceiling, from
  * none at all to enough, with all of it used before something is refused; counts far beyond what is
- * allowed; nothing where nothing is allowed.
+ * allowed; nothing where nothing is allowed; snapshots, whatever becomes of their profile.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
+#include <pthread.h>
 #include <cmocka.h>
 
 #include "lib/alloc.h"
@@ -374,6 +375,97 @@ static void nothing_may_be_null(void **state)
 	ddp_profile_destroy(p);
 }
 
+/* Snapshots */
+
+static void *encode_often(void *snapshot)
+{
+	struct ddp_buffer first = encoded(snapshot);
+	int i;
+
+	for (i = 0; i < 20; i++)
+		assert_unchanged(snapshot, &first);
+	ddp_buffer_free(&first);
+	return NULL;
+}
+
+/* A profile with some of everything, its strings shared, and no reference to these but its own */
+static struct ddp_profile *full_profile(void)
+{
+	static const struct ddp_value_type type = { DDP_CPU_TIME };
+	struct ddp_profile_config config = { .value_types = &type, .nr_value_types = 1 };
+	struct ddp_profile *p;
+	uint64_t handle;
+	uint32_t id;
+
+	assert_int_equal(ddp_strings_create(0, &config.strings), 0);
+	assert_int_equal(ddp_profile_create(&config, &p), 0);
+	assert_int_equal(ddp_strings_intern(config.strings, "/shop", 5, &handle), 0);
+	assert_int_equal(ddp_profile_shared_string(p, handle, &id), 0);
+	assert_int_equal(ddp_strings_release(config.strings, handle), 0);
+	ddp_strings_unref(config.strings);
+	assert_int_equal(ddp_profile_endpoint(p, 10, id), 0);
+	assert_int_equal(add_ids(p, (struct ddp_sample){
+		.labels = &(struct ddp_label){ .key = DDP_STRING_LOCAL_ROOT_SPAN_ID, .num = 10 },
+		.nr_labels = 1 }), 0);
+	assert_int_equal(upscale(p, 1), 0);
+	fill(p, 0);
+	return p;
+}
+
+/* Handed to other threads, it is read while its profile is filled, reset and destroyed. */
+static void snapshots_outlive_their_profile(void **state)
+{
+	struct ddp_profile *p = full_profile(), *old, *next;
+	struct ddp_buffer before = encoded(p);
+	struct ddp_endpoint_count count;
+	pthread_t threads[3];
+	int i;
+
+	(void)state;
+	assert_int_equal(ddp_profile_reset(p, 5000, &old), 0);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, encode_often, old), 0);
+	fill(p, 0);
+	assert_int_equal(ddp_profile_reset(p, 5000, &next), 0);
+	ddp_profile_destroy(next);
+	ddp_profile_destroy(p);
+	for (i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	assert_unchanged(old, &before);
+	assert_int_equal(ddp_profile_endpoint_count_at(old, 0, &count), -ENOENT);
+	ddp_buffer_free(&before);
+	ddp_profile_destroy(old);
+}
+
+/* Everything that would change a snapshot is refused. */
+static void snapshots_do_not_change(void **state)
+{
+	struct ddp_profile *p = full_profile(), *old, *none = NULL;
+	struct ddp_buffer before = encoded(p);
+	uint32_t id, i;
+	size_t added;
+
+	(void)state;
+	assert_int_equal(ddp_profile_reset(p, 5000, &old), 0);
+	for (i = 0; i < NR_STEPS; i++)
+		assert_int_equal(steps[i].step(old, 1000), -EROFS);
+	assert_int_equal(ddp_profile_shared_string(old, 1, &id), -EROFS);
+	assert_int_equal(ddp_profile_mapping(old, &(struct ddp_mapping){ 0 }, &id), -EROFS);
+	assert_int_equal(ddp_profile_function(old, &(struct ddp_function){ 0 }, &id), -EROFS);
+	assert_int_equal(ddp_profile_stack(old, NULL, 0, &id), -EROFS);
+	assert_int_equal(ddp_profile_label_set(old, NULL, 0, &id), -EROFS);
+	assert_int_equal(ddp_profile_add_many(old, &(struct ddp_sample){ 0 }, 1, &added), -EROFS);
+	assert_int_equal(ddp_profile_endpoint_count(old, 2, 1), -EROFS);
+	assert_int_equal(upscale(old, 1), -EROFS);
+	assert_int_equal(ddp_profile_reset(old, 0, NULL), -EROFS);
+	assert_int_equal(ddp_profile_reset(old, 0, &none), -EROFS);
+	assert_null(none);
+	assert_unchanged(old, &before);
+	ddp_buffer_free(&before);
+	ddp_profile_destroy(old);
+	ddp_profile_destroy(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +474,8 @@ int main(void)
 		cmocka_unit_test(every_ceiling_is_kept),
 		cmocka_unit_test(counts_beyond_the_limits_are_not_followed),
 		cmocka_unit_test(nothing_may_be_null),
+		cmocka_unit_test(snapshots_outlive_their_profile),
+		cmocka_unit_test(snapshots_do_not_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
