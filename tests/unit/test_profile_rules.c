@@ -284,6 +284,20 @@ static void values_are_scaled(void **state)
 		{ "by an endpoint that is joined", 1,
 		  "scale 0 x5 endpoint=/a\nendpoint 3 /a\nadd 1 lrsi=#3\nadd 1 lrsi=#4\n",
 		  "5 - local root span id=#3,trace endpoint=/a\n1 - local root span id=#4\n" },
+		{ "by an endpoint that comes after rule and samples", 1,
+		  "scale 0 x5 endpoint=/a\nadd 1 lrsi=#3\nadd 2 lrsi=#3 @7\nendpoint 3 /a\n",
+		  "5 - local root span id=#3,trace endpoint=/a\n"
+		  "10 - local root span id=#3,trace endpoint=/a,end_timestamp_ns=#7\n" },
+		{ "by the last endpoint of a span, not the first", 1,
+		  "scale 0 x5 endpoint=/a\nendpoint 3 /a\nadd 1 lrsi=#3\nendpoint 3 /b\n",
+		  "1 - local root span id=#3,trace endpoint=/b\n" },
+		{ "by a sample's own endpoint, not the one of its span", 1,
+		  "scale 0 x5 endpoint=/a\nscale 0 x7 endpoint=/b\nendpoint 3 /a\n"
+		  "add 1 lrsi=#3,endpoint=/b\n",
+		  "7 - local root span id=#3,trace endpoint=/b\n" },
+		{ "by a joined endpoint after the labels", 1,
+		  "scale 0 x0.5 endpoint=/a\nscale 0 x3 k=v\nendpoint 3 /a\nadd 1 lrsi=#3,k=v\n",
+		  "2 - local root span id=#3,k=v,trace endpoint=/a\n" },
 		{ "in the order of the sample's labels", 1,
 		  "scale 0 x0.5 b=v\nscale 0 x3 a=v\nadd 1 a=v,b=v\nadd 3 b=v,a=v,c=v\n",
 		  "2 - a=v,b=v\n6 - b=v,a=v,c=v\n" },
@@ -335,8 +349,15 @@ static void bad_rules_are_refused(void **state)
 		  "3 - k=v\n" },
 	};
 
+	static const struct row omitting[] = {
+		{ "by an endpoint of a span id that is left out", 1,
+		  "scale 0 x5 endpoint=/a\nendpoint 3 /a\nadd 1 lrsi=#3\nadd 1 lrsi=#3 @7\n",
+		  "5 - trace endpoint=/a\n5 - trace endpoint=/a,end_timestamp_ns=#7\n" },
+	};
+
 	(void)state;
 	check_rows(rows, sizeof(rows) / sizeof(*rows), false);
+	check_rows(omitting, sizeof(omitting) / sizeof(*omitting), true);
 }
 
 /* More than a machine word has bits */
