@@ -11,7 +11,7 @@
  * are no UTF-8 become U+FFFD. File, line, mapping, address and labels are not in the format and get
  * lost.
  *
- * Called by ddprofctl's convert. Source of the format: the description in the flamegraph.pl of
+ * Called by format. Source of the format: the description in the flamegraph.pl of
  * github.com/brendangregg/FlameGraph.
  */
 #ifndef DDP_REPORT_COLLAPSED_H

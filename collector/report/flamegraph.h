@@ -3,7 +3,7 @@
  * A profile, or two to compare, as a flame graph in one HTML file that needs no network: search,
  * zoom, values and shares under the pointer, all value types. The page is flamegraph.html, .css and
  * .js of this folder, put into the program at build time; here its data is made. Called by
- * ddprofctl's convert and diff.
+ * format, and by ddprofctl's diff.
  *
  * The data is JSON in a <script type="application/json">, in which nothing can end the element:
  *

@@ -14,7 +14,7 @@ const MIN_WIDTH = 0.5;		/* narrower frames, and what is below them, are left out
 const SELECTED_WIDTH = 4;	/* the keyboard reaches narrower frames by zooming to callers */
 const HUES = [28, 208, 140, 275, 52, 175, 330];	/* of the mappings, the heaviest first */
 const FONT = '12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
-const SEARCH_LIMIT_MS = 2000;	/* regular expressions that take longer may take forever */
+const SEARCH_LIMIT_MS = 3000;	/* regular expressions that take longer may take forever */
 
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId('data').textContent);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Profiles as the JSON that https://www.speedscope.app and the tools beside it open: each value
- * type is one "sampled" profile over shared frames. Called by ddprofctl's convert.
+ * type is one "sampled" profile over shared frames. Called by format.
  *
  * Source: https://www.speedscope.app/file-format-schema.json, and its
  * description in github.com/jlfwong/speedscope, src/lib/file-format-spec.ts.
