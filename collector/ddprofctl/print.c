@@ -3,6 +3,7 @@
 #include "ddprofctl/print.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,9 +47,16 @@ double percent_of(int64_t part, int64_t of)
 	return of ? 100.0 * (double)part / (double)of : 0;
 }
 
+/* Marks that turn text around, by which a name could look like another, and line ends */
+static bool misleads(uint32_t code)
+{
+	return code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069);
+}
+
 /*
- * @return how many bytes the character at @p takes; 0: it is a control character, of C1 too, or no
- * UTF-8
+ * @return how many bytes the character at @p takes; 0: it is a control character, of C1 too,
+ * misleads, or is no UTF-8
  */
 static size_t printable(const char *p)
 {
@@ -66,7 +74,7 @@ static size_t printable(const char *p)
 			return 0;
 		code = code << 6 | (p[i] & 0x3f);
 	}
-	return code >= least[n] ? n : 0;
+	return code >= least[n] && !misleads(code) ? n : 0;
 }
 
 static void print_part(const char *text)

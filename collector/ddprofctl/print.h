@@ -9,7 +9,7 @@
 #include <ddprof/profile.h>
 #include <stdint.h>
 
-/** A line on stdout; control characters and what is no UTF-8 as '?'. */
+/** A line on stdout; control characters, marks that turn text around and what is no UTF-8 as '?'. */
 void print_text(const char *text);
 
 /** The same, in place. */

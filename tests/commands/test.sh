@@ -309,6 +309,11 @@ names_do_not_steer_the_terminal()
 	grep -q 'a?\[31m$' out
 	grep -q '??b?$' out
 	grep -q "$(printf '\303\244')\$" out
+	printf 'safe\342\200\256cp.exe 1\nline\342\200\250end 1\n\327\220\327\221\342\202\254 1\n' >marks.txt
+	said 0 '' report marks.txt
+	grep -q 'safe???cp.exe$' out
+	grep -q 'line???end$' out
+	grep -q "$(printf '\327\220\327\221\342\202\254')\$" out
 	printf 'a 1\n' >"$(printf 'x\033y.txt')"
 	said 0 '' report "$(printf 'x\033y.txt')"
 	grep -q '^file: x?y.txt$' out
