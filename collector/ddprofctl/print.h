@@ -9,7 +9,7 @@
 #include <ddprof/profile.h>
 #include <stdint.h>
 
-/** A line on stdout; control characters, marks that turn text around and what is no UTF-8 as '?'. */
+/** A line on stdout; '?' for control characters, marks that turn text around, what is no UTF-8. */
 void print_text(const char *text);
 
 /** The same, in place. */
