@@ -4,7 +4,6 @@
  * pprof_encode.c.
  */
 #include <string.h>
-#include <sys/random.h>
 
 #include "profile_parts.h"
 
@@ -85,9 +84,7 @@ static struct ddp_profile *profile_alloc(void)
 	p->budget.bytes = sizeof(*p);
 	for (kind = 0; kind < NR_ID_KINDS; kind++)
 		p->base[kind] = kind << ID_KIND_SHIFT;
-	/* a seed of 0 when there is no randomness yet: hashing still works */
-	if (getrandom(&p->hash_seed, sizeof(p->hash_seed), GRND_NONBLOCK) < 0)
-		p->hash_seed = 0;
+	hash_key_init(&p->hash_key);
 	return p;
 }
 

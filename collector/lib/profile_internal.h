@@ -13,6 +13,7 @@
 
 #include "alloc.h"
 #include "ddprof/profile.h"
+#include "hash.h"
 #include "table.h"
 
 enum {
@@ -171,7 +172,7 @@ struct mapping_memo {
 
 struct ddp_profile {
 	struct ddp__budget budget;
-	uint64_t hash_seed;	/* random: programs choose what is hashed here */
+	struct hash_key hash_key;
 	bool is_snapshot;
 	bool has_period_type;
 	bool omit_local_root_span_id;

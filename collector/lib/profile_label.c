@@ -33,8 +33,7 @@ static uint32_t set_hash(const struct ddp_profile *p)
 	uint32_t i;
 
 	for (i = 0; i < p->scratch_labels.nr; i++)
-		sum += XXH3_64bits_withSeed(&p->scratch_labels.at[i], sizeof(struct label),
-					    p->hash_seed);
+		sum += hash64(&p->hash_key, &p->scratch_labels.at[i], sizeof(struct label));
 	return sum ^ sum >> 32;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the builder's files share besides the layout: hashing with the profile's own seed, ids and
+ * What the builder's files share besides the layout: hashing with the profile's own key, ids and
  * indexes, and each part's find, reserve and put: whoever adds finds what is known, then makes
  * room for all that is new (the only step that fails), then puts it in.
  */
@@ -9,14 +9,11 @@
 
 #include <errno.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "profile_internal.h"
 
 static inline uint32_t hash_bytes(const struct ddp_profile *p, const void *bytes, size_t n)
 {
-	return XXH3_64bits_withSeed(n ? bytes : "", n, p->hash_seed);
+	return hash64(&p->hash_key, bytes, n);
 }
 
 /*

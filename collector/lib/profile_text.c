@@ -6,8 +6,8 @@
  * each frame of a known stack took more than twice the time; a table from the keys of single
  * frames to their locations would take a tenth of a profile's memory for what only new stacks gain.
  *
- * Stacks are held to be known when 96 bits of their hash are: with the profile's secret seed and a
- * million of them, the odds of one mistake are about 1 in 10^17.
+ * Stacks are held to be known when 96 bits of their hash are: with the profile's secret key and a
+ * million of them, the odds of one mistake are about 1 in 10^17. See hash.h for those who try.
  *
  * Text at the same place within one call is the same text: a mapping or file that several frames
  * point to is looked at once.
@@ -92,7 +92,7 @@ static struct text_hash hash_text(const struct ddp_profile *p, const char *bytes
 	XXH128_hash_t h = { 0 };
 
 	if (len)
-		h = XXH3_128bits_withSeed(bytes, len, p->hash_seed);
+		h = hash128(&p->hash_key, bytes, len);
 	return (struct text_hash){ h.low64, h.high64 };
 }
 

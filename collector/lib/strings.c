@@ -8,12 +8,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/random.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "ddprof/strings.h"
+#include "hash.h"
 #include "strings_take.h"
 #include "table.h"
 
@@ -34,7 +31,7 @@ struct slot {
 struct ddp_strings {
 	pthread_mutex_t lock;
 	size_t references;	/* atomic */
-	uint64_t hash_seed;
+	struct hash_key hash_key;
 	struct ddp__budget budget;
 	DDP_VEC(struct slot) slots;
 	uint32_t first_free1;
@@ -49,8 +46,7 @@ int ddp_strings_create(size_t max_bytes, struct ddp_strings **ret)
 		return -ENOMEM;
 	s->references = 1;
 	s->budget = (struct ddp__budget){ .bytes = sizeof(*s), .max_bytes = max_bytes };
-	if (getrandom(&s->hash_seed, sizeof(s->hash_seed), GRND_NONBLOCK) < 0)
-		s->hash_seed = 0; /* hashing still works */
+	hash_key_init(&s->hash_key);
 	pthread_mutex_init(&s->lock, NULL);
 	*ret = s;
 	return 0;
@@ -164,7 +160,7 @@ static int put(struct ddp_strings *s, const struct key *k, uint32_t hash, uint64
 
 static int intern(struct ddp_strings *s, const struct key *k, uint64_t *ret_handle)
 {
-	uint32_t hash = XXH3_64bits_withSeed(k->bytes, k->len, s->hash_seed);
+	uint32_t hash = hash64(&s->hash_key, k->bytes, k->len);
 	int64_t found = table_find(&s->table, hash, slot_equal, k);
 
 	if (found == TABLE_NONE)

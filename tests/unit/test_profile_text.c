@@ -323,6 +323,40 @@ static void bad_samples_leave_nothing_behind(void **state)
 	ddp_profile_destroy(p);
 }
 
+/*
+ * Two names that differ in two of their 64-bit words, and have the same hash by XXH3 for 7 of 1,000
+ * seeds, whatever these are: the words meet the same accumulator, one is greater by as much as the
+ * other is less, and their upper halves differ as the parts of the key that meet them most often do.
+ */
+static void names_made_to_collide_are_two(void **state)
+{
+	enum { WORDS = 150, A = 0, B = 96, KEYS = 1000 };
+	uint64_t name[2][WORDS];
+	struct ddp_text_frame frame[2] = { { .line = 1 }, { .line = 1 } };
+	struct ddp_profile_counts counts;
+	struct ddp_profile *p;
+	int i;
+
+	(void)state;
+	memset(name, 'a', sizeof(name));
+	name[0][A] = 0x6161616100000000;
+	name[0][B] = (0x61616161ull ^ 0x81290940) << 32 | 1;
+	name[1][A] = name[0][A] + 1;
+	name[1][B] = name[0][B] - 1;
+	for (i = 0; i < 2; i++)
+		frame[i].function = (struct ddp_text){ (const char *)name[i], sizeof(name[i]) };
+	for (i = 0; i < KEYS; i++) {
+		p = make();
+		assert_int_equal(ddp_profile_add_text_many(p, (struct ddp_text_sample[]){
+			{ .frames = &frame[0], .nr_frames = 1, .values = &one, .nr_values = 1 },
+			{ .frames = &frame[1], .nr_frames = 1, .values = &one, .nr_values = 1 } },
+			2, &(size_t){ 0 }), 0);
+		ddp_profile_count(p, &counts);
+		assert_int_equal(counts.stacks, 2);
+		ddp_profile_destroy(p);
+	}
+}
+
 static void more_inlined_functions_than_allowed(void **state)
 {
 	struct ddp_text_frame *frames = calloc(1026, sizeof(*frames));
@@ -426,6 +460,7 @@ int main(void)
 		cmocka_unit_test(text_is_copied),
 		cmocka_unit_test(both_ways_in_meet),
 		cmocka_unit_test(bad_samples_leave_nothing_behind),
+		cmocka_unit_test(names_made_to_collide_are_two),
 		cmocka_unit_test(more_inlined_functions_than_allowed),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(the_ceiling_leaves_whole_samples),

@@ -48,8 +48,8 @@
  * share one space: an id of one kind is never one of another, and is refused there. Ids are good
  * for this profile until its next reset and refused (-ESTALE) after it, until 2^28 newer ones of
  * their kind were given out. 0 is always allowed and means the empty string, no mapping, no
- * function; as a location it is refused. Everything handed in is copied. A pointer may be NULL where
- * its count is 0; what a count above its limit belongs to is refused without being read.
+ * function; as a location it is refused. Everything handed in is copied. A pointer may be NULL
+ * where its count is 0; what a count above its limit belongs to is refused without being read.
  *
  * Every function leaves the profile as it was when it fails. Errors, besides those named at a
  * function:
