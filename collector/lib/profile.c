@@ -277,18 +277,34 @@ static int reset_to_snapshot(struct ddp_profile *p, struct ddp_profile **ret_old
 	return 0;
 }
 
+/* Memory that is kept is where it was needed last: under a ceiling it would be missed elsewhere. */
+static bool is_worth_keeping(const struct ddp_profile *p)
+{
+	return !p->budget.max_bytes || p->budget.bytes <= p->budget.max_bytes / 4;
+}
+
+static void drop(struct ddp_profile *p)
+{
+	struct ddp_profile *old;
+
+	if (!is_worth_keeping(p) && !reset_to_snapshot(p, &old)) {
+		ddp_profile_destroy(old);
+		return;
+	}
+	advance_ids(p, p);
+	clear(p);
+}
+
 int ddp_profile_reset(struct ddp_profile *p, int64_t start_unix_ns, struct ddp_profile **ret_old)
 {
 	int r = 0;
 
 	if (p->is_snapshot)
 		return -EROFS;
-	if (ret_old) {
+	if (ret_old)
 		r = reset_to_snapshot(p, ret_old);
-	} else {
-		advance_ids(p, p);
-		clear(p);
-	}
+	else
+		drop(p);
 	if (!r)
 		p->start_unix_ns = start_unix_ns;
 	return r;

@@ -387,6 +387,44 @@ static void a_reset_without_a_snapshot_uses_its_memory_again(void **state)
 	ddp_profile_destroy(w.p);
 }
 
+/* All of it but the start: empty, a profile has the bytes of one that was made like it. */
+static void a_reset_keeps_the_configuration(void **state)
+{
+	static const struct ddp_value_type types[] = { { DDP_CPU_TIME }, { NULL, "count" } };
+	struct ddp_profile_config c = {
+		.value_types = types, .nr_value_types = 2, .period_type = { "", "unit" },
+		.period = -7, .start_unix_ns = 1000, .omit_local_root_span_id = true,
+		.max_bytes = 100000,
+	};
+	struct ddp_label span = { .key = DDP_STRING_LOCAL_ROOT_SPAN_ID, .num = 3 };
+	struct ddp_profile *p, *old;
+	struct ddp_buffer bytes;
+	uint64_t handle;
+	uint32_t id, i;
+
+	(void)state;
+	assert_int_equal(ddp_strings_create(0, &c.strings), 0);
+	assert_int_equal(ddp_strings_intern(c.strings, "shared", 6, &handle), 0);
+	assert_int_equal(ddp_profile_create(&c, &p), 0);
+	bytes = encoded(p);
+	for (i = 0; i < 5; i++) {
+		assert_unchanged(p, &bytes);
+		assert_int_equal(ddp_profile_shared_string(p, handle, &id), 0);
+		assert_int_equal(ddp_profile_add(p, &(struct ddp_sample){
+			.values = (int64_t[]){ 1, 2 }, .nr_values = 2, .labels = &span,
+			.nr_labels = 1 }), 0);
+		assert_samples(p, "1,2 -\n");
+		while (i % 3 == 2 && !ddp_profile_comment(p, "up to the ceiling"))
+			;
+		assert_int_equal(ddp_profile_reset(p, 1000, i % 2 ? &old : NULL), 0);
+		if (i % 2)
+			ddp_profile_destroy(old);
+	}
+	ddp_buffer_free(&bytes);
+	ddp_profile_destroy(p);
+	ddp_strings_unref(c.strings);
+}
+
 static void the_memory_ceiling_holds(void **state)
 {
 	static const struct ddp_value_type type = { DDP_CPU_TIME };
@@ -846,6 +884,7 @@ int main(void)
 		cmocka_unit_test(references_are_checked),
 		cmocka_unit_test(a_reset_starts_over_and_keeps_a_snapshot),
 		cmocka_unit_test(a_reset_without_a_snapshot_uses_its_memory_again),
+		cmocka_unit_test(a_reset_keeps_the_configuration),
 		cmocka_unit_test(the_memory_ceiling_holds),
 		cmocka_unit_test(ids_of_one_kind_are_no_other),
 		cmocka_unit_test(stacks_and_label_sets_have_ids),

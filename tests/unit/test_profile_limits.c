@@ -131,26 +131,57 @@ static const struct {
 
 enum { NR_STEPS = sizeof(steps) / sizeof(*steps) };
 
+/* How many times @step goes in before it is refused */
+static uint32_t steps_that_fit(struct ddp_profile *p, step_fn step)
+{
+	uint32_t n;
+	int r = 0;
+
+	for (n = 0; !r; n++)
+		r = step(p, n);
+	assert_int_equal(r, -ENOSPC);
+	return n - 1;
+}
+
 /* What is there when the first thing is refused leaves little of the ceiling unused. */
 static void nearly_all_of_a_ceiling_is_used(void **state)
 {
 	static const size_t ceilings[] = { 20000, 50000, 77777, 100000, 150000, 400000, 1000000 };
 	struct ddp_profile_counts counts;
 	struct ddp_profile *p;
-	uint32_t i, n, k;
-	int r;
+	uint32_t i, k;
 
 	(void)state;
 	for (i = 0; i < NR_STEPS; i++) {
 		for (k = 0; k < sizeof(ceilings) / sizeof(*ceilings); k++) {
 			print_message("  %s, %zu bytes\n", steps[i].what, ceilings[k]);
 			assert_int_equal(make(ceilings[k], &p), 0);
-			for (n = 0, r = 0; !r; n++)
-				r = steps[i].step(p, n);
-			assert_int_equal(r, -ENOSPC);
+			steps_that_fit(p, steps[i].step);
 			ddp_profile_count(p, &counts);
 			assert_true(counts.bytes <= ceilings[k]);
 			assert_true(counts.bytes >= ceilings[k] / 100 * 88);
+			ddp_profile_destroy(p);
+		}
+	}
+}
+
+/* What one kind of thing took before a reset is there for all others after it. */
+static void a_reset_gives_the_ceiling_back(void **state)
+{
+	uint32_t before, after, fresh;
+	struct ddp_profile *p;
+
+	(void)state;
+	for (before = 0; before < NR_STEPS; before++) {
+		for (after = 0; after < NR_STEPS; after++) {
+			print_message("  %s after %s\n", steps[after].what, steps[before].what);
+			assert_int_equal(make(60000, &p), 0);
+			fresh = steps_that_fit(p, steps[after].step);
+			ddp_profile_destroy(p);
+			assert_int_equal(make(60000, &p), 0);
+			steps_that_fit(p, steps[before].step);
+			assert_int_equal(ddp_profile_reset(p, 0, NULL), 0);
+			assert_true(steps_that_fit(p, steps[after].step) >= fresh / 10 * 9);
 			ddp_profile_destroy(p);
 		}
 	}
@@ -471,6 +502,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arrays_grow_by_what_fits),
 		cmocka_unit_test(nearly_all_of_a_ceiling_is_used),
+		cmocka_unit_test(a_reset_gives_the_ceiling_back),
 		cmocka_unit_test(every_ceiling_is_kept),
 		cmocka_unit_test(counts_beyond_the_limits_are_not_followed),
 		cmocka_unit_test(nothing_may_be_null),
