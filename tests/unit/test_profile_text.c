@@ -324,9 +324,9 @@ static void bad_samples_leave_nothing_behind(void **state)
 }
 
 /*
- * Two names that differ in two of their 64-bit words, and have the same hash by XXH3 for 7 of 1,000
- * seeds, whatever these are: the words meet the same accumulator, one is greater by as much as the
- * other is less, and their upper halves differ as the parts of the key that meet them most often do.
+ * Two names that differ in two of their 64-bit words, and have one hash by XXH3 for 7 of 1,000
+ * seeds, whatever these are: both words go to one accumulator, one is greater by as much as the
+ * other is less, and their upper halves differ as the parts of the key that they meet often do.
  */
 static void names_made_to_collide_are_two(void **state)
 {
