@@ -47,7 +47,8 @@ extern "C" {
  * give the same bytes. Order: samples (first those without a timestamp), sample types, mappings,
  * locations, functions, strings, time, duration, period type, period, comments. A sample's labels
  * are its own in the order they were first given in, "trace endpoint" when one is known, and
- * "end_timestamp_ns". The profile is not changed, and a failed call may be repeated.
+ * "end_timestamp_ns". The profile is not changed (nor may @write change it), and a failed call may
+ * be repeated.
  *
  * @param end_unix_ns  the interval's end; before its start counts as a duration of 0
  * @return 0; what @write answered; -EFBIG: 2 GiB or more; -ENOMEM

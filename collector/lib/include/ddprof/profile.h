@@ -60,7 +60,8 @@
  *	-EROFS	the profile is a snapshot (see ddp_profile_reset)
  *
  * Threads: one profile is one thread's at a time, unless the caller locks; different profiles are
- * independent. A snapshot may be handed to another thread, and be read by several at once.
+ * independent. A snapshot may be handed to another thread, and be read by several at once. Nothing
+ * here may be called by a signal handler: it could have interrupted malloc().
  */
 #ifndef DDPROF_PROFILE_H
 #define DDPROF_PROFILE_H

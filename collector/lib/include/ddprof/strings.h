@@ -21,7 +21,8 @@
  * released as often as it was interned; after that it is refused, also when its place was taken by
  * another string.
  *
- * Threads: every function may be called by any thread at any time.
+ * Threads: every function may be called by any thread at any time, but not by a signal handler: it
+ * could have interrupted a thread that holds the lock.
  */
 #ifndef DDPROF_STRINGS_H
 #define DDPROF_STRINGS_H
