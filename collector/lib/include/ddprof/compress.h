@@ -90,7 +90,8 @@ int ddp_decompressor_create(size_t max_bytes, ddp_write_fn write, void *ctx,
  * A ddp_write_fn with the decompressor as ctx.
  * @return 0
  *	-EBADMSG  damaged, or more after its end
- *	-EFBIG	  more than max_bytes would come out
+ *	-EFBIG	  more than max_bytes would come out; what is damaged there as well may be called
+ *		  either
  *	-ENOTSUP  zstd with a window above 128 MiB
  *	-ENOMEM, or what @write answered
  * After an error only ddp_decompressor_position() and ddp_decompressor_destroy() are left.
