@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <lz4frame.h>
+#include <stdbool.h>
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -34,6 +35,7 @@ struct ddp_compressor {
 	};
 	unsigned char *out;
 	size_t out_bytes;
+	bool ended;			/* finished or failed: codecs answer differently then */
 };
 
 struct codec {
@@ -295,19 +297,22 @@ int ddp_compressor_write(void *compressor, const void *bytes, size_t n)
 	struct ddp_compressor *c = compressor;
 	const unsigned char *at = bytes;
 	size_t chunk;
-	int r;
+	int r = c->ended ? -EINVAL : 0;
 
-	for (; n; at += chunk, n -= chunk) {
+	for (; !r && n; at += chunk, n -= chunk) {
 		chunk = n < CHUNK_BYTES ? n : CHUNK_BYTES;
 		r = c->codec->write(c, at, chunk);
-		if (r)
-			return r;
 	}
-	return 0;
+	if (r)
+		c->ended = true;
+	return r;
 }
 
 int ddp_compressor_finish(struct ddp_compressor *c)
 {
+	if (c->ended)
+		return -EINVAL;
+	c->ended = true;
 	return c->codec->finish(c);
 }
 

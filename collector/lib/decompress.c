@@ -43,6 +43,7 @@ struct ddp_decompressor {
 	const struct decoder *decoder;	/* NULL: plain, or not known yet */
 	bool known;
 	bool between;			/* nothing begun that has not ended */
+	bool ended;			/* finished or failed */
 	unsigned char magic[MAGIC_BYTES];
 	size_t nr_magic;		/* first bytes, until they say what the format is */
 	ddp_write_fn write;
@@ -262,13 +263,13 @@ int ddp_decompressor_create(size_t max_bytes, ddp_write_fn write, void *ctx,
 	return 0;
 }
 
-int ddp_decompressor_write(void *decompressor, const void *bytes, size_t n)
+/* The first bytes are kept until they say what the format is. */
+static int write_bytes(struct ddp_decompressor *d, const void *bytes, size_t n)
 {
-	struct ddp_decompressor *d = decompressor;
 	size_t first = 0;
 	int r;
 
-	if (!d->known) {
+	if (!d->known && n) {
 		first = MAGIC_BYTES - d->nr_magic < n ? MAGIC_BYTES - d->nr_magic : n;
 		memcpy(d->magic + d->nr_magic, bytes, first);
 		d->nr_magic += first;
@@ -281,10 +282,24 @@ int ddp_decompressor_write(void *decompressor, const void *bytes, size_t n)
 	return n > first ? take(d, (const unsigned char *)bytes + first, n - first) : 0;
 }
 
+int ddp_decompressor_write(void *decompressor, const void *bytes, size_t n)
+{
+	struct ddp_decompressor *d = decompressor;
+	int r = d->ended ? -EINVAL : write_bytes(d, bytes, n);
+
+	if (r)
+		d->ended = true;
+	return r;
+}
+
 int ddp_decompressor_finish(struct ddp_decompressor *d)
 {
-	int r = d->known ? 0 : begin(d);
+	int r;
 
+	if (d->ended)
+		return -EINVAL;
+	d->ended = true;
+	r = d->known ? 0 : begin(d);
 	return r || d->between ? r : -ENODATA;
 }
 

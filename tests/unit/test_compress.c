@@ -5,6 +5,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -439,6 +440,74 @@ static void the_callbacks_error_comes_back(void **state)
 	free(text);
 }
 
+/* Past their end all codecs do the same: refuse, and write nothing that would spoil the stream. */
+static void past_the_end_is_refused(void **state)
+{
+	static const struct {
+		const char *what;
+		bool failed;	/* by a full disk, or else finished */
+		bool finish;	/* asked for then, or else a write */
+		size_t n;
+	} rows[] = {
+		{ "a write after the end", false, false, TEXT_BYTES },
+		{ "a write of nothing after the end", false, false, 0 },
+		{ "a second end", false, true, 0 },
+		{ "a write after an error", true, false, TEXT_BYTES },
+		{ "an end after an error", true, true, 0 },
+	};
+	unsigned char *text = make_text();
+	struct ddp_compressor *z;
+	size_t c, i, k, room, left;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		print_message("  %s\n", rows[i].what);
+		for (c = 0; c < NR_ALL; c++) {
+			room = rows[i].failed ? 20 : SIZE_MAX;
+			assert_int_equal(ddp_compressor_create(all[c], 0, full_disk, &room, &z), 0);
+			if (rows[i].failed)
+				assert_int_equal(ddp_compressor_write(z, text, TEXT_BYTES), -ENOSPC);
+			else
+				assert_int_equal(ddp_compressor_write(z, text, 1000), 0);
+			if (!rows[i].failed)
+				assert_int_equal(ddp_compressor_finish(z), 0);
+			left = room = SIZE_MAX;
+			for (k = 0; k < 2; k++)
+				assert_int_equal(rows[i].finish ? ddp_compressor_finish(z) :
+						 ddp_compressor_write(z, text, rows[i].n), -EINVAL);
+			assert_int_equal(room, left);
+			ddp_compressor_destroy(z);
+		}
+	}
+	free(text);
+}
+
+static void past_the_end_of_reading_is_refused(void **state)
+{
+	struct ddp_buffer packed = { 0 }, out = { 0 };
+	struct ddp_decompressor *d;
+	size_t c, max;
+
+	(void)state;
+	for (c = 0; c < NR_ALL; c++) {
+		compress(all[c], 0, "12345", 5, 5, &packed);
+		for (max = 4; max <= 5; max++) {
+			assert_int_equal(ddp_decompressor_create(max, ddp_buffer_write, &out, &d), 0);
+			assert_int_equal(ddp_decompressor_write(d, packed.bytes, packed.len),
+					 max < 5 ? -EFBIG : 0);
+			assert_int_equal(ddp_decompressor_finish(d), max < 5 ? -EINVAL : 0);
+			out.len = 0;
+			assert_int_equal(ddp_decompressor_write(d, packed.bytes, packed.len),
+					 -EINVAL);
+			assert_int_equal(ddp_decompressor_finish(d), -EINVAL);
+			assert_int_equal(out.len, 0);
+			ddp_decompressor_destroy(d);
+		}
+		ddp_buffer_free(&packed);
+	}
+	ddp_buffer_free(&out);
+}
+
 static void names_choose_the_format(void **state)
 {
 	static const struct {
@@ -495,6 +564,8 @@ int main(void)
 		cmocka_unit_test(the_largest_blocks_are_read),
 		cmocka_unit_test(higher_levels_are_smaller),
 		cmocka_unit_test(the_callbacks_error_comes_back),
+		cmocka_unit_test(past_the_end_is_refused),
+		cmocka_unit_test(past_the_end_of_reading_is_refused),
 		cmocka_unit_test(names_choose_the_format),
 		cmocka_unit_test(levels_and_formats_are_checked),
 	};

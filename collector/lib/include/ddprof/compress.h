@@ -3,15 +3,16 @@
  * Compression of profiles and the way back: bytes in, bytes out through a write callback, in memory
  * that does not depend on how many there are.
  *
- *	struct ddp_compressor *c;
+ *	struct ddp_compressor *c = NULL;
  *
  *	r = ddp_compressor_create(DDP_LZ4, 0, ddp_buffer_write, &out, &c);
- *	r = ddp_pprof_encode(profile, end, ddp_compressor_write, c);
+ *	if (!r)
+ *		r = ddp_pprof_encode(profile, end, ddp_compressor_write, c);
  *	if (!r)
  *		r = ddp_compressor_finish(c);
  *	ddp_compressor_destroy(c);
  *
- *	struct ddp_decompressor *d;
+ *	struct ddp_decompressor *d = NULL;
  *
  *	r = ddp_decompressor_create(64 << 20, ddp_buffer_write, &plain, &d);
  *	while (!r && (n = read(fd, piece, sizeof(piece))) > 0)
@@ -63,11 +64,16 @@ int ddp_compressor_create(enum ddp_compression c, int level, ddp_write_fn write,
 
 /**
  * A ddp_write_fn with the compressor as ctx.
- * @return 0, what the callback answered, or -EIO when the codec fails. After an
- *  error the output is not usable and only ddp_compressor_destroy() is left. */
+ * @return 0; what the callback answered; -EIO: the codec failed; -EINVAL: after an error or after
+ * ddp_compressor_finish(), with nothing written. After an error the output is not usable and only
+ * ddp_compressor_destroy() is left.
+ */
 int ddp_compressor_write(void *compressor, const void *bytes, size_t n);
 
-/** Writes what is still held and the end of the stream; the last write. Errors as write. */
+/**
+ * Writes what is still held and the end of the stream, once; errors as write. What comes next is
+ * ddp_compressor_destroy(): another stream needs another compressor.
+ */
 int ddp_compressor_finish(struct ddp_compressor *c);
 
 /** NULL is allowed. Does not finish. */
@@ -93,6 +99,7 @@ int ddp_decompressor_create(size_t max_bytes, ddp_write_fn write, void *ctx,
  *	-EFBIG	  more than max_bytes would come out; what is damaged there as well may be called
  *		  either
  *	-ENOTSUP  zstd with a window above 128 MiB
+ *	-EINVAL	  after an error or after ddp_decompressor_finish()
  *	-ENOMEM, or what @write answered
  * After an error only ddp_decompressor_position() and ddp_decompressor_destroy() are left.
  */
