@@ -3,24 +3,38 @@
  * pprof's profile.proto: writing a profile of profile.h; and reading any pprof file, adding up,
  * comparing and writing what was read.
  *
- *	struct ddp_compressor *gz;
+ *	struct ddp_compressor *gz = NULL;
  *
  *	r = ddp_compressor_create(DDP_GZIP, 0, write_to_file, &fd, &gz);
- *	r = ddp_pprof_encode(profile, end_unix_ns, ddp_compressor_write, gz);
- *	r = ddp_compressor_finish(gz);
+ *	if (!r)
+ *		r = ddp_pprof_encode(profile, end_unix_ns, ddp_compressor_write, gz);
+ *	if (!r)
+ *		r = ddp_compressor_finish(gz);
+ *	ddp_compressor_destroy(gz);
  *
  *	struct ddp_pprof *f;
  *	struct ddp_error err;
  *
- *	if (ddp_pprof_load(bytes, n, NULL, &f, &err))
+ *	if (ddp_pprof_load(bytes, n, NULL, &f, &err)) {
  *		fprintf(stderr, "cpu.pprof: %s\n", err.text);
+ *		return;
+ *	}
  *	for (size_t i = 0; i < f->nr_samples; i++)
  *		... f->samples[i].locations[0]->lines[0].function->name ...
  *
- *	struct ddp_pprof *sum;
+ * And with another file, g; each stream has a compressor of its own:
+ *
+ *	struct ddp_pprof *sum = NULL;
+ *	struct ddp_compressor *sum_gz = NULL;
  *
  *	r = ddp_pprof_merge((const struct ddp_pprof *[]){ f, g }, NULL, 2, &sum, &err);
- *	r = ddp_pprof_write(sum, ddp_compressor_write, gz);
+ *	if (!r)
+ *		r = ddp_compressor_create(DDP_GZIP, 0, write_to_file, &sum_fd, &sum_gz);
+ *	if (!r)
+ *		r = ddp_pprof_write(sum, ddp_compressor_write, sum_gz);
+ *	if (!r)
+ *		r = ddp_compressor_finish(sum_gz);
+ *	ddp_compressor_destroy(sum_gz);
  *	ddp_pprof_destroy(sum);
  *	ddp_pprof_destroy(f);
  *
