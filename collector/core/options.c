@@ -90,6 +90,25 @@ static int set_text(const struct setting *s)
 	return 0;
 }
 
+static int set_url(const struct setting *s)
+{
+	static const char *const schemes[] = { "http://", "https://", "unix:///" };
+	/* "localhost:8126" is what is often forgotten to be no URL */
+	const char *hint = strstr(s->value, "://") || !strchr(s->value, ':') ? "localhost:8126" :
+									       s->value;
+
+	if (!s->value[0])
+		return set_text(s);
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t n = strlen(schemes[i]);
+
+		if (!strncmp(s->value, schemes[i], n) && s->value[n])
+			return set_text(s);
+	}
+	return refuse(s->err, "%s %.60s: expected a URL that begins with http://, https:// or "
+		      "unix:///, as in http://%.60s", s->from, s->value, hint);
+}
+
 static int set_pids(const struct setting *s)
 {
 	struct ddp_pids *pids = s->to;
@@ -135,7 +154,7 @@ static int set(const struct ddp_option *o, const char *from, const char *value, 
 	static int (*const setters[])(const struct setting *) = {
 		[DDP_OPTION_FLAG] = set_flag, [DDP_OPTION_NUMBER] = set_number,
 		[DDP_OPTION_TEXT] = set_text, [DDP_OPTION_CHOICE] = set_choice,
-		[DDP_OPTION_PIDS] = set_pids,
+		[DDP_OPTION_URL] = set_url, [DDP_OPTION_PIDS] = set_pids,
 	};
 	struct setting s = { o, from, value, (char *)values + o->offset, err };
 

@@ -17,6 +17,7 @@ enum ddp_option_kind {
 	DDP_OPTION_FLAG,
 	DDP_OPTION_NUMBER,	/* uint32_t, min .. max */
 	DDP_OPTION_TEXT,	/* const char *, borrowed from argv or the environment; not empty */
+	DDP_OPTION_URL,		/* the same; http://, https:// or unix:/// and something behind */
 	DDP_OPTION_CHOICE,	/* uint32_t, the position in choices */
 	DDP_OPTION_PIDS,	/* struct ddp_pids; a list with commas, repeatable */
 };

@@ -34,7 +34,7 @@ const struct ddp_option ddprof_options[] = {
 	  .argument = "TEXT", .help = "tag version" },
 	{ "tags", NULL, 'T', DDP_OPTION_TEXT, AT(tags), "DD_TAGS", .argument = "K:V,...",
 	  .help = "further tags" },
-	{ "url", NULL, 'U', DDP_OPTION_TEXT, AT(url), "DD_TRACE_AGENT_URL", .argument = "URL",
+	{ "url", NULL, 'U', DDP_OPTION_URL, AT(url), "DD_TRACE_AGENT_URL", .argument = "URL",
 	  .given = GIVEN(url_given),
 	  .help = "upload to the agent there, default http://localhost:8126" },
 	{ "host", NULL, 'H', DDP_OPTION_TEXT, AT(host), "DD_AGENT_HOST", .argument = "NAME",

@@ -67,6 +67,14 @@ static void refused(void **state)
 		{ { "--output", "x.txt", "-g" }, "--output: the file's name has to end in" },
 		{ { "--wait", "-g" }, "--wait goes with a command" },
 		{ { "-P", "65536", "-g" }, "-P 65536: expected a number from 1 to 65535" },
+		{ { "-U", "foo", "-g" }, "-U foo: expected a URL that begins with http://, "
+		  "https:// or unix:///, as in http://localhost:8126" },
+		{ { "--url=agent:8126", "-g" }, "--url agent:8126: expected a URL that begins with "
+		  "http://, https:// or unix:///, as in http://agent:8126" },
+		{ { "-U", "http://", "-g" }, "-U http://: expected a URL" },
+		{ { "-U", "ftp://a", "-g" }, "-U ftp://a: expected a URL" },
+		{ { "-U", "unix://run/apm", "-g" }, "-U unix://run/apm: expected a URL" },
+		{ { "-U", "", "-g" }, "-U: expected URL, not nothing" },
 		{ { "--sampler", "x", "-g" }, "--sampler x: expected one of hrtimer, perf" },
 		{ { "-l", "loud", "-g" },
 		  "-l loud: expected one of error, warn, notice, info, debug" },
@@ -200,6 +208,8 @@ static void where_the_agent_is(void **state)
 		{ { "-g", "-H::1" }, "", "", "", "http://[::1]:8126" },
 		{ { "-g", "-H[::1]", "-P1" }, "", "", "", "http://[::1]:1" },
 		{ { "-g" }, "", "node", "0", "http://node:8126" },
+		{ { "-g" }, "agent:8126", "node", "", "http://node:8126" },
+		{ { "-g", "-U", "unix:///run/apm" }, "http://u", "", "", "unix:///run/apm" },
 	};
 
 	(void)state;
