@@ -112,11 +112,29 @@ static bool changed(const struct ddp_function_sums *e)
 	return e->flat[0] != e->flat[1] || e->cumulative[0] != e->cumulative[1];
 }
 
+static void print_table(const struct ddp_functions *f, const char *unit, uint32_t top)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < f->nr; i++) {
+		if (!changed(&f->entries[i]))
+			continue;
+		if (!nr)
+			printf("%12s %12s %12s %8s %12s %8s  %s\n", "flat before", "flat after",
+			       "change", "of base", "cum change", "of base", "function");
+		if (nr++ < top)
+			print_function(f, &f->entries[i], unit);
+	}
+	if (!nr)
+		puts("no differences");
+	if (nr > top)
+		printf("... and %zu more functions (-n)\n", nr - top);
+}
+
 static int show_table(const struct sides *s)
 {
 	CLEANUP(ddp_functions_free) struct ddp_functions f = { 0 };
 	const char *unit = s->other->sample_types[s->other_value].unit;
-	size_t nr = 0;
 	int r = ddp_functions_add(&f, s->base, s->base_value, 0);
 
 	r = r ?: ddp_functions_add(&f, s->other, s->other_value, 1);
@@ -124,13 +142,7 @@ static int show_table(const struct sides *s)
 		return ctl_say("diff", r, NULL);
 	ddp_functions_sort(&f, s->o->by_cumulative ? DDP_BY_CUMULATIVE_CHANGE : DDP_BY_FLAT_CHANGE);
 	print_head(s, &f, unit);
-	printf("%12s %12s %12s %8s %12s %8s  %s\n", "flat before", "flat after", "change",
-	       "of base", "cum change", "of base", "function");
-	for (size_t i = 0; i < f.nr; i++)
-		if (changed(&f.entries[i]) && nr++ < s->o->top)
-			print_function(&f, &f.entries[i], unit);
-	if (nr > s->o->top)
-		printf("... and %zu more functions (-n)\n", nr - s->o->top);
+	print_table(&f, unit, s->o->top);
 	return 0;
 }
 

@@ -26,7 +26,8 @@ static void help(FILE *to)
 	fputs("Looks at profiles and at the profiler.\n\n", to);
 	for (int i = 0; i < NR_COMMANDS; i++)
 		fprintf(to, "  ddprofctl %-8s %s\n", commands[i].name, commands[i].help);
-	fputs("\n`ddprofctl COMMAND --help` says more.\n", to);
+	fputs("\n`ddprofctl COMMAND --help` says more; `ddprofctl --version` says which this is.\n",
+	      to);
 }
 
 static int run(int argc, char **argv)

@@ -42,12 +42,10 @@ static void print_head(const struct ddp_pprof *p, const struct ddp_functions *f,
 	printf("file: ");
 	print_text(path);
 	print_type(type);
-	printf("duration: %.2fs, distinct samples: %zu, total: %s\n", (double)p->duration_ns / 1e9,
-	       p->nr_samples, format_value(f->sum[0], type->unit, total));
-	for (size_t i = 0; i < p->nr_comments; i++) {
-		printf("  ");
-		print_text(p->comments[i]);
-	}
+	if (p->duration_ns)
+		printf("duration: %.2fs, ", (double)p->duration_ns / 1e9);
+	printf("distinct samples: %zu, total: %s\n", p->nr_samples,
+	       format_value(f->sum[0], type->unit, total));
 }
 
 static void print_table(const struct ddp_functions *f, const char *unit, uint32_t top)
@@ -70,6 +68,31 @@ static void print_table(const struct ddp_functions *f, const char *unit, uint32_
 		printf("... and %zu more functions (-n)\n", f->nr - top);
 }
 
+/* Two comments "samples: N" are two profiles': a collector writes each of its lines once */
+static bool are_of_several(const struct ddp_pprof *p)
+{
+	for (size_t i = 1; i < p->nr_comments; i++) {
+		const char *text = p->comments[i];
+		size_t n = strcspn(text, ":");
+
+		for (size_t k = 0; text[n] && k < i; k++)
+			if (!strncmp(p->comments[k], text, n + 1))
+				return true;
+	}
+	return false;
+}
+
+static void print_comments(const struct ddp_pprof *p)
+{
+	if (!p->nr_comments)
+		return;
+	printf("comments%s:\n", are_of_several(p) ? " (of the profiles that were merged)" : "");
+	for (size_t i = 0; i < p->nr_comments; i++) {
+		printf("  ");
+		print_text(p->comments[i]);
+	}
+}
+
 static int show(const struct ddp_pprof *p, const struct options *o, const char *path)
 {
 	CLEANUP(ddp_functions_free) struct ddp_functions f = { 0 };
@@ -86,6 +109,7 @@ static int show(const struct ddp_pprof *p, const struct options *o, const char *
 	ddp_functions_sort(&f, o->by_cumulative ? DDP_BY_CUMULATIVE : DDP_BY_FLAT);
 	print_head(p, &f, value, path);
 	print_table(&f, p->sample_types[value].unit, o->top);
+	print_comments(p);
 	return CTL_OK;
 }
 

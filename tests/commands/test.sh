@@ -159,6 +159,32 @@ without_values_it_is_still_a_profile()
 	[[ ! -e none.html ]]
 }
 
+# commented FILE COMMENT...: a profile of one function with these comments
+commented()
+{
+	local file=$1 i=2 text
+	shift
+	text='string_table: "" string_table: "samples" string_table: "count" sample_type { type: 1 unit: 2 }'
+	for comment; do
+		text+=" string_table: '$comment' comment: $((++i))"
+	done
+	protoc --proto_path="$proto" --encode=perftools.profiles.Profile profile.proto <<<"$text sample { value: 1 }" >"$file"
+}
+
+comments_stand_below_the_table()
+{
+	commented one.pb 'samples: 3' 'lost: 0'
+	said 0 '' report one.pb
+	printf '%s\n' 'comments:' '  samples: 3' '  lost: 0' | same - <(tail -n 3 out)
+	[[ $(sed -n 3p out) == 'distinct samples: 1, total: 1' ]]
+	commented two.pb 'samples: 4' 'lost: 0'
+	said 0 '' merge one.pb two.pb -o both.pb
+	said 0 '' report both.pb
+	grep -qx 'comments (of the profiles that were merged):' out
+	said 0 '' report day.txt
+	[[ $(<out) != *comments* ]]
+}
+
 functions_of_nothing_are_not_listed()
 {
 	printf '%s\n' 'main;all_free 0' 'main;leak 3' >heap.txt
@@ -279,6 +305,7 @@ diff_is_a_table()
 	said 0 '' diff day.txt night.txt -n 2
 	tail -n 1 out | grep -q '^\.\.\. and 2 more functions (-n)$'
 	said 0 '' diff day.txt day.txt
+	[[ $(tail -n 1 out) == 'no differences' ]]
 	(($(wc -l <out) == 5))
 	: >empty.txt
 	said 0 '' diff empty.txt night.txt
@@ -340,11 +367,13 @@ help_is_there()
 		grep -q "^ddprofctl $command \[options\]" out
 		"$ctl" --help | grep -q "ddprofctl $command "
 	done
+	"$ctl" --help | grep -q 'ddprofctl --version'
 }
 
 cases=(every_form_and_back packed_as_the_name_says an_option_wins_over_the_name from_stdin_to_stdout
 	options_stand_anywhere html_and_speedscope_are_written numbers_are_what_value_says values_have_units
-	one_name_with_two_units_is_two_values without_values_it_is_still_a_profile functions_of_nothing_are_not_listed
+	one_name_with_two_units_is_two_values without_values_it_is_still_a_profile
+	comments_stand_below_the_table functions_of_nothing_are_not_listed
 	what_cannot_be_said_fails who_stops_listening_hears_no_complaint stdin_is_read_once
 	errors_leave_nothing_and_spoil_nothing an_input_can_be_the_output links_stay_links files_are_for_their_owner
 	what_is_no_file_stays merge_adds_up diff_is_a_table diff_is_a_file names_do_not_steer_the_terminal
