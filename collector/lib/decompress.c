@@ -22,14 +22,18 @@
 enum {
 	OUT_BYTES = 128 * 1024,		/* one step's output; a block of zstd's */
 	MAGIC_BYTES = 4,		/* the longest */
+	FIRST_BYTES = 5,		/* of a frame; no header is shorter */
 	GZIP_WINDOW = 15 + 16,		/* gzip only, any window size */
 	ZSTD_WINDOW_LOG_MAX = 27,	/* 128 MiB, what zstd itself allows unasked */
 };
 
-/* One step: what it took, what it made of it, and whether a member or frame ended there */
+/*
+ * One step: what it took, also when it failed, what it made of it, and how much input to give to
+ * the next: LZ4 and zstd do not say where in their input an error is, but begin and end with it
+ * where they ask to. 0: a member or frame ended there.
+ */
 struct step {
-	size_t taken, made;
-	bool ended;
+	size_t taken, made, wanted;
 };
 
 struct decoder {
@@ -50,6 +54,7 @@ struct ddp_decompressor {
 	void *ctx;
 	size_t left;			/* bytes that may still come out */
 	uint64_t position;
+	size_t wanted;			/* at most so much to the next step */
 	union {
 		z_stream gzip;
 		LZ4F_dctx *lz4;
@@ -99,7 +104,7 @@ static int gzip_step(struct ddp_decompressor *d, const unsigned char *at, size_t
 	d->gzip.avail_out = OUT_BYTES;
 	z = inflate(&d->gzip, Z_NO_FLUSH);
 	*ret = (struct step){ given - d->gzip.avail_in, OUT_BYTES - d->gzip.avail_out,
-			      z == Z_STREAM_END };
+			      z == Z_STREAM_END ? 0 : SIZE_MAX };
 	/* Z_BUF_ERROR: nothing to do without more input */
 	if (z == Z_OK || z == Z_STREAM_END || z == Z_BUF_ERROR)
 		return 0;
@@ -131,7 +136,7 @@ static int lz4_step(struct ddp_decompressor *d, const unsigned char *at, size_t 
 
 	if (LZ4F_isError(hint))
 		return lz4_error(hint);
-	*ret = (struct step){ n, made, !hint };
+	*ret = (struct step){ n, made, hint };
 	return 0;
 }
 
@@ -172,7 +177,7 @@ static int zstd_step(struct ddp_decompressor *d, const unsigned char *at, size_t
 
 	if (ZSTD_isError(hint))
 		return zstd_error(hint);
-	*ret = (struct step){ in.pos, out.pos, !hint };
+	*ret = (struct step){ in.pos, out.pos, hint };
 	return 0;
 }
 
@@ -207,13 +212,14 @@ static int decode(struct ddp_decompressor *d, const unsigned char *at, size_t n)
 		if (!n && d->between)
 			break;
 		s = (struct step){ 0 };
-		r = d->decoder->step(d, at, n, &s);
+		r = d->decoder->step(d, at, n < d->wanted ? n : d->wanted, &s);
+		d->position += s.taken;
 		if (r)
 			return r;
 		if (n && !s.taken && !s.made)
 			return -EBADMSG;
-		d->between = s.ended;
-		d->position += s.taken;
+		d->between = !s.wanted;
+		d->wanted = s.wanted ? s.wanted : FIRST_BYTES;
 		at += s.taken;
 		n -= s.taken;
 		r = put(d, d->out, s.made);
@@ -257,6 +263,7 @@ int ddp_decompressor_create(size_t max_bytes, ddp_write_fn write, void *ctx,
 		return -ENOMEM;
 	d->between = true;
 	d->left = max_bytes;
+	d->wanted = FIRST_BYTES;
 	d->write = write;
 	d->ctx = ctx;
 	*ret = d;

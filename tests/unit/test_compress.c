@@ -287,14 +287,49 @@ static void errors_have_a_position(void **state)
 			assert_int_equal(position, packed.len - 3);
 			out.len = 0;
 		}
-		/* the checksum of the whole comes last */
-		packed.bytes[packed.len - 1] ^= 1;
-		packed.bytes[packed.len - 5] ^= 1;
-		assert_int_equal(decompress_in_pieces(packed.bytes, packed.len, 997, &out,
-						      &position), -EBADMSG);
-		assert_true(position >= packed.len - 997 - 8 && position <= packed.len);
-		out.len = 0;
 		ddp_buffer_free(&packed);
+	}
+	ddp_buffer_free(&out);
+	free(text);
+}
+
+/* However much is handed over at once, the position is that of the damage. */
+static void damage_has_a_position(void **state)
+{
+	static const struct {
+		const char *what;
+		size_t flip;	/* so many bytes before the end; 0: none */
+		const char *junk;	/* behind the end */
+		size_t before, after;	/* as far as this from the damage */
+	} rows[] = {
+		{ "the checksum, which comes last", 1, "", 8, 1 },
+		{ "the checksum, and more frames' worth of bytes behind it", 1, "junk of a size", 8, 1 },
+		{ "junk behind the end, in place of a header", 0, "junk of a size", 0, 7 },
+	};
+	static const size_t pieces[] = { 1, 5, 997, TEXT_BYTES };
+	struct ddp_buffer packed = { 0 }, out = { 0 };
+	unsigned char *text = make_text();
+	uint64_t position;
+	size_t c, i, k, at;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		print_message("  %s\n", rows[i].what);
+		for (c = 1; c < NR_ALL; c++) {
+			compress(all[c], 0, text, TEXT_BYTES, TEXT_BYTES, &packed);
+			at = packed.len - rows[i].flip;
+			if (rows[i].flip)	/* gzip has the length behind its checksum */
+				packed.bytes[at - (all[c] == DDP_GZIP ? 4 : 0)] ^= 1;
+			ddp_buffer_write(&packed, rows[i].junk, strlen(rows[i].junk));
+			for (k = 0; k < sizeof(pieces) / sizeof(*pieces); k++) {
+				assert_int_equal(decompress_in_pieces(packed.bytes, packed.len,
+						 pieces[k], &out, &position), -EBADMSG);
+				assert_in_range(position, at - rows[i].before,
+						at + rows[i].after);
+				out.len = 0;
+			}
+			ddp_buffer_free(&packed);
+		}
 	}
 	ddp_buffer_free(&out);
 	free(text);
@@ -560,6 +595,7 @@ int main(void)
 		cmocka_unit_test(pieces_make_no_difference),
 		cmocka_unit_test(much_comes_out_of_little),
 		cmocka_unit_test(errors_have_a_position),
+		cmocka_unit_test(damage_has_a_position),
 		cmocka_unit_test(the_first_bytes_decide),
 		cmocka_unit_test(the_largest_blocks_are_read),
 		cmocka_unit_test(higher_levels_are_smaller),

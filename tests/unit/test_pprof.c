@@ -316,6 +316,9 @@ static void files_by_hand(void **state)
 		{ "samples without a type", "3200 1200", "the profile 0" },
 		{ "a gzip header alone", "1f8b08", "gzip data is cut short after byte 3" },
 		{ "zstd's magic and junk", "28b52ffd 0858010000000000", "zstd data is damaged at about byte" },
+		{ "gzip, a checksum that is not its own",
+		  "1f8b08000000000000ff 010200fdff3200 00000000 02000000",
+		  "gzip data is damaged at about byte 21" },
 	};
 	unsigned char bytes[256];
 	struct ddp_pprof *f;
