@@ -11,8 +11,11 @@
 //   http://localhost:8126, or unix:///var/run/datadog/apm.socket).
 //
 // usage: allocations DIR [URL]
-// Prints how much was allocated, to be compared with what the profiles say (top DIR/*.pprof).
+// Prints how much was allocated, to be compared with what the profiles say (top DIR/*.pprof), and
+// how many samples are in none of them; fails when an interval did not get out.
 
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cinttypes>
 #include <condition_variable>
@@ -110,7 +113,11 @@ public:
 		return ended;
 	}
 
-	uint64_t lost() const { return lost_; }
+	// An interval that did not get out
+	void lose(const ddp_profile *ended) { lost_ += samples(ended); }
+
+	// When nobody adds any more; what is left in the profile will not get out either.
+	uint64_t lost() const { return lost_ + samples(profile_.get()); }
 
 private:
 	// An allocation of n bytes is seen with the probability 1 - exp(-n / kSampleBytes).
@@ -127,9 +134,16 @@ private:
 		check(ddp_profile_upscale(profile_.get(), &rule), "ddp_profile_upscale");
 	}
 
+	static uint64_t samples(const ddp_profile *p)
+	{
+		ddp_profile_counts counts;
+		ddp_profile_count(p, &counts);
+		return counts.samples;
+	}
+
 	std::mutex lock_;
 	Profile profile_;
-	uint64_t lost_ = 0;
+	std::atomic<uint64_t> lost_{ 0 };
 };
 
 // Where a finished interval goes.
@@ -178,16 +192,17 @@ private:
 		int r = ddp_exporter_send(exporter_.get(), &form, &result);
 		check(r, "ddp_exporter_send");
 		if (r != DDP_EXPORT_OK)
-			std::fprintf(stderr, "allocations: %s\n", result.message);
+			throw std::runtime_error(result.message);
 	}
 
 	void write_file(const ddp_buffer &bytes)
 	{
 		std::string path = dir_ + "/allocations-" + std::to_string(++nr_) + ".pprof";
 		std::FILE *f = std::fopen(path.c_str(), "wb");
-		bool written = f && std::fwrite(bytes.bytes, 1, bytes.len, f) == bytes.len;
-		if ((f && std::fclose(f)) || !written)
-			throw std::runtime_error("cannot write " + path);
+		int error = f && std::fwrite(bytes.bytes, 1, bytes.len, f) == bytes.len ? 0 : errno;
+		if (f && std::fclose(f) && !error)
+			error = errno;
+		check(-error, ("cannot write " + path).c_str());
 	}
 
 	std::string dir_;
@@ -195,20 +210,26 @@ private:
 	int nr_ = 0;
 };
 
-// Ends an interval every kInterval, and a last one when it goes.
+// Ends an interval every kInterval, and a last one when it is told to finish.
 class Rotation {
 public:
 	Rotation(AllocationProfile &profile, Output &output)
 		: profile_(profile), output_(output), thread_([this] { run(); }) {}
 
-	~Rotation()
+	~Rotation() { finish(); }
+
+	// Whether every interval got out
+	bool finish()
 	{
+		if (!thread_.joinable())
+			return good_;
 		{
 			std::lock_guard<std::mutex> guard(lock_);
 			stop_ = true;
 		}
 		wake_.notify_one();
 		thread_.join();
+		return good_;
 	}
 
 private:
@@ -221,12 +242,22 @@ private:
 				std::unique_lock<std::mutex> guard(lock_);
 				last = wake_.wait_for(guard, kInterval, [this] { return stop_; });
 			}
-			try {
-				Profile old = profile_.end_interval();
-				output_.put(old.get(), start, unix_ns());
-			} catch (const std::exception &e) {
-				std::fprintf(stderr, "allocations: %s\n", e.what());
-			}
+			rotate(start);
+		}
+	}
+
+	// A program would try again a few times; here what does not get out is lost, and counted.
+	void rotate(int64_t start)
+	{
+		Profile old;
+		try {
+			old = profile_.end_interval();
+			output_.put(old.get(), start, unix_ns());
+		} catch (const std::exception &e) {
+			std::fprintf(stderr, "allocations: %s\n", e.what());
+			good_ = false;
+			if (old)
+				profile_.lose(old.get());
 		}
 	}
 
@@ -235,6 +266,7 @@ private:
 	std::mutex lock_;
 	std::condition_variable wake_;
 	bool stop_ = false;
+	bool good_ = true;
 	std::thread thread_;	// last: it uses all of the above
 };
 
@@ -282,18 +314,17 @@ uint64_t work(Sampler &sampler)
 	return total;
 }
 
-void run(const char *dir, const char *url)
+bool run(const char *dir, const char *url)
 {
 	AllocationProfile profile;
 	Output output(dir, url);
-	uint64_t total;
-	{
-		Rotation rotation(profile, output);
-		Sampler sampler(profile);
-		total = work(sampler);
-	}
+	Rotation rotation(profile, output);
+	Sampler sampler(profile);
+	uint64_t total = work(sampler);
+	bool good = rotation.finish();
 	std::printf("allocated %d objects, %" PRIu64 " bytes; lost %" PRIu64 " samples\n",
 		    kAllocations, total, profile.lost());
+	return good && !profile.lost();
 }
 
 } // namespace
@@ -305,7 +336,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	try {
-		run(argv[1], argc == 3 ? argv[2] : nullptr);
+		return run(argv[1], argc == 3 ? argv[2] : nullptr) ? 0 : 1;
 	} catch (const std::exception &e) {
 		std::fprintf(stderr, "allocations: %s\n", e.what());
 		return 1;

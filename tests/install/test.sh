@@ -225,6 +225,18 @@ uploads()
 		grep -aq 'filename="profile.pprof"' "$agent/upload-1"
 }
 
+# ERROR DIR [URL]: what does not get out is an error with its reason, and its samples are counted
+loses_nothing_in_silence()
+{
+	local said status=0 error=$1 lost
+	shift
+	said=$("$work/shared/allocations" "$@" 2>"$work/lost.errors") || status=$?
+	same "status" 1 "$status" || return
+	grep -qF "$error" "$work/lost.errors" || { cat "$work/lost.errors"; return 1; }
+	lost=${said##*lost }
+	((${lost% samples} > 100)) || { echo "said: $said"; return 1; }
+}
+
 # a short day of a profiler that embeds it: 200 intervals
 memory_stays_flat() { "$build/bench/lib_day" 200 1000; }
 
@@ -250,6 +262,10 @@ check "top adds two files up" adds_files_up
 check "top refuses a file that is cut short" refuses_a_broken_file
 check "allocations estimates what it allocated" samples_its_allocations
 check "allocations uploads to an agent" uploads
+check "allocations fails where it cannot write, and says why" loses_nothing_in_silence \
+	"cannot write $work/nowhere/allocations-1.pprof: No such file or directory" "$work/nowhere"
+check "allocations fails where there is no agent" loses_nothing_in_silence \
+	"http://127.0.0.1:1/profiling/v1/input" "$work" http://127.0.0.1:1
 check "memory stays flat over 200 resets" memory_stays_flat
 check "make uninstall leaves nothing behind" leaves_nothing_behind
 exit "$failed"
