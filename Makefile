@@ -263,32 +263,45 @@ lint: deps	## checkpatch, sparse, shellcheck
 install-source:	## install only the module's source, for DKMS
 	$(Q)scripts/build-module --copy-only $(DKMS_SRC)
 
-.PHONY: install
-install: userspace install-source	## install commands, library, headers and the module's source (DESTDIR, PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/ddprof
-	install -m 755 $(COMMANDS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 $(BUILD)/libddprof.a $(DESTDIR)$(LIBDIR)/
-	install -m 755 $(BUILD)/libddprof.so $(DESTDIR)$(LIBDIR)/libddprof.so.$(VERSION)
-	ln -sf libddprof.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libddprof.so.0
-	ln -sf libddprof.so.0 $(DESTDIR)$(LIBDIR)/libddprof.so
-	install -m 644 collector/lib/include/ddprof/*.h $(DESTDIR)$(PREFIX)/include/ddprof/
-	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))' \
+.PHONY: install-lib
+install-lib: $(BUILD)/libddprof.a $(BUILD)/libddprof.so	## install only the library and its headers; no root where PREFIX needs none
+	$(call say,INSTALL,$(DESTDIR)$(LIBDIR)/libddprof.so.$(VERSION))
+	$(Q)install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/ddprof
+	$(Q)install -m 644 $(BUILD)/libddprof.a $(DESTDIR)$(LIBDIR)/
+	$(Q)install -m 755 $(BUILD)/libddprof.so $(DESTDIR)$(LIBDIR)/libddprof.so.$(VERSION)
+	$(Q)ln -sf libddprof.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libddprof.so.0
+	$(Q)ln -sf libddprof.so.0 $(DESTDIR)$(LIBDIR)/libddprof.so
+	$(Q)install -m 644 collector/lib/include/ddprof/*.h $(DESTDIR)$(PREFIX)/include/ddprof/
+	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))' \
 		'includedir=$${prefix}/include' '' 'Name: libddprof' \
 		'Description: builds, reads, merges, encodes and exports pprof profiles' 'Version: $(VERSION)' \
 		'Libs: -L$${libdir} -lddprof' 'Libs.private: $(LIB_LIBS)' 'Cflags: -I$${includedir}' \
 		> $(DESTDIR)$(LIBDIR)/pkgconfig/libddprof.pc
-	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
+	$(Q)[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
+
+.PHONY: install
+install: userspace install-lib install-source	## install commands, library, headers and the module's source (DESTDIR, PREFIX)
+	$(call say,INSTALL,$(COMMANDS:%=$(DESTDIR)$(PREFIX)/bin/%))
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin
+	$(Q)install -m 755 $(COMMANDS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin/
 
 .PHONY: dkms-install
 dkms-install: install	## install, then build the module for this kernel with DKMS
 	dkms install ddprof_kmod/$(VERSION) --force
 
+.PHONY: uninstall-lib
+uninstall-lib:	## remove what install-lib put there
+	$(call say,RM,$(DESTDIR)$(LIBDIR)/libddprof.*)
+	$(Q)rm -f $(DESTDIR)$(LIBDIR)/libddprof.* $(DESTDIR)$(LIBDIR)/pkgconfig/libddprof.pc
+	$(Q)rm -rf $(DESTDIR)$(PREFIX)/include/ddprof
+
 .PHONY: uninstall
-uninstall:	## remove what install and dkms-install put there
-	if [ -z "$(DESTDIR)" ] && command -v dkms >/dev/null && dkms status ddprof_kmod/$(VERSION) | grep -q .; then \
+uninstall: uninstall-lib	## remove what install and dkms-install put there
+	$(Q)if [ -z "$(DESTDIR)" ] && command -v dkms >/dev/null && dkms status ddprof_kmod/$(VERSION) | grep -q .; then \
 		dkms remove ddprof_kmod/$(VERSION) --all; fi
-	rm -f $(COMMANDS:%=$(DESTDIR)$(PREFIX)/bin/%) $(DESTDIR)$(LIBDIR)/libddprof.* $(DESTDIR)$(LIBDIR)/pkgconfig/libddprof.pc
-	rm -rf $(DESTDIR)$(PREFIX)/include/ddprof $(DKMS_SRC)
+	$(call say,RM,$(COMMANDS:%=$(DESTDIR)$(PREFIX)/bin/%) $(DKMS_SRC))
+	$(Q)rm -f $(COMMANDS:%=$(DESTDIR)$(PREFIX)/bin/%)
+	$(Q)rm -rf $(DKMS_SRC)
 
 .PHONY: clean
 clean:	## remove everything that was built

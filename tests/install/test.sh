@@ -44,6 +44,23 @@ pkg_config() { env -u PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_
 
 make_() { "${MAKE:-make}" -s BUILD="$build" DESTDIR="$root" PREFIX="$prefix" LIBDIR="$libdir" "$@"; }
 
+# the library alone, as somebody does who may write to PREFIX and nowhere else
+installs_the_library_alone()
+{
+	local home=$work/home
+	"${MAKE:-make}" -s BUILD="$build" PREFIX="$home" install-lib || return
+	same "folders" "include include/ddprof lib lib/pkgconfig " \
+		"$(cd "$home" && find . -mindepth 1 -type d -printf '%P\n' | sort | tr '\n' ' ')" || return
+	same "pkg-config" "-I$home/include -L$home/lib -lddprof" \
+		"$(PKG_CONFIG_PATH="$home/lib/pkgconfig" pkg-config --cflags --libs libddprof | xargs)" || return
+	mkdir -p "$work/elsewhere"
+	PKG_CONFIG_PATH="$home/lib/pkgconfig" "${MAKE:-make}" -s -C examples OUT="$work/elsewhere" \
+		LDFLAGS="-Wl,-rpath,$home/lib" "$work/elsewhere/write_profile" || return
+	env -u LD_LIBRARY_PATH "$work/elsewhere/write_profile" "$work/elsewhere/shop.pprof" || return
+	"${MAKE:-make}" -s BUILD="$build" PREFIX="$home" uninstall-lib || return
+	same "files left" "" "$(find "$home" -not -type d)"
+}
+
 installs()
 {
 	make_ install || return
@@ -249,6 +266,7 @@ leaves_nothing_behind()
 
 check "make install puts everything in its place" installs
 ((!failed)) || exit 1	# nothing to look at
+check "make install-lib installs the library alone, for programs that know where it is" installs_the_library_alone
 check "the shared library has its name and needs only what it uses" is_a_shared_library
 check "it exports exactly what the headers declare" exports_what_headers_declare
 check "programs that are linked with it keep running" keeps_what_programs_rely_on
