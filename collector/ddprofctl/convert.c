@@ -40,6 +40,8 @@ static void help(void)
 {
 	puts("ddprofctl convert [options] FROM TO\n\n"
 	     "Writes the profile FROM as TO; '-' is stdin or stdout. Forms, by files' names:\n\n"
+	     "  auto                    as the name says, which is the default; what is read as\n"
+	     "                          pprof is known by its bytes as well\n"
 	     "  gzip, lz4, zstd, plain  pprof: .pprof .gz, .lz4, .zst, .pb\n"
 	     "  collapsed               text, a stack a line: .collapsed .folded .txt\n"
 	     "  speedscope              JSON for speedscope.app, only to: .json\n"
@@ -57,6 +59,23 @@ static struct ddp_value_type value_type(char *text)
 	return (struct ddp_value_type){ text, slash ? slash + 1 : "count" };
 }
 
+/* What would have no effect, or half of it, is not what somebody wanted */
+static int check_value(const char *value, bool from_text, enum ddp_format to)
+{
+	if (!value)
+		return 0;
+	if (from_text && !strchr(value, '/')) {
+		ddp_log_error("--value %s: expected TYPE/UNIT, as in cpu-time/nanoseconds or "
+			      "samples/count", value);
+		return -EINVAL;
+	}
+	if (!from_text && to < DDP_FORMAT_COLLAPSED) {
+		ddp_log_error("--value: a pprof file keeps all values and labels");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int convert(const char *from, const char *to, const struct options *o,
 		   enum ddp_format format)
 {
@@ -64,32 +83,25 @@ static int convert(const char *from, const char *to, const struct options *o,
 	CLEANUP(free) char *text = strdup(o->value ?: "samples");
 	struct ddp_format_options write = { .title = ctl_title(from), .label = o->by };
 	struct ddp_value_type type;
+	uint32_t form = o->from;
+	bool from_text;
 
 	if (!text) {
 		ctl_say("convert", -ENOMEM, NULL);
 		return CTL_FAILED;
 	}
 	type = value_type(text);
-	if (ctl_load(from, o->from, &type, &p))
+	if (ctl_load(from, &form, &type, &p))
 		return CTL_FAILED;
+	from_text = form == DDP_FORMAT_COLLAPSED;
+	if (check_value(o->value, from_text, format))
+		return CTL_USAGE;
 	if (format >= DDP_FORMAT_COLLAPSED &&
-	    ctl_find_value(p, from, ctl_is_text(from, o->from) ? NULL : o->value, &write.value))
+	    ctl_find_value(p, from, from_text ? NULL : o->value, &write.value))
+		return CTL_FAILED;
+	if (ctl_check_label(ctl_title(from), (const struct ddp_pprof *const *)&p, 1, o->by))
 		return CTL_FAILED;
 	return ctl_save_profile(to, p, format, &write) ? CTL_FAILED : CTL_OK;
-}
-
-/* What would have no effect is not what somebody wanted */
-static int check(const struct options *o, const char *from, enum ddp_format to)
-{
-	const char *useless = o->by ? "--by" : NULL;
-
-	if (to >= DDP_FORMAT_COLLAPSED)
-		return 0;
-	if (o->value && !ctl_is_text(from, o->from))
-		useless = "--value";
-	if (useless)
-		ddp_log_error("%s: a pprof file keeps all values and labels", useless);
-	return useless ? -EINVAL : 0;
 }
 
 int ctl_convert(int argc, char **argv)
@@ -109,7 +121,11 @@ int ctl_convert(int argc, char **argv)
 		ddp_log_error("convert: expected two files, see --help");
 		return CTL_USAGE;
 	}
-	if (ctl_output_format(files[1], o.to, &to) || check(&o, files[0], to))
+	if (ctl_output_format(files[1], o.to, &to))
 		return CTL_USAGE;
+	if (o.by && to < DDP_FORMAT_COLLAPSED) {
+		ddp_log_error("--by: a pprof file keeps all values and labels");
+		return CTL_USAGE;
+	}
 	return convert(files[0], files[1], &o, to);
 }

@@ -17,7 +17,7 @@
 
 struct options {
 	const char *output, *value, *by;
-	uint32_t to;	/* enum ddp_format */
+	uint32_t from, to;	/* enum ddp_format */
 	uint32_t top;
 	bool by_cumulative, show_help;
 };
@@ -27,6 +27,8 @@ struct options {
 static const struct ddp_option option_table[] = {
 	{ "output", NULL, 'o', DDP_OPTION_TEXT, AT(output), .argument = "OUT",
 	  .help = "write a file instead of the table; '-' is stdout" },
+	{ "from", NULL, 'f', DDP_OPTION_CHOICE, AT(from), .choices = ddp_format_names,
+	  .argument = "FORM", .help = "what BASE and OTHER are, if their names do not say so" },
 	{ "to", NULL, 't', DDP_OPTION_CHOICE, AT(to), .choices = ddp_format_names,
 	  .argument = "FORM", .help = "what OUT shall be, if its name does not say so:\n"
 				      "see ddprofctl convert --help" },
@@ -164,10 +166,16 @@ static int find_same(const struct ddp_pprof *p, const char *path, const struct d
 /* The type as OTHER has it, and where it stands in BASE */
 static int find_values(struct sides *s)
 {
+	const struct ddp_pprof *const both[] = { s->base, s->other };
 	int r = ctl_find_value(s->other, s->files[1], s->o->value, &s->other_value);
 
-	return r ? r : find_same(s->base, s->files[0], &s->other->sample_types[s->other_value],
-				 &s->base_value);
+	if (r)
+		return r;
+	r = find_same(s->base, s->files[0], &s->other->sample_types[s->other_value],
+		      &s->base_value);
+	if (r == -EINVAL)
+		ctl_say_values(s->files, both, 2);
+	return r ? r : ctl_check_label("diff", both, 2, s->o->by);
 }
 
 /* Files */
@@ -206,9 +214,10 @@ static int diff(const char *const *files, const struct options *o, enum ddp_form
 {
 	static const struct ddp_value_type count = { "samples", "count" };
 	CLEANUP(sides_free) struct sides s = { .files = files, .o = o };
+	uint32_t forms[] = { o->from, o->from };
 
-	if (ctl_load(files[0], DDP_FORMAT_AUTO, &count, &s.base) ||
-	    ctl_load(files[1], DDP_FORMAT_AUTO, &count, &s.other) || find_values(&s))
+	if (ctl_load(files[0], &forms[0], &count, &s.base) ||
+	    ctl_load(files[1], &forms[1], &count, &s.other) || find_values(&s))
 		return CTL_FAILED;
 	return (o->output ? save(&s, format) : show_table(&s)) ? CTL_FAILED : CTL_OK;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,31 +83,51 @@ static int read_file(const char *path, struct ddp_buffer *ret)
 	return fd < 0 ? -errno : read_all(fd, ret);
 }
 
-/* Only the name tells text from the rest: a pprof file that is not packed could look like it */
-static enum ddp_format input_format(const char *path, uint32_t format)
+/* What pprof alone can look like is pprof; else the name tells, or there is only pprof to try */
+static enum ddp_format find_format(const char *path, const struct ddp_buffer *bytes)
 {
 	enum ddp_format named;
 
-	if (format == DDP_FORMAT_AUTO && !ddp_format_from_path(path, &named) &&
-	    named >= DDP_FORMAT_COLLAPSED)
+	if (!ddp_format_is_pprof(bytes->bytes, bytes->len) &&
+	    !ddp_format_from_path(path, &named) && named >= DDP_FORMAT_COLLAPSED)
 		return named;
-	return format;
+	return DDP_FORMAT_AUTO;
 }
 
-bool ctl_is_text(const char *path, uint32_t format)
+/* What is no pprof file may be stacks in a file whose name does not say so */
+static void hint_at_from(const struct ddp_buffer *bytes, struct ddp_error *err)
 {
-	return input_format(path, format) == DDP_FORMAT_COLLAPSED;
+	size_t used = strlen(err->text);
+
+	if (bytes->len && !ddp_format_is_pprof(bytes->bytes, bytes->len))
+		snprintf(err->text + used, sizeof(err->text) - used,
+			 "; if it has collapsed stacks: --from collapsed");
 }
 
-int ctl_load(const char *path, enum ddp_format format, const struct ddp_value_type *type,
+static int parse(const char *path, const struct ddp_buffer *bytes, uint32_t *format,
+		 const struct ddp_value_type *type, struct ddp_pprof **ret, struct ddp_error *err)
+{
+	bool wanted = *format != DDP_FORMAT_AUTO;
+	int r;
+
+	if (!wanted)
+		*format = find_format(path, bytes);
+	r = ddp_format_read(bytes->bytes, bytes->len, *format, type, ret, err);
+	if (r == -EBADMSG && !wanted && *format == DDP_FORMAT_AUTO)
+		hint_at_from(bytes, err);
+	return r;
+}
+
+int ctl_load(const char *path, uint32_t *format, const struct ddp_value_type *type,
 	     struct ddp_pprof **ret)
 {
 	CLEANUP(ddp_buffer_free) struct ddp_buffer bytes = { .max_bytes = MAX_FILE_BYTES };
 	struct ddp_error err = { "" };
 	int r = read_file(path, &bytes);
 
-	r = r ?: ddp_format_read(bytes.bytes, bytes.len, input_format(path, format), type, ret,
-				 &err);
+	if (r == -EFBIG)
+		snprintf(err.text, sizeof(err.text), "larger than %d MiB", MAX_FILE_BYTES >> 20);
+	r = r ?: parse(path, &bytes, format, type, ret, &err);
 	return r ? ctl_say(input_name(path), r, &err) : 0;
 }
 
@@ -202,6 +223,31 @@ int ctl_find_value(const struct ddp_pprof *p, const char *path, const char *want
 	int r = ddp_format_find_value(p, wanted, ret, &err);
 
 	return r ? ctl_say(input_name(path), r, &err) : 0;
+}
+
+void ctl_say_values(const char *const *files, const struct ddp_pprof *const *profiles, size_t n)
+{
+	bool collapsed = false;
+	char list[256];
+
+	for (size_t i = 0; i < n; i++) {
+		ddp_format_list_values(profiles[i], list, sizeof(list));
+		make_printable(list);
+		ddp_log_error("%s has %s", input_name(files[i]), list[0] ? list : "no values");
+		collapsed |= !strcmp(list, "samples/count");	/* what they are by default */
+	}
+	if (collapsed)
+		ddp_log_error("what the numbers of collapsed stacks are: "
+			      "ddprofctl convert --value cpu-time/nanoseconds FROM TO");
+}
+
+int ctl_check_label(const char *path, const struct ddp_pprof *const *profiles, size_t nr,
+		    const char *label)
+{
+	struct ddp_error err = { "" };
+	int r = label ? ddp_format_find_label(profiles, nr, label, &err) : 0;
+
+	return r ? ctl_say(path, r, &err) : 0;
 }
 
 int ctl_check_stdin(const char *const *files, size_t nr)

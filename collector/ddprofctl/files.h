@@ -27,15 +27,19 @@ int ctl_arguments(const struct ddp_option *options, int argc, char **argv, void 
 
 /**
  * Reads a profile.
+ * @param format  what it is, AUTO: to be found out; receives COLLAPSED where it is text
  * @param type	what the numbers of collapsed stacks are
  * @param ret	on success belongs to the caller: ddp_pprof_destroy()
  * @return 0, or a negative errno, said
  */
-int ctl_load(const char *path, enum ddp_format format, const struct ddp_value_type *type,
+int ctl_load(const char *path, uint32_t *format, const struct ddp_value_type *type,
 	     struct ddp_pprof **ret);
 
-/** Whether ctl_load() would take it for collapsed stacks. */
-bool ctl_is_text(const char *path, uint32_t format);
+/**
+ * On stderr, where @n profiles have no value in common: which each has, and how collapsed stacks
+ * get others.
+ */
+void ctl_say_values(const char *const *files, const struct ddp_pprof *const *profiles, size_t n);
 
 /**
  * The form to write @path in.
@@ -64,6 +68,13 @@ int ctl_save_profile(const char *path, const struct ddp_pprof *p, enum ddp_forma
  * @return 0; -EINVAL, said
  */
 int ctl_find_value(const struct ddp_pprof *p, const char *path, const char *wanted, size_t *ret);
+
+/**
+ * That one of the profiles' samples has the label; NULL: none is wanted.
+ * @return 0; -EINVAL, said
+ */
+int ctl_check_label(const char *path, const struct ddp_pprof *const *profiles, size_t nr,
+		    const char *label);
 
 /** That "-" is not read twice. @return 0; -EINVAL, said */
 int ctl_check_stdin(const char *const *files, size_t nr);

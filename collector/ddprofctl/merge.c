@@ -14,7 +14,7 @@
 
 struct options {
 	const char *output;
-	uint32_t to;	/* enum ddp_format */
+	uint32_t from, to;	/* enum ddp_format */
 	bool show_help;
 };
 
@@ -23,6 +23,8 @@ struct options {
 static const struct ddp_option option_table[] = {
 	{ "output", NULL, 'o', DDP_OPTION_TEXT, AT(output), .argument = "OUT",
 	  .help = "file to write; '-' is stdout" },
+	{ "from", NULL, 'f', DDP_OPTION_CHOICE, AT(from), .choices = ddp_format_names,
+	  .argument = "FORM", .help = "what all FILEs are, if their names do not say so" },
 	{ "to", NULL, 't', DDP_OPTION_CHOICE, AT(to), .choices = ddp_format_names,
 	  .argument = "FORM", .help = "what OUT shall be, if its name does not say so:\n"
 				      "see ddprofctl convert --help" },
@@ -53,13 +55,18 @@ static int merge(const char *const *files, size_t nr, const struct options *o,
 	struct ddp_error err = { "" };
 	int r = in.profiles ? 0 : -ENOMEM;
 
-	for (; !r && in.nr < nr; in.nr++)
-		if (ctl_load(files[in.nr], DDP_FORMAT_AUTO, &count, &in.profiles[in.nr]))
+	for (; !r && in.nr < nr; in.nr++) {
+		uint32_t form = o->from;
+
+		if (ctl_load(files[in.nr], &form, &count, &in.profiles[in.nr]))
 			return CTL_FAILED;
+	}
 	r = r ?: ddp_pprof_merge((const struct ddp_pprof *const *)in.profiles, files, nr, &merged,
 				 &err);
 	if (r) {
 		ctl_say("merge", r, &err);
+		if (r == -EINVAL)
+			ctl_say_values(files, (const struct ddp_pprof *const *)in.profiles, nr);
 		return CTL_FAILED;
 	}
 	if (format >= DDP_FORMAT_COLLAPSED && ctl_find_value(merged, "merge", NULL, &write.value))

@@ -15,6 +15,7 @@
 #include "report/sums.h"
 
 struct options {
+	uint32_t from;	/* enum ddp_format */
 	uint32_t top;
 	bool by_cumulative, show_help;
 	const char *value;
@@ -23,6 +24,9 @@ struct options {
 #define AT(member) .offset = offsetof(struct options, member)
 
 static const struct ddp_option option_table[] = {
+	{ "from", NULL, 'f', DDP_OPTION_CHOICE, AT(from), .choices = ddp_format_names,
+	  .argument = "FORM", .help = "what FILE is, if its name does not say so:\n"
+				      "see ddprofctl convert --help" },
 	{ "top", NULL, 'n', DDP_OPTION_NUMBER, AT(top), .min = 1, .max = 1000000, .argument = "N",
 	  .help = "functions to show, default 20" },
 	{ "cum", NULL, 'c', DDP_OPTION_FLAG, AT(by_cumulative),
@@ -134,5 +138,5 @@ int ctl_report(int argc, char **argv)
 		ddp_log_error("report: expected one file, see --help");
 		return CTL_USAGE;
 	}
-	return ctl_load(path, DDP_FORMAT_AUTO, &count, &p) ? CTL_FAILED : show(p, &o, path);
+	return ctl_load(path, &o.from, &count, &p) ? CTL_FAILED : show(p, &o, path);
 }

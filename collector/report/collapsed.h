@@ -5,11 +5,11 @@
  *
  *	main;parse;read_token 17
  *
- * A name stands there as it is, with one exception, so that any name survives the way there and
- * back: "\x3b" is a ';', "\x0a" a newline, "\x0d" a carriage return and "\x5c" the backslash of a
- * name that has one of these four sequences in it. Every other backslash is just that. Bytes that
- * are no UTF-8 become U+FFFD. File, line, mapping, address and labels are not in the format and get
- * lost.
+ * A name stands there as it is, with one exception, so that any that is not empty survives the
+ * way there and back: "\x3b" is a ';', "\x0a" a newline, "\x0d" a carriage return and "\x5c" the
+ * backslash of a name that has one of these four sequences in it. Every other backslash is just
+ * that. Bytes that are no UTF-8 become U+FFFD. File, line, mapping, address and labels are not in
+ * the format and get lost.
  *
  * Called by format. Source of the format: the description in the flamegraph.pl of
  * github.com/brendangregg/FlameGraph.

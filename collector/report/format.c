@@ -49,6 +49,11 @@ int ddp_format_from_path(const char *path, enum ddp_format *ret)
 	return -EINVAL;
 }
 
+bool ddp_format_is_pprof(const void *bytes, size_t n)
+{
+	return n && (ddp_compression_detect(bytes, n) != DDP_PLAIN || memchr(bytes, '\0', n));
+}
+
 int ddp_format_read(const void *bytes, size_t n, enum ddp_format format,
 		    const struct ddp_value_type *type, struct ddp_pprof **ret,
 		    struct ddp_error *err)
@@ -104,19 +109,28 @@ int ddp_format_write(const struct ddp_pprof *p, enum ddp_format format,
 
 /* Value types */
 
+/* Behind what is there already */
+static void add_to_list(char *list, size_t size, const char *a, const char *slash, const char *b)
+{
+	size_t used = strlen(list);
+
+	snprintf(list + used, size - used, "%s%s%s%s", used ? ", " : "", a, slash, b);
+}
+
+void ddp_format_list_values(const struct ddp_pprof *p, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	for (size_t i = 0; i < p->nr_sample_types; i++)
+		add_to_list(ret, size, p->sample_types[i].type, "/", p->sample_types[i].unit);
+}
+
 static int no_such_value(const struct ddp_pprof *p, const char *wanted, struct ddp_error *err)
 {
 	char list[160] = "";
 
 	if (!p->nr_sample_types)
 		return ddp__fail(err, -EINVAL, "the profile has no value types");
-	for (size_t i = 0; i < p->nr_sample_types; i++) {
-		const struct ddp_value_type *t = &p->sample_types[i];
-		size_t used = strlen(list);
-
-		snprintf(list + used, sizeof(list) - used, "%s%s/%s", i ? ", " : "", t->type,
-			 t->unit);
-	}
+	ddp_format_list_values(p, list, sizeof(list));
 	return ddp__fail(err, -EINVAL, "no value %.60s, only %s", wanted, list);
 }
 
@@ -158,4 +172,56 @@ int ddp_format_find_value(const struct ddp_pprof *p, const char *wanted, size_t 
 		return no_such_value(p, wanted, err);
 	*ret = n;
 	return 0;
+}
+
+/* Labels */
+
+/* Distinct keys, as many as an error has room for */
+struct keys {
+	const char *list[12];
+	size_t nr;
+};
+
+static void add_key(struct keys *keys, const char *key)
+{
+	for (size_t i = 0; i < keys->nr; i++)
+		if (!strcmp(keys->list[i], key))
+			return;
+	if (keys->nr < sizeof(keys->list) / sizeof(keys->list[0]))
+		keys->list[keys->nr++] = key;
+}
+
+/* @return whether @label is among them */
+static bool gather_keys(const struct ddp_pprof *p, const char *label, struct keys *keys)
+{
+	for (size_t i = 0; i < p->nr_samples; i++) {
+		const struct ddp_pprof_sample *s = &p->samples[i];
+
+		for (size_t k = 0; k < s->nr_labels; k++) {
+			if (!strcmp(s->labels[k].key, label))
+				return true;
+			add_key(keys, s->labels[k].key);
+		}
+	}
+	return false;
+}
+
+int ddp_format_find_label(const struct ddp_pprof *const *profiles, size_t nr, const char *label,
+			  struct ddp_error *err)
+{
+	struct keys keys = { .nr = 0 };
+	char list[160] = "";
+	size_t samples = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (gather_keys(profiles[i], label, &keys))
+			return 0;
+		samples += profiles[i]->nr_samples;
+	}
+	if (!samples)
+		return 0;
+	for (size_t i = 0; i < keys.nr; i++)
+		add_to_list(list, sizeof(list), keys.list[i], "", "");
+	return ddp__fail(err, -EINVAL, "no sample has a label %.60s, %s%s", label,
+			 keys.nr ? "only " : "nor any other", list);
 }

@@ -6,6 +6,7 @@
 #define DDP_REPORT_FORMAT_H
 
 #include <ddprof/pprof.h>
+#include <stdbool.h>
 
 enum ddp_format {
 	DDP_FORMAT_AUTO,	/* by the file's name; for pprof to be read, by its first bytes */
@@ -27,6 +28,12 @@ extern const char *const ddp_format_names[];
  * @return 0; -EINVAL: none of these
  */
 int ddp_format_from_path(const char *path, enum ddp_format *ret);
+
+/**
+ * Whether only pprof can look so: packed, or with a NUL byte, which every pprof file has (its first
+ * string is empty) and no text.
+ */
+bool ddp_format_is_pprof(const void *bytes, size_t n);
 
 /**
  * @param format  what it is; DDP_FORMAT_AUTO: pprof
@@ -63,6 +70,16 @@ int ddp_format_write(const struct ddp_pprof *p, enum ddp_format format,
  * @return 0; -EINVAL: none of them, @err (may be NULL) lists what there is
  */
 int ddp_format_find_value(const struct ddp_pprof *p, const char *wanted, size_t *ret,
+			  struct ddp_error *err);
+
+/** The value types as text, "cpu-samples/count, cpu-time/nanoseconds", as many as have room. */
+void ddp_format_list_values(const struct ddp_pprof *p, char *ret, size_t size);
+
+/**
+ * Whether one of the samples has the label; true of no samples.
+ * @return 0; -EINVAL: none has, @err lists the labels that there are
+ */
+int ddp_format_find_label(const struct ddp_pprof *const *profiles, size_t nr, const char *label,
 			  struct ddp_error *err);
 
 #endif /* DDP_REPORT_FORMAT_H */

@@ -55,11 +55,68 @@ an_option_wins_over_the_name()
 	same day.txt again.txt
 }
 
+pprof_is_known_by_its_bytes()
+{
+	local form
+	for form in gzip lz4 zstd plain; do
+		for name in it.txt it.html it.json it; do
+			said 0 '' convert day.txt "$name" --to "$form"
+			said 0 '' report "$name"
+			grep -q 'total: 100$' out
+		done
+	done
+	said 2 '*--value: a pprof file keeps all values and labels' convert it.txt x.pprof --value samples
+}
+
+stacks_of_any_name_are_read_with_from()
+{
+	cp day.txt day
+	cp night.txt night
+	said 1 '*day: *; if it has collapsed stacks: --from collapsed' report day
+	said 0 '' report day --from collapsed
+	grep -q 'total: 100$' out
+	said 0 '' report --from collapsed - <day
+	said 0 '' diff day night --from collapsed
+	grep -q '^total: 100 before, 100 after' out
+	said 0 '' merge day night -f collapsed -o both.pprof
+	said 0 '' report both.pprof
+	grep -q 'total: 200$' out
+	said 1 '*: the gzip data *' report --from gzip <(gzip -c day | head -c 20)
+}
+
 from_stdin_to_stdout()
 {
 	"$ctl" convert --from collapsed --to lz4 - - <day.txt | "$ctl" convert - - --to collapsed >again.txt
 	same day.txt again.txt
 	said 2 '*-: the name does not say in which form to write, use --to' convert day.txt -
+}
+
+# labeled KEY VALUE: a profile of one sample with this label, a string or a number
+labeled()
+{
+	local text='string_table: "" string_table: "samples" string_table: "count" sample_type { type: 1 unit: 2 }'
+	local value='str: 4'
+	[[ $2 =~ ^[0-9]+$ ]] && value="num: $2"
+	text+=" string_table: '$1' string_table: '$2' sample { value: 1 label { key: 3 $value } }"
+	protoc --proto_path="$proto" --encode=perftools.profiles.Profile profile.proto <<<"$text"
+}
+
+labels_stand_in_front()
+{
+	labeled process_name nginx >nginx.pb
+	labeled 'thread id' 77 >77.pb
+	said 0 '' merge nginx.pb 77.pb -o both.pb
+	said 0 '' convert both.pb out.txt --by process_name
+	printf '%s\n' '[none];[no stack] 1' 'nginx;[no stack] 1' | same - out.txt
+	said 0 '' convert both.pb out.txt --by 'thread id'
+	printf '%s\n' '[none];[no stack] 1' 'thread id 77;[no stack] 1' | same - out.txt
+	said 1 '*both.pb: no sample has a label name, only *process_name*' convert both.pb x.html --by name
+	[[ $(<err) == *'thread id'* && ! -e x.html ]]
+	said 1 '*day.txt: no sample has a label name, nor any other' convert day.txt x.html --by name
+	said 0 '' diff nginx.pb 77.pb -o x.html --by process_name
+	said 1 '*diff: no sample has a label name, only process_name, thread id' diff nginx.pb 77.pb -o x.html --by name
+	: >empty.txt
+	said 0 '' convert empty.txt x.txt --by process_name
 }
 
 options_stand_anywhere()
@@ -86,12 +143,13 @@ numbers_are_what_value_says()
 	grep -q '^type: cpu-time/nanoseconds$' out
 	grep -q 'total: 100ns$' out
 	said 0 '' report day.pprof --sample_index cpu-time
-	said 0 '' convert day.txt day.pprof --value cycles
+	said 0 '' convert day.txt day.pprof --value cycles/count
 	said 0 '' report day.pprof
 	grep -q '^type: cycles/count$' out
 	said 1 '*day.pprof: no value wall, only cycles/count' report day.pprof --value wall
 	said 2 '*--value: a pprof file keeps all values and labels' convert day.pprof x.pprof --value cycles
 	said 2 '*--by: a pprof file keeps all values and labels' convert day.pprof x.pprof --by x
+	said 2 '*--value cpu-time: expected TYPE/UNIT, as in cpu-time/nanoseconds or*' convert day.txt x.pprof --value cpu-time
 }
 
 # value TEXT UNIT SHOWN: a total of that much
@@ -144,9 +202,10 @@ one_name_with_two_units_is_two_values()
 	echo 'f 2' | same - change.txt
 	said 0 '' diff both.pb both.pb --value time/nanoseconds
 	grep -q '^total: 5.00ms before, 5.00ms after' out
-	said 1 '*ms.pb: no value time/nanoseconds, only time/milliseconds' diff ms.pb ns.pb
-	said 1 '*ms.pb: no value time/nanoseconds, only time/milliseconds' diff ms.pb ns.pb -o change.html
-	said 1 '*no value type that the others have as well' merge ms.pb ns.pb -o sum.pprof
+	local both='*ms.pb has time/milliseconds*ns.pb has time/nanoseconds'
+	said 1 "*ms.pb: no value time/nanoseconds, only time/milliseconds$both" diff ms.pb ns.pb
+	said 1 "*ms.pb: no value time/nanoseconds, only time/milliseconds$both" diff ms.pb ns.pb -o change.html
+	said 1 "*no value type that the others have as well$both" merge ms.pb ns.pb -o sum.pprof
 }
 
 without_values_it_is_still_a_profile()
@@ -281,7 +340,7 @@ merge_adds_up()
 	said 0 '' merge -o - --to collapsed day.txt
 	same day.txt out
 	said 0 '' convert day.txt time.pprof --value cpu-time/nanoseconds
-	said 1 '*time.pprof*' merge day.txt time.pprof -o x.pprof
+	said 1 '*time.pprof has cpu-time/nanoseconds*ddprofctl convert --value *' merge day.txt time.pprof -o x.pprof
 	[[ ! -e x.pprof ]]
 	said 2 '*expected files and -o OUT*' merge day.txt night.txt
 	said 2 '*expected files and -o OUT*' merge -o x.pprof
@@ -323,7 +382,8 @@ diff_is_a_file()
 	said 0 '' diff day.txt night.txt -o change.html
 	grep -q '"diff":true' change.html
 	said 0 '' convert day.txt time.pprof --value cpu-time/nanoseconds
-	said 1 '*day.txt: no value cpu-time/nanoseconds, only samples/count' diff day.txt time.pprof
+	said 1 '*day.txt: no value cpu-time/nanoseconds, only samples/count*day.txt has samples/count*ddprofctl convert --value *' \
+		diff day.txt time.pprof
 	said 0 '' merge day.txt night.txt -o - --to html
 	grep -q '"title":"merged profiles"' out
 }
@@ -371,6 +431,7 @@ help_is_there()
 }
 
 cases=(every_form_and_back packed_as_the_name_says an_option_wins_over_the_name from_stdin_to_stdout
+	pprof_is_known_by_its_bytes stacks_of_any_name_are_read_with_from labels_stand_in_front
 	options_stand_anywhere html_and_speedscope_are_written numbers_are_what_value_says values_have_units
 	one_name_with_two_units_is_two_values without_values_it_is_still_a_profile
 	comments_stand_below_the_table functions_of_nothing_are_not_listed

@@ -317,6 +317,77 @@ static void what_was_written_is_read(void **state)
 	ddp_pprof_destroy(p);
 }
 
+/* However it is called */
+static void only_pprof_can_look_so(void **state)
+{
+	static const struct {
+		const char *name, *bytes;
+		size_t n;
+		bool r;
+	} rows[] = {
+		{ "nothing", "", 0, false },
+		{ "a stack", "main;read 17\n", 13, false },
+		{ "gzip", "\x1f\x8b\x08", 3, true },
+		{ "LZ4", "\x04\x22\x4d\x18", 4, true },
+		{ "zstd", "\x28\xb5\x2f\xfd", 4, true },
+		{ "an empty string table", "\x32\x00", 2, true },
+		{ "a page", "<!DOCTYPE html>", 15, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (ddp_format_is_pprof(rows[i].bytes, rows[i].n) != rows[i].r)
+			fail_msg("%s", rows[i].name);
+}
+
+/* Of two profiles: what is said when the label is in neither; NULL: it is in one */
+static void a_label_is_found_in_any_sample(void **state)
+{
+	static const struct report_sample first[] = {
+		{ STACK(FN("a")), .values = { 1 }, .key = "process_name", .str = "sh" },
+		{ STACK(FN("b")), .values = { 1 }, .key = "thread id", .num = 7 },
+		{ STACK(FN("c")), .values = { 1 }, .key = "process_name", .str = "cat" },
+	}, second[] = {
+		{ STACK(FN("a")), .values = { 1 }, .key = "shard", .num = 0 },
+	};
+	static const struct {
+		const char *label, *error;
+	} rows[] = {
+		{ "process_name", NULL }, { "thread id", NULL }, { "shard", NULL },
+		{ "process", "no sample has a label process, only process_name, thread id, shard" },
+		{ "", "no sample has a label , only process_name, thread id, shard" },
+	};
+	struct ddp_pprof *p = report_profile(types, 1, first, 3);
+	struct ddp_pprof *q = report_profile(types, 1, second, 1);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ddp_error err = { "" };
+		int r = ddp_format_find_label((const struct ddp_pprof *const[]){ p, q }, 2,
+					      rows[i].label, &err);
+
+		if (r != (rows[i].error ? -EINVAL : 0) || strcmp(err.text, rows[i].error ?: ""))
+			fail_msg("%s: %d, '%s'", rows[i].label, r, err.text);
+	}
+	ddp_pprof_destroy(p);
+	ddp_pprof_destroy(q);
+}
+
+static void of_no_samples_no_label_is_missed(void **state)
+{
+	struct ddp_pprof *empty = report_collapsed(""), *bare = report_collapsed("a 1\n");
+	struct ddp_error err = { "" };
+
+	(void)state;
+	assert_int_equal(ddp_format_find_label((const struct ddp_pprof *const *)&empty, 1, "x",
+					       &err), 0);
+	assert_int_equal(ddp_format_find_label((const struct ddp_pprof *const *)&bare, 1, "x",
+					       &err), -EINVAL);
+	assert_string_equal(err.text, "no sample has a label x, nor any other");
+	ddp_pprof_destroy(empty);
+	ddp_pprof_destroy(bare);
+}
+
 static void pages_and_speedscope_are_only_written(void **state)
 {
 	static const enum ddp_format forms[] = { DDP_FORMAT_HTML, DDP_FORMAT_SPEEDSCOPE };
@@ -348,6 +419,9 @@ int main(void)
 		cmocka_unit_test(values_are_told_apart_by_unit),
 		cmocka_unit_test(a_profile_without_values_has_none_to_find),
 		cmocka_unit_test(what_was_written_is_read),
+		cmocka_unit_test(only_pprof_can_look_so),
+		cmocka_unit_test(a_label_is_found_in_any_sample),
+		cmocka_unit_test(of_no_samples_no_label_is_missed),
 		cmocka_unit_test(pages_and_speedscope_are_only_written),
 	};
 
