@@ -105,6 +105,8 @@ struct field {
 /* What is wrong with a field; NULL: nothing */
 typedef const char *fault;
 
+static const char cut_short[] = "is cut short";
+
 static bool take_varint(struct cursor *c, size_t max_bytes, uint64_t *ret)
 {
 	uint64_t v = 0;
@@ -125,7 +127,7 @@ static bool take_varint(struct cursor *c, size_t max_bytes, uint64_t *ret)
 static fault take_bytes(struct cursor *c, uint64_t n)
 {
 	if (n > c->end - c->at)
-		return "is cut short";
+		return cut_short;
 	c->at += n;
 	return NULL;
 }
@@ -203,6 +205,9 @@ static fault check_value(const struct cursor *c, const struct field *f, enum kin
 static int fail(const struct pprof_bytes *b, const struct message *m, const struct field *f,
 		fault what, struct ddp_error *err)
 {
+	/* of a text or a program no field was right */
+	if (!f->start && what != cut_short)
+		return ddp__fail(err, -EBADMSG, "not a pprof file");
 	if (!f->number)
 		return ddp__fail(err, -EBADMSG, "not a pprof file, or damaged: what %s should have "
 				 "at byte %zu%s %s", m->name, f->start, pprof_position_kind(b), what);
