@@ -65,11 +65,6 @@ int64_t unix_ns()
 	return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
 }
 
-ddp_text text(const char *s)
-{
-	return ddp_text{ s, std::strlen(s) };
-}
-
 // The profile and its lock: libddprof does not lock by itself.
 class AllocationProfile {
 public:
@@ -297,15 +292,15 @@ private:
 uint64_t work(Sampler &sampler)
 {
 	ddp_text_frame frames[2] = {};
-	frames[1].function = text("main");
-	frames[1].file = text("shop.cc");
+	frames[1].function = ddp_text_from("main");
+	frames[1].file = ddp_text_from("shop.cc");
 	frames[1].line = 10;
 	uint64_t total = 0;
 	for (int i = 0; i < kAllocations; i++) {
 		bool large = i % 100 == 0;
 		size_t bytes = large ? 64 * 1024 : 48 + i % 512;
-		frames[0].function = text(large ? "read_image" : "parse_word");
-		frames[0].file = text(large ? "image.cc" : "words.cc");
+		frames[0].function = ddp_text_from(large ? "read_image" : "parse_word");
+		frames[0].file = ddp_text_from(large ? "image.cc" : "words.cc");
 		std::unique_ptr<char[]> memory(new char[bytes]);
 		memory[0] = 1;
 		sampler.allocated(frames, 2, bytes);

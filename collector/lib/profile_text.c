@@ -23,6 +23,11 @@ struct reader {
 	struct text_hash file_hash;
 };
 
+struct ddp_text ddp_text_from(const char *s)
+{
+	return (struct ddp_text){ s, s ? strlen(s) : 0 };
+}
+
 static bool same_place(const struct ddp_text *a, const struct ddp_text *b)
 {
 	return a->bytes == b->bytes && a->len == b->len;

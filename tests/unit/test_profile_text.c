@@ -451,6 +451,54 @@ static void snapshots_are_refused(void **state)
 	ddp_profile_destroy(p);
 }
 
+static void pointers_become_text(void **state)
+{
+	static const struct {
+		const char *what, *s;
+		size_t len;
+	} rows[] = {
+		{ "none", NULL, 0 },
+		{ "nothing", "", 0 },
+		{ "some", "main", 4 },
+		{ "not ASCII", "caf\xc3\xa9", 5 },
+	};
+	struct ddp_text t;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		print_message("  %s\n", rows[i].what);
+		t = ddp_text_from(rows[i].s);
+		assert_ptr_equal(t.bytes, rows[i].s);
+		assert_int_equal(t.len, rows[i].len);
+	}
+}
+
+/* The known keys by text are those by id. */
+static void known_keys_are_the_same_both_ways(void **state)
+{
+	struct ddp_text_label by_text[] = {
+		{ .key = DDP_TEXT_LOCAL_ROOT_SPAN_ID, .num = 7 },
+		{ .key = DDP_TEXT_TRACE_ENDPOINT, .str = DDP_TEXT("/shop") },
+	};
+	struct ddp_label by_id[] = {
+		{ .key = DDP_STRING_LOCAL_ROOT_SPAN_ID, .num = 7 },
+		{ .key = DDP_STRING_TRACE_ENDPOINT },
+	};
+	struct ddp_profile *p = make();
+	struct ddp_profile_counts n;
+
+	(void)state;
+	assert_int_equal(ddp_profile_add_text(p, &(struct ddp_text_sample){ .values = &one,
+			 .nr_values = 1, .labels = by_text, .nr_labels = 2 }), 0);
+	assert_int_equal(ddp_profile_string(p, "/shop", 5, &by_id[1].str), 0);
+	assert_int_equal(ddp_profile_add(p, &(struct ddp_sample){ .values = &one, .nr_values = 1,
+			 .labels = by_id, .nr_labels = 2 }), 0);
+	ddp_profile_count(p, &n);
+	assert_int_equal(n.samples, 1);
+	ddp_profile_destroy(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +513,8 @@ int main(void)
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(the_ceiling_leaves_whole_samples),
 		cmocka_unit_test(snapshots_are_refused),
+		cmocka_unit_test(pointers_become_text),
+		cmocka_unit_test(known_keys_are_the_same_both_ways),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

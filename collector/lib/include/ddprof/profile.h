@@ -44,6 +44,13 @@
  *	r = ddp_pprof_encode(old, now, ddp_buffer_write, &out);
  *	ddp_profile_destroy(old);
  *
+ * C++ has no such initializers before C++20, and no compound literals. There value-initialize and
+ * assign what is needed; what is left out is zero and means "none":
+ *
+ *	ddp_text_sample s = {};
+ *	s.frames = frames;
+ *	s.nr_frames = 2;
+ *
  * Ids. What was interned has a 32-bit id: giving the same thing twice gives the same id. All kinds
  * share one space: an id of one kind is never one of another, and is refused there. Ids are good
  * for this profile until its next reset and refused (-ESTALE) after it, until 2^28 newer ones of
@@ -219,7 +226,8 @@ struct ddp_sample {
 	const struct ddp_label *labels;	/* as for ddp_profile_label_set() */
 	uint32_t nr_labels;		/* 0 .. 1024 */
 	uint32_t label_set;		/* label set id instead of labels; 0: see there */
-	int64_t timestamp_ns;		/* in the label end_timestamp_ns; 0: none */
+	int64_t timestamp_ns;		/* in the label end_timestamp_ns: ns since 1970 UTC, like */
+					/* start_unix_ns, negative before it; 0: none */
 };
 
 /**
@@ -252,6 +260,13 @@ struct ddp_text {
 
 /* An initializer from a literal: .file = DDP_TEXT("main.c") */
 #define DDP_TEXT(literal) { literal, sizeof(literal) - 1 }
+
+/* The keys that mean something, as initializers: { .key = DDP_TEXT_LOCAL_ROOT_SPAN_ID, .num = 7 } */
+#define DDP_TEXT_LOCAL_ROOT_SPAN_ID	DDP_TEXT("local root span id")
+#define DDP_TEXT_TRACE_ENDPOINT		DDP_TEXT("trace endpoint")
+
+/** A NUL-terminated string, borrowed, without its NUL. NULL: none. */
+struct ddp_text ddp_text_from(const char *s);
 
 /** As struct ddp_mapping. */
 struct ddp_text_mapping {
@@ -291,7 +306,7 @@ struct ddp_text_sample {
 	uint32_t nr_values;
 	const struct ddp_text_label *labels;	/* in any order; at most one a key */
 	uint32_t nr_labels;		/* 0 .. 1024 */
-	int64_t timestamp_ns;		/* 0: none */
+	int64_t timestamp_ns;		/* ns since 1970 UTC, negative before it; 0: none */
 };
 
 /**
