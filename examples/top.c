@@ -4,7 +4,8 @@
  * value was spent: in themselves, not in what they called.
  *
  * usage: top FILE...
- * Prints the first value type's total, then up to ten lines: value, percent, function.
+ * Prints the total of the value that the files name as their default, else of the last one, as
+ * other pprof tools do; then up to ten lines: value, percent, function.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -99,7 +100,18 @@ static size_t add_up(struct entry *entries, size_t n)
 	return last + 1;
 }
 
-static int print_top(const struct ddp_pprof *p)
+/* Which value to show; what was merged has at least one. */
+static size_t default_value(const struct ddp_pprof *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->nr_sample_types; i++)
+		if (!strcmp(p->sample_types[i].type, p->default_sample_type))
+			return i;
+	return p->nr_sample_types - 1;
+}
+
+static int print_top(const struct ddp_pprof *p, size_t value)
 {
 	struct entry *entries = calloc(p->nr_samples + 1, sizeof(*entries));
 	int64_t total = 0;
@@ -109,13 +121,13 @@ static int print_top(const struct ddp_pprof *p)
 		return -ENOMEM;
 	for (i = 0; i < p->nr_samples; i++) {
 		entries[i].function = leaf_name(&p->samples[i]);
-		entries[i].value = p->samples[i].values[0];
+		entries[i].value = p->samples[i].values[value];
 		total += entries[i].value;
 	}
 	n = add_up(entries, p->nr_samples);
 	qsort(entries, n, sizeof(*entries), by_value);
-	printf("total %" PRId64 " %s of %s\n", total, p->sample_types[0].unit,
-	       p->sample_types[0].type);
+	printf("total %" PRId64 " %s of %s\n", total, p->sample_types[value].unit,
+	       p->sample_types[value].type);
 	for (i = 0; i < n && i < LINES; i++)
 		printf("%12" PRId64 " %5.1f%% %s\n", entries[i].value,
 		       total ? 100.0 * entries[i].value / total : 0, entries[i].function);
@@ -133,7 +145,7 @@ static int merge_and_print(const struct ddp_pprof *const *files, char **names, i
 		fprintf(stderr, "top: %s\n", err.text[0] ? err.text : strerror(-r));
 		return r;
 	}
-	r = print_top(sum);
+	r = print_top(sum, default_value(sum));
 	ddp_pprof_destroy(sum);
 	return r;
 }

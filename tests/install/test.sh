@@ -194,8 +194,8 @@ writes_a_profile()
 
 adds_files_up()
 {
-	same "twice the same file" "$(printf '%s\n' 'total 6 count of cpu-samples' '           4  66.7% parse' \
-		'           2  33.3% main')" "$("$work/shared/top" "$work/shop.pprof" "$work/shop.pprof")"
+	same "twice the same file" "$(printf '%s\n' 'total 60606060 nanoseconds of cpu-time' '    40404040  66.7% parse' \
+		'    20202020  33.3% main')" "$("$work/shared/top" "$work/shop.pprof" "$work/shop.pprof")"
 }
 
 refuses_a_broken_file()
@@ -214,7 +214,7 @@ samples_its_allocations()
 	mkdir -p "$work/allocations"
 	"$work/shared/allocations" "$work/allocations" >"$work/truth" || return
 	cat "$work/truth"
-	truth=$(awk '{ print $2 }' "$work/truth")
+	truth=$(awk '{ print $4 }' "$work/truth")
 	"$work/shared/top" "$work"/allocations/*.pprof | tee "$work/estimate" || return
 	estimate=$(awk '/^total/ { print $2 }' "$work/estimate")
 	((estimate * 10 > truth * 9 && estimate * 10 < truth * 11)) || return

@@ -181,7 +181,7 @@ struct ddp_pprof {
 	struct ddp_value_type period_type;
 	int64_t period;
 	int64_t time_unix_ns, duration_ns;
-	const char *default_sample_type;
+	const char *default_sample_type; /* a type's name; "" or no type's: tools show the last */
 	const char *drop_frames, *keep_frames;	/* regular expressions */
 	const char *doc_url;
 };
