@@ -109,13 +109,15 @@ static void add_types(struct ddp_out *t, const struct graph *g)
 static void add_info(struct ddp_out *t, const char *what, const struct ddp_pprof *p)
 {
 	time_t seconds = (time_t)(p->time_unix_ns / 1000000000);
-	char line[128], date[32] = "";
+	char line[160], date[32] = "", duration[32] = "";
 	struct tm tm;
 
 	if (p->time_unix_ns > 0 && gmtime_r(&seconds, &tm))
 		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S UTC, ", &tm);
-	snprintf(line, sizeof(line), "%s%s%.2f s, %zu distinct samples", what, date,
-		 (double)p->duration_ns / 1e9, p->nr_samples);
+	if (p->duration_ns)
+		snprintf(duration, sizeof(duration), "%.2f s, ", (double)p->duration_ns / 1e9);
+	snprintf(line, sizeof(line), "%s%s%s%zu distinct samples", what, date, duration,
+		 p->nr_samples);
 	ddp_out_json(t, line);
 	for (size_t i = 0; i < p->nr_comments; i++) {
 		ddp_out_add(t, ",");

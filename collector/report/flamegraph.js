@@ -347,10 +347,19 @@ function resize()
 	view.character = picture.measureText('m').width;
 }
 
+function total()
+{
+	const unit = data.types[value][1], sum = formatValue(view.after[0], unit);
+
+	if (data.diff)
+		return `all: ${formatValue(view.before[0] * view.scale, unit)} \u2192 ${sum}`;
+	return `all: ${sum}`;
+}
+
 function drawLabel(node, top)
 {
 	const characters = Math.floor((place.width - 6) / view.character);
-	let text = nameOf(node);
+	let text = node ? nameOf(node) : total();
 
 	if (characters < 2)
 		return;

@@ -428,6 +428,40 @@ def the_largest_numbers_and_names_fit_a_phone_too(browser, folder):
     browser.screenshot(BUILD / "check" / "flamegraph-limits.png")
 
 
+def drawn(browser, page):
+    """All that is written on the frames, drawn once more."""
+    browser.evaluate("""(() => {
+        const of = CanvasRenderingContext2D.prototype, fillText = of.fillText;
+        window.drawn = [];
+        of.fillText = function (text, ...rest) { window.drawn.push(text); fillText.call(this, text, ...rest); };
+        })()""")
+    page.choose(1)
+    return browser.evaluate("window.drawn")
+
+
+@case
+def the_first_frame_says_how_much_all_is(browser, folder):
+    same(drawn(browser, Page(browser, folder / "shop.html"))[:2], ["all: 100 ms", "main"])
+    same(drawn(browser, Page(browser, folder / "diff.html"))[:2], ["all: 100 ms \u2192 160 ms", "main"])
+
+
+@case
+def the_legends_boxes_stand_out(browser, folder):
+    for wish in (False, True):
+        browser.dark(wish)
+        try:
+            Page(browser, folder / "shop.html")
+            width, edge, ground = browser.evaluate(
+                "[getComputedStyle(document.querySelector('#legend i')).borderTopWidth,"
+                "getComputedStyle(document.querySelector('#legend i')).borderTopColor,"
+                "getComputedStyle(document.querySelector('footer')).backgroundColor]")
+            same(width, "1px")
+            edge, ground = (list(map(int, re.findall(r"\d+", color)[:3])) for color in (edge, ground))
+            check(contrast(edge, ground) >= 3, f"dark {wish}: {edge} on {ground}")
+        finally:
+            browser.dark(False)
+
+
 @case
 def it_follows_the_wish_for_dark(browser, folder):
     page = Page(browser, folder / "shop.html")

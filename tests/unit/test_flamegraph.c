@@ -171,6 +171,31 @@ static void two_profiles_stay_apart(void **state)
 	}
 }
 
+/* Time and duration, of which 0 is not known */
+static void what_is_not_known_is_not_said(void **state)
+{
+	static const struct {
+		const char *what, *info;
+		int64_t time_unix_ns, duration_ns;
+	} infos[] = {
+		{ "neither", "\"1 distinct samples\"", 0, 0 },
+		{ "a duration", "\"0.50 s, 1 distinct samples\"", 0, 500000000 },
+		{ "a time", "\"1970-01-01 00:00:01 UTC, 1 distinct samples\"", 1000000000, 0 },
+	};
+	struct ddp_pprof *p = report_collapsed("a 1\n");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(infos) / sizeof(infos[0]); i++) {
+		struct ddp_buffer page = { 0 };
+
+		p->time_unix_ns = infos[i].time_unix_ns;
+		p->duration_ns = infos[i].duration_ns;
+		check_part(infos[i].what, graph(p, 0, NULL, &page), "\"info\":[", infos[i].info);
+		ddp_buffer_free(&page);
+	}
+	ddp_pprof_destroy(p);
+}
+
 static void value_types_are_matched_by_name_and_unit(void **state)
 {
 	static const struct ddp_value_type swapped[] = {
@@ -254,6 +279,7 @@ int main(void)
 		cmocka_unit_test(the_data_is_as_the_header_says),
 		cmocka_unit_test(profiles_become_nodes),
 		cmocka_unit_test(two_profiles_stay_apart),
+		cmocka_unit_test(what_is_not_known_is_not_said),
 		cmocka_unit_test(value_types_are_matched_by_name_and_unit),
 		cmocka_unit_test(the_page_allows_itself_nothing_from_outside),
 		cmocka_unit_test(errors_of_the_output_are_answered),
