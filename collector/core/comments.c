@@ -102,7 +102,7 @@ static int comment_gaps(struct ddp_profile *p, const struct ddp_marks *now,
 
 	if (r || s->elapsed_ns <= t->elapsed_ns)
 		return r; /* the session ended before its figures could be asked for */
-	return comment(p, "not sampled: no_registers=%" PRIu64 " missed_periods=%" PRIu64
+	return comment(p, "not sampled: no_registers=%" PRIu64 " missed=%" PRIu64
 		       "; without address space: %" PRIu64, s->no_regs - t->no_regs,
 		       s->missed - t->missed, s->no_aspace - t->no_aspace);
 }
