@@ -177,7 +177,7 @@ check: deps	## run every test: host, KUnit in user-mode Linux, VM, DKMS
 	$(Q)MAKE='$(MAKE)' tests/run --build $(BUILD)
 
 .PHONY: demo
-demo: deps	## profile a real workload in a VM; leaves build/demo/profile.pprof
+demo: deps	## profile a real workload in a VM; leaves build/demo/profile.pprof and .html
 	$(Q)$(MAKE) userspace vm-module
 	$(Q)scripts/demo --build $(BUILD)
 
