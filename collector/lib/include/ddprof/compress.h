@@ -108,7 +108,10 @@ int ddp_decompressor_write(void *decompressor, const void *bytes, size_t n);
 /** The end of the input. Errors as write, and -ENODATA: cut short. */
 int ddp_decompressor_finish(struct ddp_decompressor *d);
 
-/** How many bytes of the input were understood; after an error, where about it is. */
+/**
+ * How many bytes of the input were understood; after an error, where about it is: behind what gzip
+ * took, at the start of the block or checksum that LZ4 or zstd refused or in it.
+ */
 uint64_t ddp_decompressor_position(const struct ddp_decompressor *d);
 
 /** NULL is allowed. Does not finish. */

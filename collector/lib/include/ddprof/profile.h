@@ -261,7 +261,7 @@ struct ddp_text {
 /* An initializer from a literal: .file = DDP_TEXT("main.c") */
 #define DDP_TEXT(literal) { literal, sizeof(literal) - 1 }
 
-/* The keys that mean something, as initializers: { .key = DDP_TEXT_LOCAL_ROOT_SPAN_ID, .num = 7 } */
+/* Keys that mean something, as initializers: { .key = DDP_TEXT_LOCAL_ROOT_SPAN_ID, .num = 7 } */
 #define DDP_TEXT_LOCAL_ROOT_SPAN_ID	DDP_TEXT("local root span id")
 #define DDP_TEXT_TRACE_ENDPOINT		DDP_TEXT("trace endpoint")
 
