@@ -280,6 +280,7 @@ stdin_is_read_once()
 	said 2 '*-: stdin can be read only once*' merge - day.txt - -o x.pprof
 	said 2 '*-: stdin can be read only once*' diff - -
 	: | said 1 '*stdin: the file is empty*' report -
+	said 1 '*/dev/zero: larger than 256 MiB' report /dev/zero
 }
 
 errors_leave_nothing_and_spoil_nothing()
@@ -382,7 +383,7 @@ diff_is_a_file()
 	said 0 '' diff day.txt night.txt -o change.html
 	grep -q '"diff":true' change.html
 	said 0 '' convert day.txt time.pprof --value cpu-time/nanoseconds
-	said 1 '*day.txt: no value cpu-time/nanoseconds, only samples/count*day.txt has samples/count*ddprofctl convert --value *' \
+	said 1 '*day.txt: no value cpu-time/nanoseconds, only samples/count*day.txt has *ddprofctl convert --value *' \
 		diff day.txt time.pprof
 	said 0 '' merge day.txt night.txt -o - --to html
 	grep -q '"title":"merged profiles"' out
