@@ -17,7 +17,7 @@
 #include "alloc.h"
 #include "cleanup.h"
 #include "codec_memory.h"
-#include "ddprof/compress.h"
+#include "decompress.h"
 
 enum {
 	OUT_BYTES = 128 * 1024,		/* one step's output; a block of zstd's */
@@ -48,6 +48,7 @@ struct ddp_decompressor {
 	bool known;
 	bool between;			/* nothing begun that has not ended */
 	bool ended;			/* finished or failed */
+	bool checksum_failed;
 	unsigned char magic[MAGIC_BYTES];
 	size_t nr_magic;		/* first bytes, until they say what the format is */
 	ddp_write_fn write;
@@ -108,6 +109,8 @@ static int gzip_step(struct ddp_decompressor *d, const unsigned char *at, size_t
 	/* Z_BUF_ERROR: nothing to do without more input */
 	if (z == Z_OK || z == Z_STREAM_END || z == Z_BUF_ERROR)
 		return 0;
+	/* told by its text only */
+	d->checksum_failed = d->gzip.msg && !strcmp(d->gzip.msg, "incorrect data check");
 	return z == Z_MEM_ERROR ? -ENOMEM : -EBADMSG;
 }
 
@@ -124,9 +127,12 @@ static int lz4_init(struct ddp_decompressor *d)
 }
 
 /* Its errors have public names only. */
-static int lz4_error(size_t code)
+static int lz4_error(struct ddp_decompressor *d, size_t code)
 {
-	return strcmp(LZ4F_getErrorName(code), "ERROR_allocation_failed") ? -EBADMSG : -ENOMEM;
+	const char *name = LZ4F_getErrorName(code);
+
+	d->checksum_failed = !strcmp(name, "ERROR_contentChecksum_invalid");
+	return strcmp(name, "ERROR_allocation_failed") ? -EBADMSG : -ENOMEM;
 }
 
 static int lz4_step(struct ddp_decompressor *d, const unsigned char *at, size_t n,
@@ -135,7 +141,7 @@ static int lz4_step(struct ddp_decompressor *d, const unsigned char *at, size_t 
 	size_t made = OUT_BYTES, hint = LZ4F_decompress(d->lz4, d->out, &made, at, &n, NULL);
 
 	if (LZ4F_isError(hint))
-		return lz4_error(hint);
+		return lz4_error(d, hint);
 	*ret = (struct step){ n, made, hint };
 	return 0;
 }
@@ -156,9 +162,12 @@ static int zstd_init(struct ddp_decompressor *d)
 	return 0;
 }
 
-static int zstd_error(size_t code)
+static int zstd_error(struct ddp_decompressor *d, size_t code)
 {
 	switch (ZSTD_getErrorCode(code)) {
+	case ZSTD_error_checksum_wrong:
+		d->checksum_failed = true;
+		return -EBADMSG;
 	case ZSTD_error_memory_allocation:
 		return -ENOMEM;
 	case ZSTD_error_frameParameter_windowTooLarge:
@@ -176,7 +185,7 @@ static int zstd_step(struct ddp_decompressor *d, const unsigned char *at, size_t
 	size_t hint = ZSTD_decompressStream(d->zstd, &out, &in);
 
 	if (ZSTD_isError(hint))
-		return zstd_error(hint);
+		return zstd_error(d, hint);
 	*ret = (struct step){ in.pos, out.pos, hint };
 	return 0;
 }
@@ -313,6 +322,11 @@ int ddp_decompressor_finish(struct ddp_decompressor *d)
 uint64_t ddp_decompressor_position(const struct ddp_decompressor *d)
 {
 	return d->position;
+}
+
+bool ddp__decompressor_checksum_failed(const struct ddp_decompressor *d)
+{
+	return d->checksum_failed;
 }
 
 void ddp_decompressor_destroy(struct ddp_decompressor *d)

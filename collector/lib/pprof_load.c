@@ -13,6 +13,7 @@
 
 #include "ddprof/compress.h"
 #include "ddprof/record.h"
+#include "decompress.h"
 #include "pprof_check.h"
 #include "pprof_memory.h"
 #include "profile.pb-c.h"
@@ -555,7 +556,9 @@ static int inflate_error(const struct ddp_decompressor *d, int r, const char *fo
 		return ddp__fail(err, -EBADMSG, "the %s data is cut short after byte %llu", format,
 				 at);
 	case -EBADMSG:
-		return ddp__fail(err, r, "the %s data is damaged at about byte %llu", format, at);
+		return ddp__fail(err, r, "the %s data is damaged at about byte %llu%s", format, at,
+				 ddp__decompressor_checksum_failed(d) ?
+				 ": it does not match its checksum" : "");
 	case -ENOMEM:
 		return ddp__fail(err, r, "out of memory");
 	}

@@ -321,9 +321,9 @@ static void files_by_hand(void **state)
 		{ "samples without a type", "3200 1200", "the profile 0" },
 		{ "a gzip header alone", "1f8b08", "gzip data is cut short after byte 3" },
 		{ "zstd's magic and junk", "28b52ffd 0858010000000000", "zstd data is damaged at about byte" },
-		{ "gzip, a checksum that is not its own",
-		  "1f8b08000000000000ff 010200fdff3200 00000000 02000000",
-		  "gzip data is damaged at about byte 21" },
+		{ "gzip, a length that is not its own",
+		  "1f8b08000000000000ff 010200fdff3200 8e46a9ac 03000000",
+		  "=the gzip data is damaged at about byte 25" },
 	};
 	unsigned char bytes[256];
 	struct ddp_pprof *f;
@@ -348,6 +348,35 @@ static void files_by_hand(void **state)
 		whole = rows[i].says[0] == '=';
 		if (whole ? strcmp(err.text, rows[i].says + 1) : !strstr(err.text, rows[i].says))
 			fail_msg("says: %s", err.text);
+	}
+}
+
+static void wrong_checksums_are_named(void **state)
+{
+	static const enum ddp_compression all[] = { DDP_GZIP, DDP_LZ4, DDP_ZSTD };
+	struct ddp_buffer packed = { 0 };
+	struct ddp_compressor *z;
+	struct ddp_error err;
+	struct ddp_pprof *f;
+	char says[128];
+	size_t c;
+	int r;
+
+	(void)state;
+	for (c = 0; c < sizeof(all) / sizeof(*all); c++) {
+		r = ddp_compressor_create(all[c], 0, ddp_buffer_write, &packed, &z);
+		assert_int_equal(r, 0);
+		assert_int_equal(ddp_compressor_write(z, "2", 2), 0);	/* an empty string */
+		assert_int_equal(ddp_compressor_finish(z), 0);
+		ddp_compressor_destroy(z);
+		/* gzip has the length behind it */
+		packed.bytes[packed.len - (all[c] == DDP_GZIP ? 5 : 1)] ^= 1;
+		r = ddp_pprof_load(packed.bytes, packed.len, NULL, &f, &err);
+		assert_int_equal(r, -EBADMSG);
+		snprintf(says, sizeof(says), "the %s data is damaged at about byte %zu: it does "
+			 "not match its checksum", ddp_compression_name(all[c]), packed.len - 4);
+		assert_string_equal(err.text, says);
+		ddp_buffer_free(&packed);
 	}
 }
 
@@ -678,6 +707,7 @@ int main(void)
 		cmocka_unit_test(strings_leave_as_utf8),
 		cmocka_unit_test(files_of_every_kind_load),
 		cmocka_unit_test(files_by_hand),
+		cmocka_unit_test(wrong_checksums_are_named),
 		cmocka_unit_test(labels_are_strings_or_numbers),
 		cmocka_unit_test(strings_are_read_as_utf8),
 		cmocka_unit_test(work_is_bounded),
