@@ -11,9 +11,9 @@
 #include "ddprofctl/commands.h"
 #include "ddprofctl/files.h"
 #include "ddprofctl/print.h"
+#include "lib/sums.h"
 #include "report/flamegraph.h"
 #include "report/functions.h"
-#include "report/sums.h"
 
 struct options {
 	const char *output, *value, *by;

@@ -11,8 +11,8 @@
 #include "ddprofctl/commands.h"
 #include "ddprofctl/files.h"
 #include "ddprofctl/print.h"
+#include "lib/sums.h"
 #include "report/functions.h"
-#include "report/sums.h"
 
 struct options {
 	uint32_t from;	/* enum ddp_format */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pprof_pool.h"
+#include "sums.h"
 
 DEFINE_CLEANUP_IN_PLACE(struct pool, ddp__pool_deinit)
 
@@ -170,8 +171,7 @@ static void merge_numbers(const struct merge *m, struct ddp_pprof *v)
 		p = m->profiles[i];
 		if (p->time_unix_ns && (!v->time_unix_ns || p->time_unix_ns < v->time_unix_ns))
 			v->time_unix_ns = p->time_unix_ns;
-		if (__builtin_add_overflow(v->duration_ns, p->duration_ns, &v->duration_ns))
-			v->duration_ns = p->duration_ns < 0 ? INT64_MIN : INT64_MAX;
+		v->duration_ns = sum_add(v->duration_ns, p->duration_ns);
 		if (!i || p->period > v->period)
 			v->period = p->period;
 	}
@@ -187,7 +187,7 @@ static bool has_type(const struct ddp_pprof *v, const char *type)
 	return false;
 }
 
-/* Texts of the sources, for now; the first that there is */
+/* The first that there is; still the sources' own, until own_texts() */
 static void merge_texts(const struct merge *m, struct ddp_pprof *v)
 {
 	const struct ddp_pprof *p;

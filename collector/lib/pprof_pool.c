@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "pprof_pool.h"
+#include "sums.h"
 
 /* Sets */
 
@@ -225,23 +226,12 @@ static int put_stack(struct pool *pool, const struct ddp_pprof_sample *s, uint32
 	return r ? r : put_noted(pool, ret);
 }
 
-static int64_t add_saturating(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		return a < 0 ? INT64_MIN : INT64_MAX;
-	return sum;
-}
-
 static int64_t value_of(const struct pool_source *source, const struct ddp_pprof_sample *s,
 			size_t i)
 {
 	int64_t v = s->values[source->columns[i]];
 
-	if (!source->negate)
-		return v;
-	return v == INT64_MIN ? INT64_MAX : -v;
+	return source->negate ? sum_subtract(0, v) : v;
 }
 
 static bool has_value(const struct pool *pool, const struct pool_source *source,
@@ -275,7 +265,7 @@ static int put_sample(struct pool *pool, const struct pool_source *source,
 		pool->values.nr += pool->nr_values;
 	}
 	for (i = 0; i < pool->nr_values; i++)
-		values[i] = add_saturating(values[i], value_of(source, s, i));
+		values[i] = sum_add(values[i], value_of(source, s, i));
 	return 0;
 }
 

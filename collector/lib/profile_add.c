@@ -68,7 +68,7 @@ static void add_values(struct ddp_profile *p, uint32_t sample, const int64_t *va
 	uint32_t i;
 
 	for (i = 0; i < p->value_types.nr; i++)
-		to[i] = add_saturating(to[i], values[i]);
+		to[i] = sum_add(to[i], values[i]);
 }
 
 /* Whether the sample was known; its values are added then. */

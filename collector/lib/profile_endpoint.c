@@ -96,7 +96,7 @@ int ddp_profile_endpoint_count(struct ddp_profile *p, uint32_t endpoint, int64_t
 	if (found != TABLE_NONE) {
 		struct endpoint_count *c = &p->endpoint_counts.at[found];
 
-		c->count = add_saturating(c->count, n);
+		c->count = sum_add(c->count, n);
 		return 0;
 	}
 	if ((r = VEC_RESERVE(&p->budget, &p->endpoint_counts, 1)) ||

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "profile_internal.h"
+#include "sums.h"
 
 static inline uint32_t hash_bytes(const struct ddp_profile *p, const void *bytes, size_t n)
 {
@@ -117,14 +118,5 @@ DDP_INTERNAL void ddp__timed_free(struct ddp_profile *p);
 
 /* profile_shared.c: gives all references of this generation back */
 DDP_INTERNAL void ddp__shared_release(struct ddp_profile *p);
-
-static inline int64_t add_saturating(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		return a < 0 ? INT64_MIN : INT64_MAX;
-	return sum;
-}
 
 #endif /* DDPROF_LIB_PROFILE_PARTS_H */

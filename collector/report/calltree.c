@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/array.h"
-#include "report/sums.h"
+#include "lib/sums.h"
 
 /* Nodes */
 

@@ -7,8 +7,8 @@
 #include <sys/random.h>
 
 #include "core/array.h"
+#include "lib/sums.h"
 #include "report/frames.h"
-#include "report/sums.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

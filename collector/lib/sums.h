@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Adding up values of profiles: at INT64's limits they stay. For all of collector/report. */
-#ifndef DDP_REPORT_SUMS_H
-#define DDP_REPORT_SUMS_H
+/*
+ * Adding up values of profiles: at INT64's limits they stay. For the builder, merging, and all of
+ * collector/report.
+ */
+#ifndef DDPROF_LIB_SUMS_H
+#define DDPROF_LIB_SUMS_H
 
 #include <stdint.h>
 
@@ -29,4 +32,4 @@ static inline int64_t sum_size(int64_t v)
 	return v < 0 ? sum_subtract(0, v) : v;
 }
 
-#endif /* DDP_REPORT_SUMS_H */
+#endif /* DDPROF_LIB_SUMS_H */
