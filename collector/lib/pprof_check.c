@@ -158,7 +158,7 @@ static fault take_field(struct cursor *c, struct field *ret)
 		return "has no number";
 	switch (ret->type) {
 	case WIRE_VARINT:
-		return take_varint(c, OUT_VARINT_BYTES, &ret->value) ? NULL :
+		return take_varint(c, VARINT_BYTES, &ret->value) ? NULL :
 		       "is a number without an end";
 	case WIRE_64BIT:
 		return take_bytes(c, 8);
@@ -176,7 +176,7 @@ static fault check_packed(const struct cursor *c, const struct field *f)
 	uint64_t v;
 
 	while (body.at < body.end)
-		if (!take_varint(&body, OUT_VARINT_BYTES, &v))
+		if (!take_varint(&body, VARINT_BYTES, &v))
 			return "ends within a number";
 	return NULL;
 }

@@ -164,18 +164,16 @@ static void out_labels(struct encoder *e, const struct full_sample *s)
 
 static void out_sample(struct encoder *e, const struct full_sample *s)
 {
-	uint64_t locations = len_stack(e, s->stack), values = 0;
-	uint32_t i, nr_values = e->p->value_types.nr;
+	const uint64_t *numbers = (const uint64_t *)s->values;
+	uint32_t nr_values = e->p->value_types.nr;
+	uint64_t locations = len_stack(e, s->stack), values = len_packed(numbers, nr_values);
 
-	for (i = 0; i < nr_values; i++)
-		values += len_varint(s->values[i]);
 	out_message(&e->out, DDP_PROFILE_SAMPLE,
 		    len_message(1, locations) + len_message(2, values) + len_labels(e, s));
 	out_message(&e->out, 1, locations);
 	out_stack(e, s->stack);
 	out_message(&e->out, 2, values);
-	for (i = 0; i < nr_values; i++)
-		out_varint(&e->out, s->values[i]);
+	out_packed(&e->out, numbers, nr_values);
 	out_labels(e, s);
 }
 

@@ -246,8 +246,8 @@ static int number_comments(struct writer *w, struct tail *t)
 	for (i = 0; !r && i < w->p->nr_comments; i++) {
 		r = number(w, w->p->comments[i], &n);
 		w->numbers.at[i] = n;
-		t->comment_bytes += len_varint(n);
 	}
+	t->comment_bytes = r ? 0 : len_packed(w->numbers.at, w->p->nr_comments);
 	return r;
 }
 
@@ -280,7 +280,6 @@ static void write_tail(struct writer *w, const struct tail *t)
 {
 	uint64_t period_type = ddp__len_value_type(&t->period_type);
 	struct record_out *o = &w->out;
-	size_t i;
 
 	out_number(o, DDP_PROFILE_DROP_FRAMES, t->drop_frames);
 	out_number(o, DDP_PROFILE_KEEP_FRAMES, t->keep_frames);
@@ -293,8 +292,7 @@ static void write_tail(struct writer *w, const struct tail *t)
 	out_number(o, DDP_PROFILE_PERIOD, w->p->period);
 	if (t->comment_bytes)
 		out_message(o, DDP_PROFILE_COMMENT, t->comment_bytes);
-	for (i = 0; i < w->p->nr_comments; i++)
-		out_varint(o, w->numbers.at[i]);
+	out_packed(o, w->numbers.at, w->p->nr_comments);
 	out_number(o, DDP_PROFILE_DEFAULT_SAMPLE_TYPE, t->default_sample_type);
 	out_number(o, DDP_PROFILE_DOC_URL, t->doc_url);
 }

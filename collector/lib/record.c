@@ -11,16 +11,6 @@
 
 enum { MAX_FIELD = (1 << 29) - 1 };	/* protobuf's: what a tag of 32 bits has room for */
 
-static uint64_t len_packed(const struct ddp_record *r)
-{
-	uint64_t n = 0;
-	size_t i;
-
-	for (i = 0; i < r->packed.nr; i++)
-		n += len_varint(r->packed.numbers[i]);
-	return n;
-}
-
 static uint64_t len_value(const struct ddp_record *r)
 {
 	switch (r->kind) {
@@ -29,7 +19,7 @@ static uint64_t len_value(const struct ddp_record *r)
 	case DDP_RECORD_STRING:
 		return r->string.n ? ddp__utf8_repaired_len(r->string.bytes, r->string.n) : 0;
 	case DDP_RECORD_PACKED:
-		return len_packed(r);
+		return len_packed(r->packed.numbers, r->packed.nr);
 	case DDP_RECORD_VALUE_TYPE:
 		return ddp__len_value_type(r->value_type);
 	case DDP_RECORD_LABEL:
@@ -69,8 +59,6 @@ static bool is_zero(const struct ddp_record *r, uint64_t len)
 
 static void out_value(struct record_out *o, const struct ddp_record *r)
 {
-	size_t i;
-
 	switch (r->kind) {
 	case DDP_RECORD_NUMBER:
 		out_varint(o, r->number);
@@ -79,8 +67,7 @@ static void out_value(struct record_out *o, const struct ddp_record *r)
 		ddp__out_text(o, r->string.bytes, r->string.n);
 		break;
 	case DDP_RECORD_PACKED:
-		for (i = 0; i < r->packed.nr; i++)
-			out_varint(o, r->packed.numbers[i]);
+		out_packed(o, r->packed.numbers, r->packed.nr);
 		break;
 	case DDP_RECORD_VALUE_TYPE:
 		ddp__out_value_type(o, r->value_type);

@@ -172,22 +172,12 @@ void ddp__out_function(struct record_out *o, const struct ddp_record_function *f
 
 static uint64_t len_locations(const struct ddp_record_sample *s)
 {
-	uint64_t n = 0;
-	size_t i;
-
-	for (i = 0; i < s->nr_locations; i++)
-		n += len_varint(s->location_ids[i]);
-	return n;
+	return len_packed(s->location_ids, s->nr_locations);
 }
 
 static uint64_t len_values(const struct ddp_record_sample *s)
 {
-	uint64_t n = 0;
-	size_t i;
-
-	for (i = 0; i < s->nr_values; i++)
-		n += len_varint(s->values[i]);
-	return n;
+	return len_packed((const uint64_t *)s->values, s->nr_values);
 }
 
 uint64_t ddp__len_sample(const struct ddp_record_sample *s)
@@ -205,11 +195,9 @@ void ddp__out_sample(struct record_out *o, const struct ddp_record_sample *s)
 	size_t i;
 
 	out_message(o, 1, len_locations(s));
-	for (i = 0; i < s->nr_locations; i++)
-		out_varint(o, s->location_ids[i]);
+	out_packed(o, s->location_ids, s->nr_locations);
 	out_message(o, 2, len_values(s));
-	for (i = 0; i < s->nr_values; i++)
-		out_varint(o, s->values[i]);
+	out_packed(o, (const uint64_t *)s->values, s->nr_values);
 	for (i = 0; i < s->nr_labels; i++) {
 		out_message(o, 3, ddp__len_label(&s->labels[i]));
 		ddp__out_label(o, &s->labels[i]);

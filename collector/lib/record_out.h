@@ -22,11 +22,11 @@
 
 #include "alloc.h"
 #include "ddprof/record.h"
+#include "varint.h"
 
 enum {
 	OUT_BUFFER_BYTES = 8192,		/* one write callback for a few hundred fields */
 	OUT_MAX_BYTES = INT32_MAX,		/* protobuf's own limit */
-	OUT_VARINT_BYTES = 10,			/* 64 bits, 7 a byte */
 };
 
 enum wire_type { WIRE_VARINT = 0, WIRE_64BIT = 1, WIRE_BYTES = 2, WIRE_32BIT = 5 };
@@ -66,15 +66,9 @@ static inline size_t len_varint(uint64_t v)
 
 static inline void out_varint(struct record_out *o, uint64_t v)
 {
-	unsigned char *at;
-
-	if (sizeof(o->buffer) - o->n < OUT_VARINT_BYTES)
+	if (sizeof(o->buffer) - o->n < VARINT_BYTES)
 		ddp__out_flush(o);
-	at = o->buffer + o->n;
-	for (; v >= 0x80; v >>= 7)
-		*at++ = v | 0x80;
-	*at++ = v;
-	o->n = at - o->buffer;
+	o->n = varint_put(o->buffer + o->n, v) - o->buffer;
 }
 
 static inline size_t len_tag(uint32_t field)
@@ -121,6 +115,25 @@ static inline void out_message(struct record_out *o, uint32_t field, uint64_t bo
 {
 	out_tag(o, field, WIRE_BYTES);
 	out_varint(o, body);
+}
+
+/* Several numbers without tags: bytes of all, and all. int64_t may be cast. */
+static inline uint64_t len_packed(const uint64_t *numbers, size_t nr)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		n += len_varint(numbers[i]);
+	return n;
+}
+
+static inline void out_packed(struct record_out *o, const uint64_t *numbers, size_t nr)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		out_varint(o, numbers[i]);
 }
 
 /* The messages of ddprof/record.h: bytes of the body, and the body. */

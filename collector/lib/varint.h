@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * LEB128 varints and the zigzag form of signed numbers in the builder's own memory: whoever puts
- * has seen to the room, and whoever gets trusts what was put. Those that are handed out are in
- * record_out.h.
+ * LEB128 varints, for the builder's own memory and for what record_out.h hands out, and the zigzag
+ * form of signed numbers: whoever puts has seen to the room, and whoever gets trusts what was put.
  *
  * Source: protobuf's encoding guide.
  */
