@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "pprof_pool.h"
 #include "sums.h"
 
@@ -33,7 +30,7 @@ static bool is_thing(const void *ctx, uint32_t position)
 static int set_put(struct pool *pool, struct pool_set *set, const void *thing, uint32_t *ret)
 {
 	struct set_key key = { set, thing };
-	uint32_t hash = XXH3_64bits_withSeed(thing, set->key_bytes, pool->strings.hash_seed);
+	uint32_t hash = hash64(&pool->strings.hash_key, thing, set->key_bytes);
 	int64_t found = table_find(&set->table, hash, is_thing, &key);
 	int r;
 
@@ -82,8 +79,7 @@ static int put_noted(struct pool *pool, uint32_t *ret)
 	*ret = 0;
 	if (!nr)
 		return 0;
-	hash = XXH3_64bits_withSeed(pool->scratch.at, nr * sizeof(uint32_t),
-				    pool->strings.hash_seed);
+	hash = hash64(&pool->strings.hash_key, pool->scratch.at, nr * sizeof(uint32_t));
 	found = table_find(&pool->list_table, hash, is_scratch, pool);
 	if (found != TABLE_NONE) {
 		*ret = found + 1;

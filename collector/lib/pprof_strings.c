@@ -4,10 +4,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "pprof_strings.h"
 
@@ -25,18 +21,11 @@ static bool is_string(const void *ctx, uint32_t position)
 	return s->len == k->len && !memcmp(s->text, k->text, k->len);
 }
 
-uint64_t ddp__pprof_hash_seed(void)
-{
-	uint64_t seed;
-
-	return getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed) ? seed : 0;
-}
-
 /* By content */
 static int put_text(struct pprof_strings *s, const char *text, uint32_t *ret)
 {
 	struct key key = { s, text, strlen(text) };
-	uint32_t hash = XXH3_64bits_withSeed(text, key.len, s->hash_seed);
+	uint32_t hash = hash64(&s->hash_key, text, key.len);
 	int64_t found = table_find(&s->table, hash, is_string, &key);
 	int r;
 
@@ -65,7 +54,7 @@ static bool is_seen(const void *ctx, uint32_t position)
 int ddp__pprof_string(struct pprof_strings *s, const char *text, uint32_t *ret)
 {
 	struct key key = { .s = s, .text = text };
-	uint32_t hash = XXH3_64bits_withSeed(&text, sizeof(text), s->hash_seed);
+	uint32_t hash = hash64(&s->hash_key, &text, sizeof(text));
 	int64_t found = table_find(&s->seen_table, hash, is_seen, &key);
 	int r;
 
@@ -85,7 +74,8 @@ int ddp__pprof_strings_init(struct pprof_strings *s, struct ddp__budget *budget)
 {
 	uint32_t empty;
 
-	*s = (struct pprof_strings){ .budget = budget, .hash_seed = ddp__pprof_hash_seed() };
+	*s = (struct pprof_strings){ .budget = budget };
+	hash_key_init(&s->hash_key);
 	return ddp__pprof_string(s, "", &empty);
 }
 

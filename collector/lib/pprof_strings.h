@@ -8,6 +8,7 @@
 #ifndef DDPROF_LIB_PPROF_STRINGS_H
 #define DDPROF_LIB_PPROF_STRINGS_H
 
+#include "hash.h"
 #include "table.h"
 
 struct pprof_string {
@@ -23,19 +24,12 @@ struct pprof_seen {
 
 struct pprof_strings {
 	struct ddp__budget *budget;
-	uint64_t hash_seed;
+	struct hash_key hash_key;	/* what is written does not depend on it */
 	DDP_VEC(struct pprof_string) all;
 	struct table table;
 	DDP_VEC(struct pprof_seen) seen;
 	struct table seen_table;
 };
-
-/*
- * A seed for hashing what a file brings, so that nobody can make one whose strings all meet in one
- * slot; 0 when the system has no randomness yet: hashing still works. What is written does not
- * depend on it.
- */
-DDP_INTERNAL uint64_t ddp__pprof_hash_seed(void);
 
 /* With "" in it; 0 or -ENOMEM. Free it also after an error. */
 DDP_INTERNAL int ddp__pprof_strings_init(struct pprof_strings *s, struct ddp__budget *budget);
