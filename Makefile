@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # ddprof_kmod: the whole build. `make help` lists the targets. Sources are found by folder, so a new file
-# needs no line here: collector/lib is libddprof, collector/core the collector's own library (with the kernel's
-# context-free kmod/core), collector/report what ddprofctl makes of profiles, collector/<command>/ a command,
-# tests/unit/test_*.c a test program each, a file
+# needs no line here: collector/lib is libddprof; PARTS name the folders of the collector, which are one library with
+# the kernel's context-free kmod/core; collector/<command>/ is a command, tests/unit/test_*.c a test program each, a file
 # with main() in tests/vm/guest or tests/bench a program that VMs run, tests/fuzz/fuzz_*.c a fuzz target each with
 # its corpus in tests/fuzz/corpus, tests/vm/<name>/Kbuild a test-only module. The version is stated
 # in dkms.conf and nowhere else.
@@ -27,7 +26,8 @@ SAN          := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 LIB_SRC   := $(wildcard collector/lib/*.c)
 LIB_MAP   := collector/lib/libddprof.map
-CORE_SRC  := $(wildcard collector/core/*.c collector/report/*.c kmod/core/*.c)
+PARTS     := base link core symbols unwind report
+CORE_SRC  := $(wildcard $(PARTS:%=collector/%/*.c) kmod/core/*.c)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT_SUP  := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 GUEST_SRC := $(wildcard tests/vm/guest/*.c tests/bench/kernel_*.c)

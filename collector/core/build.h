@@ -10,10 +10,10 @@
 
 #include <ddprof/profile.h>
 
-#include "core/link.h"
+#include "link/link.h"
 #include "core/process.h"
 #include "core/samples.h"
-#include "core/symbols.h"
+#include "symbols/symbols.h"
 
 DEFINE_CLEANUP(struct ddp_profile *, ddp_profile_destroy)
 

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "core/coverage.h"
+#include "unwind/coverage.h"
 
 static int comment(struct ddp_profile *p, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

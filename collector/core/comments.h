@@ -9,11 +9,11 @@
 
 #include <ddprof/profile.h>
 
-#include "core/decode.h"
-#include "core/link.h"
+#include "link/decode.h"
+#include "link/link.h"
 #include "core/process.h"
 #include "core/samples.h"
-#include "core/tables.h"
+#include "unwind/tables.h"
 
 /** Totals at one moment. */
 struct ddp_marks {

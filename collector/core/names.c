@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/array.h"
+#include "base/array.h"
 
 static void set_free(struct ddp_names_set *s)
 {

@@ -7,8 +7,8 @@
 #ifndef DDP_CORE_NAMES_H
 #define DDP_CORE_NAMES_H
 
-#include "core/decode.h"
-#include "core/table.h"
+#include "link/decode.h"
+#include "base/table.h"
 
 enum { DDP_NAMES_MAX = 16384 };	/* threads a generation: 0.9 MB a busy stream at most */
 

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
-#include "core/log.h"
-#include "core/write_fd.h"
+#include "base/log.h"
+#include "base/write_fd.h"
 
 enum { FINISH_TIMEOUT_MS = DDP_EXPORT_TIMEOUT_MS };
 

@@ -14,9 +14,9 @@
 
 #include "core/build.h"
 #include "core/comments.h"
-#include "core/coverage.h"
-#include "core/log.h"
-#include "core/unwinding.h"
+#include "unwind/coverage.h"
+#include "base/log.h"
+#include "unwind/unwinding.h"
 
 enum {
 	MAX_SAMPLE_BYTES = 64 << 20,

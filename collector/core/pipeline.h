@@ -7,7 +7,7 @@
 #ifndef DDP_CORE_PIPELINE_H
 #define DDP_CORE_PIPELINE_H
 
-#include "core/link.h"
+#include "link/link.h"
 #include "core/output.h"
 
 struct ddp_pipeline_config {

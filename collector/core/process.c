@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/array.h"
+#include "base/array.h"
 
 void ddp_process_init(struct ddp_process *p,
 		      int (*open_file)(void *ctx, uint64_t file_id, int *ret), void *ctx)

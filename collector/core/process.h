@@ -13,9 +13,9 @@
 
 #include <stdbool.h>
 
-#include "core/decode.h"
-#include "core/object.h"
-#include "core/table.h"
+#include "link/decode.h"
+#include "symbols/object.h"
+#include "base/table.h"
 
 enum {
 	/* kept of one address space's layouts before its last; a module lists half as many */

@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
-#include "core/decode.h"
-#include "core/table.h"
+#include "link/decode.h"
+#include "base/table.h"
 #include "lib/cleanup.h"
 
 struct ddp_trace {

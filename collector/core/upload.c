@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/log.h"
+#include "base/log.h"
 
 struct ddp_uploader {
 	struct ddp_exporter *exporter;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "core/log.h"
+#include "base/log.h"
 
 static const char *const samplers[] = {
 	[DDPROF_CHOICE_HRTIMER] = "hrtimer", [DDPROF_CHOICE_PERF] = "perf", NULL,

@@ -6,8 +6,8 @@
 #ifndef DDPROF_CONFIG_H
 #define DDPROF_CONFIG_H
 
-#include "core/link.h"
-#include "core/options.h"
+#include "link/link.h"
+#include "base/options.h"
 
 enum {
 	DDPROF_MAX_HOST = 253,		/* characters of a DNS name */

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "core/log.h"
+#include "base/log.h"
 #include "ddprof/config.h"
 #include "ddprof/run.h"
 

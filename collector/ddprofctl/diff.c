@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/log.h"
-#include "core/options.h"
+#include "base/log.h"
+#include "base/options.h"
 #include "ddprofctl/commands.h"
 #include "ddprofctl/files.h"
 #include "ddprofctl/print.h"

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "core/kallsyms.h"
-#include "core/link.h"
-#include "core/log.h"
+#include "symbols/kallsyms.h"
+#include "link/link.h"
+#include "base/log.h"
 #include "ddprofctl/commands.h"
 
 #ifndef CAP_PERFMON

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/log.h"
-#include "core/write_fd.h"
+#include "base/log.h"
+#include "base/write_fd.h"
 #include "ddprofctl/print.h"
 
 enum { MAX_FILE_BYTES = 256 << 20 };	/* what a file may hold at most, not packed either */

@@ -8,7 +8,7 @@
 
 #include <ddprof/pprof.h>
 
-#include "core/options.h"
+#include "base/options.h"
 #include "lib/cleanup.h"
 #include "report/format.h"
 

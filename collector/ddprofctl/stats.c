@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/array.h"
-#include "core/coverage.h"
-#include "core/link.h"
-#include "core/log.h"
-#include "core/options.h"
+#include "base/array.h"
+#include "unwind/coverage.h"
+#include "link/link.h"
+#include "base/log.h"
+#include "base/options.h"
 #include "ddprofctl/commands.h"
 
 struct options {

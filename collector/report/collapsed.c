@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/array.h"
+#include "base/array.h"
 #include "lib/error.h"
 #include "report/calltree.h"
 #include "report/out.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/array.h"
+#include "base/array.h"
 #include "lib/error.h"
 #include "report/calltree.h"
 #include "report/page.h"

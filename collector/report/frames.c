@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "core/array.h"
+#include "base/array.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

@@ -21,7 +21,7 @@
 #include <ddprof/pprof.h>
 #include <stdbool.h>
 
-#include "core/table.h"
+#include "base/table.h"
 
 /* Deeper than any program goes; a small file could claim millions */
 enum { DDP_MAX_STACK = 1 << 20 };

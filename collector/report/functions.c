@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "core/array.h"
+#include "base/array.h"
 #include "lib/sums.h"
 #include "report/frames.h"
 

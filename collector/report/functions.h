@@ -9,7 +9,7 @@
 
 #include <ddprof/pprof.h>
 
-#include "core/table.h"
+#include "base/table.h"
 
 enum { DDP_SIDES = 2 };
 

@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-#include "core/cfi_file.h"
+#include "unwind/cfi_file.h"
 #include "kmod/core/unwind_user.h"
 #include "lib/cleanup.h"
 

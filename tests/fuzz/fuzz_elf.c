@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/cfi_file.h"
-#include "core/elf.h"
+#include "unwind/cfi_file.h"
+#include "symbols/elf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "core/ehframe.h"
+#include "unwind/ehframe.h"
 
 enum {
 	CODE = 0x401000, CODE_OFFSET = 0x1000, CODE_BYTES = 0x1000,	/* the one segment */

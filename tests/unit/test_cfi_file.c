@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/cfi_file on a small ELF file put together here, whole, compressed, without section
+ * collector/unwind/cfi_file on a small ELF file put together here, whole, compressed, without section
  * headers, cut and damaged; and on what this program is made of itself, where a frame's rule is
  * held against what the compiler says of the same frame.
  */
@@ -25,8 +25,8 @@
 #include <zstd.h>
 
 #include "cfi_bytes.h"
-#include "core/cfi_file.h"
-#include "core/cfi_unpack.h"
+#include "unwind/cfi_file.h"
+#include "unwind/cfi_unpack.h"
 #include "lib/cleanup.h"
 
 /*

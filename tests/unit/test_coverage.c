@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/coverage and comments: which files walks ended in, how many reached their root,
+ * collector/unwind/coverage and comments: which files walks ended in, how many reached their root,
  * and that a profile says so.
  */
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 #include <ddprof/pprof.h>
 
 #include "core/comments.h"
-#include "core/coverage.h"
+#include "unwind/coverage.h"
 
 DEFINE_CLEANUP(struct ddp_profile *, ddp_profile_destroy)
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "collector/core/cursor.h"
+#include "collector/base/cursor.h"
 
 enum { LONGEST = 10 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/decode: conversations of records written by kmod/core/record.c, what spans them,
+ * collector/link/decode: conversations of records written by kmod/core/record.c, what spans them,
  * and bytes that nobody would write. Every stack the decoder tells about has to end exactly once,
  * whatever happens.
  */
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/decode.h"
+#include "link/decode.h"
 
 enum { MAX_TOLD = 1 << 16, BATCH_BYTES = 16384 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/ehframe on sections put together by hand: every instruction, encoding and
+ * collector/unwind/ehframe on sections put together by hand: every instruction, encoding and
  * augmentation as a row of a table, and damage to all of them. How entries lie beside each other:
  * test_ehframe_layout.c.
  */

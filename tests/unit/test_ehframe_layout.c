@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/ehframe: how entries lie beside each other, code that nobody describes between
+ * collector/unwind/ehframe: how entries lie beside each other, code that nobody describes between
  * them, PLTs and the entry, and tables that reach the limits of an image.
  */
 #include <setjmp.h>

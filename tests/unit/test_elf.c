@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/elf on this program itself, whose functions are known, on its library and the
+ * collector/symbols/elf on this program itself, whose functions are known, on its library and the
  * vdso, and on copies that were cut and damaged in many ways.
  */
 #include <setjmp.h>
@@ -22,8 +22,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "core/elf.h"
-#include "core/symbols.h"
+#include "symbols/elf.h"
+#include "symbols/symbols.h"
 
 static int find_segment(struct dl_phdr_info *info, size_t size, void *ctx)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* collector/core/kallsyms on text: lines of every shape, lookups between and beyond symbols. */
+/* collector/symbols/kallsyms on text: lines of every shape, lookups between and beyond symbols. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/kallsyms.h"
+#include "symbols/kallsyms.h"
 
 static void lines(void **state)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* collector/core/log: what a line looks like, and that writing it never hurts the program. */
+/* collector/base/log: what a line looks like, and that writing it never hurts the program. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/log.h"
+#include "base/log.h"
 
 static int real_stderr;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/prebuild: lines of /proc as the kernel writes them and as nobody should, and scans
+ * collector/unwind/prebuild: lines of /proc as the kernel writes them and as nobody should, and scans
  * of a made-up /proc whose processes and files are known.
  */
 #include <setjmp.h>
@@ -20,7 +20,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "core/prebuild.h"
+#include "unwind/prebuild.h"
 
 /* Lines */
 

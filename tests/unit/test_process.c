@@ -23,7 +23,7 @@
 #include "core/names.h"
 #include "core/process.h"
 #include "core/samples.h"
-#include "core/table.h"
+#include "base/table.h"
 
 static uint64_t rng_state = 88172645463325252ULL;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/table_cache: what goes in comes out, what is damaged does not, the folder stays
+ * collector/unwind/table_cache: what goes in comes out, what is damaged does not, the folder stays
  * below its size, and neither a folder nor a program that others could have written to is trusted.
  */
 #include <setjmp.h>
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "cfi_bytes.h"
-#include "core/table_cache.h"
+#include "unwind/table_cache.h"
 #include "uapi/ddprof_unwind.h"
 
 enum { MAX_BYTES = 1 << 20 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * collector/core/tables and table_queue: who is first, who is refused and when again, what is
+ * collector/unwind/tables and table_queue: who is first, who is refused and when again, what is
  * missing; then the thread with a module that is made up, whose answers and whose clock the test
  * sets. Descriptors are counted: none may be left behind, whenever the thread ends.
  */
@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/tables.h"
+#include "unwind/tables.h"
 
 static size_t open_files(void)
 {

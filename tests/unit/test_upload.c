@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "core/log.h"
+#include "base/log.h"
 #include "core/upload.h"
 
 /* Answers each connection with the next status; the last one from then on. 0: never answers */

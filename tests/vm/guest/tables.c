@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/cfi_file.h"
+#include "unwind/cfi_file.h"
 #include "burn.h"
 #include "unwind_chain.h"
 #include "stream.h"

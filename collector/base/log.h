@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the commands say on stderr: one line a message, "ddprof: warn: text". Only the collector
+ * and the commands log; libddprof returns errors instead.
+ */
+#ifndef DDP_BASE_LOG_H
+#define DDP_BASE_LOG_H
+
+enum ddp_log_level {
+	DDP_LOG_ERROR,		/* what was asked for cannot be done */
+	DDP_LOG_WARN,		/* it can, with less than was asked for */
+	DDP_LOG_NOTICE,		/* shown unless switched off: what was done */
+	DDP_LOG_INFO,
+	DDP_LOG_DEBUG,
+	DDP_NR_LOG_LEVELS,
+};
+
+/** "error", "warn", "notice", "info", "debug". NULL past the last. Static. */
+const char *ddp_log_level_name(unsigned int level);
+
+/** Before the first message and before threads. @program is kept, not copied. */
+void ddp_log_setup(const char *program, enum ddp_log_level most);
+
+/**
+ * One line, without a newline of its own. errno stays as it was, and a stderr that nobody reads any
+ * more is no harm.
+ */
+void ddp_log(enum ddp_log_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define ddp_log_error(...)	ddp_log(DDP_LOG_ERROR, __VA_ARGS__)
+#define ddp_log_warn(...)	ddp_log(DDP_LOG_WARN, __VA_ARGS__)
+#define ddp_log_notice(...)	ddp_log(DDP_LOG_NOTICE, __VA_ARGS__)
+#define ddp_log_info(...)	ddp_log(DDP_LOG_INFO, __VA_ARGS__)
+#define ddp_log_debug(...)	ddp_log(DDP_LOG_DEBUG, __VA_ARGS__)
+
+#endif /* DDP_BASE_LOG_H */

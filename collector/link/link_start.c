@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/* See link.h: the commands that rule a session, START, STOP and RESYNC. */
+#include <errno.h>
+#include <inttypes.h>
+#include <netlink/errno.h>
+
+#include "link/link_internal.h"
+
+static int read_started_event(struct nlattr *a, struct ddp_link_started_event *e)
+{
+	struct nlattr *tb[DDPROF_A_STARTED_EVENT_MAX + 1];
+	int r = ddp_link_parse(tb, DDPROF_A_STARTED_EVENT_MAX, nla_data(a), nla_len(a));
+
+	r = r ?: ddp_link_u32(tb[DDPROF_A_STARTED_EVENT_SAMPLER], &e->sampler);
+	r = r ?: ddp_link_u64(tb[DDPROF_A_STARTED_EVENT_PERIOD], &e->period);
+	r = r ?: ddp_link_u32(tb[DDPROF_A_STARTED_EVENT_UNIT], &e->unit);
+	if (!r && tb[DDPROF_A_STARTED_EVENT_FALLBACK])
+		r = ddp_link_u32(tb[DDPROF_A_STARTED_EVENT_FALLBACK], &e->fallback);
+	if (!r && e->unit != DDPROF_UNIT_NANOSECONDS && e->unit != DDPROF_UNIT_EVENTS)
+		return -EBADMSG;
+	return r;
+}
+
+static int read_started(struct nlattr *attrs, int len, void *ctx)
+{
+	struct nlattr *tb[DDPROF_A_STARTED_MAX + 1], *a;
+	struct ddp_link_started *s = ctx;
+	int left, r = ddp_link_parse(tb, DDPROF_A_STARTED_MAX, attrs, len);
+
+	r = r ?: ddp_link_u64(tb[DDPROF_A_STARTED_MONOTONIC_NS], &s->monotonic_ns);
+	r = r ?: ddp_link_u64(tb[DDPROF_A_STARTED_REALTIME_NS], &s->realtime_ns);
+	s->nr_events = 0;
+	nla_for_each_attr(a, attrs, len, left) {
+		if (r || nla_type(a) != DDPROF_A_STARTED_EVENT)
+			continue;
+		if (s->nr_events == DDPROF_MAX_EVENTS)
+			return -EBADMSG;
+		r = read_started_event(a, &s->events[s->nr_events++]);
+	}
+	return r;
+}
+
+static int put_event(struct nl_msg *m, const struct ddp_link_event *e)
+{
+	struct nlattr *nest = nla_nest_start(m, DDPROF_A_START_EVENT);
+	int r = nest ? nla_put_u32(m, DDPROF_A_EVENT_SAMPLER, e->sampler) : -NLE_NOMEM;
+
+	if (!r && e->sampler == DDPROF_SAMPLER_PERF) {
+		r = nla_put_u32(m, DDPROF_A_EVENT_TYPE, e->type);
+		r = r ?: nla_put_u64(m, DDPROF_A_EVENT_CONFIG, e->config);
+	}
+	if (!r && e->frequency_hz)
+		r = nla_put_u32(m, DDPROF_A_EVENT_FREQUENCY_HZ, e->frequency_hz);
+	if (!r && e->period)
+		r = nla_put_u64(m, DDPROF_A_EVENT_PERIOD, e->period);
+	return r ? r : nla_nest_end(m, nest);
+}
+
+static int put_optional(struct nl_msg *m, int attr, uint32_t value)
+{
+	return value ? nla_put_u32(m, attr, value) : 0;
+}
+
+static int put_start(struct nl_msg *m, const struct ddp_link_start *s)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < s->nr_events; i++)
+		r = put_event(m, &s->events[i]);
+	for (uint32_t i = 0; !r && i < s->nr_tgids; i++)
+		r = nla_put_u32(m, DDPROF_A_START_TGID, s->tgids[i]);
+	r = r ?: put_optional(m, DDPROF_A_START_SCOPE, s->scope);
+	r = r ?: put_optional(m, DDPROF_A_START_FLAGS, s->flags);
+	r = r ?: put_optional(m, DDPROF_A_START_DEPTH, s->depth);
+	r = r ?: put_optional(m, DDPROF_A_START_BUDGET_PERMILLE, s->budget_permille);
+	r = r ?: put_optional(m, DDPROF_A_START_RING_KIB, s->ring_kib);
+	r = r ?: put_optional(m, DDPROF_A_START_CACHE_STACKS, s->cache_stacks);
+	r = r ?: put_optional(m, DDPROF_A_START_FLUSH_MS, s->flush_ms);
+	if (!r && s->tables_kib)
+		r = nla_put_u32(m, DDPROF_A_START_TABLES_KIB, *s->tables_kib);
+	return r;
+}
+
+int ddp_link_start(struct ddp_link *l, const struct ddp_link_start *s,
+		   struct ddp_link_started *ret, struct ddp_error *err)
+{
+	struct ddp_link_started started = { 0 };
+	struct ddp_link_exchange x = {
+		.what = "START", .on_answer = read_started, .ctx = &started, .err = err
+	};
+	int r = ddp_link_open_records(l, err);
+	struct nl_msg *m;
+
+	if (r)
+		return r;
+	m = ddp_link_request(l, DDPROF_CMD_START, 0, 0);
+	if (m && put_start(m, s)) {
+		nlmsg_free(m);
+		return ddp_link_failed(err, -E2BIG, "START: more than fits into a message");
+	}
+	l->holding = true;
+	r = ddp_link_ask(l, l->records, m, &x);
+	if (!r && started.nr_events != s->nr_events)
+		r = ddp_link_failed(err, -EBADMSG,
+				    "START: the module answered for %" PRIu32 " events of %" PRIu32,
+				    started.nr_events, s->nr_events);
+	if (!r)
+		*ret = started;
+	return ddp_link_release(l, !r) ?: r;
+}
+
+int ddp_link_stop(struct ddp_link *l, struct ddp_error *err)
+{
+	struct ddp_link_exchange x = { .what = "STOP", .err = err };
+
+	return ddp_link_ask(l, l->records, ddp_link_request(l, DDPROF_CMD_STOP, 0, 0), &x);
+}
+
+int ddp_link_resync(struct ddp_link *l, struct ddp_error *err)
+{
+	struct ddp_link_exchange x = { .what = "RESYNC", .err = err };
+
+	return ddp_link_ask(l, l->records, ddp_link_request(l, DDPROF_CMD_RESYNC, 0, 0), &x);
+}
