@@ -27,7 +27,13 @@ enum {
 	/* longest wait for another session's end, see ddp_pipeline_create() */
 	BUSY_TIMEOUT_MS = 1000,
 	BUSY_PAUSE_MS = 50,
-	NR_FDS = 3,			/* records, a reason to stop, tables; then processes */
+	NR_FDS = 3,	/* records, a reason to stop, tables; then watches, then processes */
+};
+
+struct pipeline_watch {
+	int fd;		/* borrowed */
+	ddp_pipeline_watch_fn fn;
+	void *ctx;
 };
 
 struct ddp_pipeline {
@@ -48,6 +54,9 @@ struct ddp_pipeline {
 	size_t max_sample_bytes;	/* that an interval may add ... */
 	size_t kept_bytes;		/* ... to what is still known from before */
 	uint64_t profile_nr;
+	struct ddp_pipeline_counts counts;	/* its totals */
+	struct pipeline_watch watches[DDP_PIPELINE_MAX_WATCHES];
+	size_t nr_watches;
 	int lost;			/* why an interval's samples are lost, 0: none are */
 	bool want_resync, stopped, ended;
 };
@@ -158,6 +167,7 @@ static void resync(struct ddp_pipeline *p)
 		return;
 	p->want_resync = false;
 	p->next_resync_ms = now + RESYNC_PAUSE_MS;
+	p->counts.resyncs++;
 	if (ddp_link_resync(p->link, &err))
 		ddp_log_warn("%s", err.text);
 }
@@ -184,19 +194,25 @@ static void take_marks(struct ddp_pipeline *p, struct ddp_marks *ret)
 		ddp_log_warn("%s", err.text);
 }
 
-static int make_profile(struct ddp_pipeline *p, const struct ddp_marks *now, int64_t end_unix_ns)
+static int build(struct ddp_pipeline *p, struct ddp_profile **ret)
 {
-	CLEANUP(ddp_profile_destroy) struct ddp_profile *profile = NULL;
 	struct ddp_build in = {
 		.samples = &p->samples, .process = &p->process, .symbols = &p->symbols,
 		.started = &p->started, .start_unix_ns = p->interval_start_unix_ns,
 		.profile_nr = p->profile_nr,
 	};
+
+	return ddp_build_profile(&in, ret);
+}
+
+static int make_profile(struct ddp_pipeline *p, const struct ddp_marks *now, int64_t end_unix_ns)
+{
+	CLEANUP(ddp_profile_destroy) struct ddp_profile *profile = NULL;
 	struct ddp_comments comments = {
 		.module = &p->info, .samples = &p->samples, .process = &p->process,
 		.then = &p->marks, .now = now,
 	};
-	int r = ddp_build_profile(&in, &profile);
+	int r = build(p, &profile);
 
 	r = r ?: ddp_comments_add(&comments, profile);
 	if (r) {
@@ -230,11 +246,15 @@ static void forget_interval(struct ddp_pipeline *p, const struct ddp_marks *now,
 
 static int end_interval(struct ddp_pipeline *p, const struct ddp_marks *now)
 {
-	int64_t end_unix_ns = clock_ns(CLOCK_REALTIME);
+	int64_t end_unix_ns = clock_ns(CLOCK_REALTIME), began = clock_ns(CLOCK_MONOTONIC);
 	int r;
 
 	p->profile_nr++;
 	r = make_profile(p, now, end_unix_ns);
+	p->counts.build_ns += (uint64_t)(clock_ns(CLOCK_MONOTONIC) - began);
+	p->counts.profiles += !r;
+	p->counts.profiles_failed += !!r;
+	p->counts.samples += r ? 0 : p->samples.pending;
 	if (p->period_s)
 		p->interval_end_ms = now_ms() + (int64_t)p->period_s * 1000;
 	/* a disk that is full now may have room at the next interval's end */
@@ -244,6 +264,7 @@ static int end_interval(struct ddp_pipeline *p, const struct ddp_marks *now)
 	}
 	if (r) {
 		ddp_log_error("its %" PRIu64 " samples are lost", p->samples.pending);
+		p->counts.samples_dropped += p->samples.pending;
 		p->lost = r;
 	}
 	forget_interval(p, now, end_unix_ns);
@@ -298,10 +319,19 @@ static int receive(struct ddp_pipeline *p)
 	return r;
 }
 
+static void call_watches(struct ddp_pipeline *p, const struct pollfd *fds)
+{
+	for (size_t i = 0; i < p->nr_watches; i++)
+		if (fds[i].revents)
+			p->watches[i].fn(p->watches[i].ctx, p);
+}
+
 static int run_loop(struct ddp_pipeline *p, struct pollfd *fds, size_t nr_pids)
 {
+	struct pollfd *watches = fds + NR_FDS, *pids = watches + p->nr_watches;
+
 	for (;;) {
-		int r = poll(fds, NR_FDS + nr_pids, poll_timeout_ms(p));
+		int r = poll(fds, NR_FDS + p->nr_watches + nr_pids, poll_timeout_ms(p));
 
 		if (r < 0 && errno != EINTR)
 			return -errno;
@@ -319,26 +349,30 @@ static int run_loop(struct ddp_pipeline *p, struct pollfd *fds, size_t nr_pids)
 			take_marks(p, &now);
 			end_interval(p, &now); /* said already; the next one may get out */
 		}
+		call_watches(p, watches);
 		if (p->ended)
 			return DDP_PIPELINE_ENDED;
 		if (fds[1].revents)
 			return DDP_PIPELINE_STOPPED;
-		if (nr_pids && !reap(fds + NR_FDS, nr_pids))
+		if (nr_pids && !reap(pids, nr_pids))
 			return DDP_PIPELINE_EXITED;
 	}
 }
 
 int ddp_pipeline_run(struct ddp_pipeline *p, int stop_fd, const int *pidfds, size_t nr_pidfds)
 {
-	CLEANUP(free) struct pollfd *fds = calloc(NR_FDS + nr_pidfds, sizeof(*fds));
+	size_t first_pid = NR_FDS + p->nr_watches;
+	CLEANUP(free) struct pollfd *fds = calloc(first_pid + nr_pidfds, sizeof(*fds));
 
 	if (!fds)
 		return -ENOMEM;
 	fds[0] = (struct pollfd){ .fd = ddp_link_fd(p->link), .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
 	fds[2] = (struct pollfd){ .fd = ddp_unwinding_fd(&p->unwinding), .events = POLLIN };
+	for (size_t i = 0; i < p->nr_watches; i++)
+		fds[NR_FDS + i] = (struct pollfd){ .fd = p->watches[i].fd, .events = POLLIN };
 	for (size_t i = 0; i < nr_pidfds; i++)
-		fds[NR_FDS + i] = (struct pollfd){ .fd = pidfds[i], .events = POLLIN };
+		fds[first_pid + i] = (struct pollfd){ .fd = pidfds[i], .events = POLLIN };
 	return run_loop(p, fds, nr_pidfds);
 }
 
@@ -376,6 +410,40 @@ int ddp_pipeline_finish(struct ddp_pipeline *p)
 	last.process = p->process.counts;
 	r = end_interval(p, &last);
 	return r ? r : p->lost;
+}
+
+/* For those who look on */
+
+int ddp_pipeline_watch(struct ddp_pipeline *p, int fd, ddp_pipeline_watch_fn fn, void *ctx)
+{
+	if (p->nr_watches == DDP_PIPELINE_MAX_WATCHES)
+		return -ENOSPC;
+	p->watches[p->nr_watches++] = (struct pipeline_watch){ fd, fn, ctx };
+	return 0;
+}
+
+void ddp_pipeline_count(struct ddp_pipeline *p, struct ddp_pipeline_counts *ret)
+{
+	*ret = p->counts;
+	take_marks(p, &ret->marks);
+	ret->pending_samples = p->samples.pending;
+	ret->traces = p->samples.nr_traces;
+	ret->aspaces = p->process.aspaces.nr;
+	ret->objects = p->process.objects.by_id.nr;
+	ret->held_files = p->process.objects.nr_fds;
+	ret->sample_bytes = p->samples.bytes;
+	ret->process_bytes = p->process.bytes;
+	ret->object_bytes = p->process.objects.bytes;
+	ret->symbol_bytes = p->process.objects.symbol_bytes;
+	ret->start_unix_ns = (int64_t)p->started.realtime_ns;
+	ret->interval_start_unix_ns = p->interval_start_unix_ns;
+	ret->period_s = p->period_s;
+	ret->ended = p->ended;
+}
+
+int ddp_pipeline_peek(struct ddp_pipeline *p, struct ddp_profile **ret)
+{
+	return build(p, ret);
 }
 
 /* Setting up */

@@ -8,6 +8,7 @@
 #define DDP_CORE_PIPELINE_H
 
 #include "link/link.h"
+#include "core/comments.h"
 #include "core/output.h"
 
 struct ddp_pipeline_config {
@@ -29,6 +30,48 @@ struct ddp_pipeline;
  */
 int ddp_pipeline_create(const struct ddp_pipeline_config *config, struct ddp_pipeline **ret,
 			struct ddp_error *err);
+
+enum { DDP_PIPELINE_MAX_WATCHES = 8 };
+
+/** Called in the thread of ddp_pipeline_run(). */
+typedef void (*ddp_pipeline_watch_fn)(void *ctx, struct ddp_pipeline *p);
+
+/**
+ * ddp_pipeline_run() calls @fn whenever @fd, borrowed, is readable; @fn has to read it empty and
+ * not to wait for anything, as no records are taken meanwhile. Not while it runs.
+ * @return 0; -ENOSPC: there are DDP_PIPELINE_MAX_WATCHES
+ */
+int ddp_pipeline_watch(struct ddp_pipeline *p, int fd, ddp_pipeline_watch_fn fn, void *ctx);
+
+/** What a pipeline has done and holds, for metrics. */
+struct ddp_pipeline_counts {
+	/* totals of the session; stats and info are 0 when the module could not be asked */
+	struct ddp_marks marks;
+	uint64_t profiles;		/* total: intervals that became profiles and got out */
+	uint64_t profiles_failed;	/* total: those that did not, at the first attempt */
+	uint64_t samples;		/* total: samples in the profiles that got out */
+	uint64_t samples_dropped;	/* total: samples whose profile could not be made */
+	uint64_t build_ns;		/* total: time spent making profiles and handing them on */
+	uint64_t resyncs;		/* total: times the module was asked for its stacks again */
+	/* as it is now */
+	uint64_t pending_samples;	/* of the running interval */
+	uint64_t traces;		/* distinct stacks that are known */
+	uint64_t aspaces, objects;	/* address spaces and mapped files that are known */
+	uint64_t held_files;		/* of objects: kept open */
+	uint64_t sample_bytes, process_bytes, object_bytes, symbol_bytes;
+	int64_t start_unix_ns, interval_start_unix_ns;
+	uint32_t period_s;		/* of an interval; 0: no end */
+	bool ended;			/* the module ended the session */
+};
+
+/** Asks the module, too. Anywhere ddp_pipeline_run() may be called, and by watches. */
+void ddp_pipeline_count(struct ddp_pipeline *p, struct ddp_pipeline_counts *ret);
+
+/**
+ * A profile of the running interval as far as it is, which goes on. As ddp_pipeline_count().
+ * @return 0, *ret is the caller's; or as ddp_build_profile()
+ */
+int ddp_pipeline_peek(struct ddp_pipeline *p, struct ddp_profile **ret);
 
 enum {
 	DDP_PIPELINE_STOPPED = 0,	/* stop_fd became readable */
