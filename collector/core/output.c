@@ -15,17 +15,26 @@
 #include "base/log.h"
 #include "base/write_fd.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 enum { FINISH_TIMEOUT_MS = DDP_EXPORT_TIMEOUT_MS };
 
 DEFINE_CLEANUP(struct ddp_compressor *, ddp_compressor_destroy)
+DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 struct ddp_output {
 	char *path;			/* owned; NULL: no file */
 	bool numbered;
 	enum ddp_compression compression;
 	unsigned int nr_profiles, nr_failed;
+	unsigned int seq;		/* the interval's number, from 0 */
+	int64_t interval_end_unix_ns;	/* which tells one from the next; 0: none yet */
 	struct ddp_uploader *uploader;	/* NULL: no upload */
-	struct ddp_buffer tags;
+	/* owned copies of what the config says; NULL: nothing */
+	char *service, *environment, *version, *tags;
+	bool include_kernel;
+	unsigned char run_id[16];	/* random; runtime ids are made of it */
 };
 
 static int encode(const struct ddp_profile *p, int64_t end_unix_ns, enum ddp_compression c,
@@ -106,11 +115,81 @@ static int to_file(struct ddp_output *o, const struct ddp_profile *p, int64_t en
 	return r;
 }
 
+/* Tags */
+
+/* What a profile says it is from: the origin's word, else the config's */
+static struct ddp_output_origin complete(const struct ddp_output *o,
+					 const struct ddp_output_origin *origin)
+{
+	struct ddp_output_origin all = origin ? *origin : (struct ddp_output_origin){ NULL };
+
+	all.service = all.service ? all.service : o->service;
+	all.environment = all.environment ? all.environment : o->environment;
+	all.version = all.version ? all.version : o->version;
+	return all;
+}
+
+/* One for each service of a run, the same all through it. RFC 4122, version 4 */
+static void runtime_id(const struct ddp_output *o, const char *service, char ret[37])
+{
+	XXH128_hash_t hash = XXH3_128bits_withSeed(service ? service : "",
+						   service ? strlen(service) : 0, 0);
+	XXH128_canonical_t bytes;
+	uint8_t b[16];
+
+	XXH128_canonicalFromHash(&bytes, hash);
+	for (size_t i = 0; i < sizeof(b); i++)
+		b[i] = o->run_id[i] ^ bytes.digest[i];
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	snprintf(ret, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+		 b[13], b[14], b[15]);
+}
+
+static int add_machine(const struct ddp_output *o, struct ddp_buffer *tags)
+{
+	struct utsname machine;
+	char cores[16];
+	int r;
+
+	if (uname(&machine))
+		return -errno;
+	snprintf(cores, sizeof(cores), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+	r = ddp_tags_add(tags, "language", "native");
+	r = r ?: ddp_tags_add(tags, "host", machine.nodename);
+	r = r ?: ddp_tags_add(tags, "profiler_version", DDPROF_VERSION);
+	r = r ?: ddp_tags_add(tags, "include_kernel", o->include_kernel ? "yes" : "no");
+	r = r ?: ddp_tags_add(tags, "cpu_arch", machine.machine);
+	r = r ?: ddp_tags_add(tags, "number_of_cpu_cores", cores);
+	return r ? r : ddp_tags_add(tags, "runtime_platform", "linux");
+}
+
+static int make_tags(const struct ddp_output *o, const struct ddp_output_origin *origin,
+		     struct ddp_buffer *ret, struct ddp_error *err)
+{
+	struct ddp_output_origin all = complete(o, origin);
+	char id[37], seq[16];
+	int r = add_machine(o, ret);
+
+	runtime_id(o, all.service, id);
+	snprintf(seq, sizeof(seq), "%u", o->seq);
+	r = r ?: ddp_tags_add(ret, "service", all.service);
+	r = r ?: ddp_tags_add(ret, "env", all.environment);
+	r = r ?: ddp_tags_add(ret, "version", all.version);
+	r = r ?: ddp_tags_add(ret, "runtime-id", id);
+	r = r ?: ddp_tags_add(ret, "profile_seq", seq);
+	r = r ?: ddp_tags_add(ret, "container_id", all.container_id);
+	r = r ?: ddp_tags_add(ret, "pod_uid", all.pod_uid);
+	r = r ?: ddp_tags_parse(ret, all.tags, err);
+	return r ? r : ddp_tags_parse(ret, o->tags, err);
+}
+
 /* Uploads */
 
 /* A profile's parts, until all of them are made: half of it must not get out */
 struct parts {
-	struct ddp_output *o;
+	const struct ddp_buffer *tags;
 	int64_t start_unix_ns, end_unix_ns;
 	struct ddp_upload *uploads;	/* @nr of them */
 	size_t nr;
@@ -120,7 +199,6 @@ static int keep_part(void *ctx, const struct ddp_pprof_part *part)
 {
 	struct parts *parts = ctx;
 	struct ddp_upload *u;
-	char seq[16];
 	int r;
 
 	if (!parts->uploads)
@@ -130,10 +208,8 @@ static int keep_part(void *ctx, const struct ddp_pprof_part *part)
 	u = &parts->uploads[parts->nr++];
 	u->start_unix_ns = parts->start_unix_ns;
 	u->end_unix_ns = parts->end_unix_ns;
-	snprintf(seq, sizeof(seq), "%u", parts->o->nr_profiles - 1);
 	r = ddp_buffer_write(&u->profile, part->bytes, part->n);
-	r = r ?: ddp_buffer_write(&u->tags, parts->o->tags.bytes, parts->o->tags.len);
-	return r ? r : ddp_tags_add(&u->tags, "profile_seq", seq);
+	return r ? r : ddp_buffer_write(&u->tags, parts->tags->bytes, parts->tags->len);
 }
 
 static void free_parts(struct parts *parts)
@@ -146,15 +222,19 @@ static void free_parts(struct parts *parts)
 }
 
 /* In parts where the receiver would not take it whole; they have the same times and number */
-static int to_uploader(struct ddp_output *o, const struct ddp_profile *p, int64_t start_unix_ns,
+static int to_uploader(struct ddp_output *o, const struct ddp_profile *p,
+		       const struct ddp_output_origin *origin, int64_t start_unix_ns,
 		       int64_t end_unix_ns)
 {
+	CLEANUP(ddp_buffer_free) struct ddp_buffer tags = { 0 };
 	struct ddp_pprof_parts how = { .compression = DDP_LZ4 };
 	struct parts parts = {
-		.o = o, .start_unix_ns = start_unix_ns, .end_unix_ns = end_unix_ns,
+		.tags = &tags, .start_unix_ns = start_unix_ns, .end_unix_ns = end_unix_ns,
 	};
 	struct ddp_error err = { "" };
-	int r = ddp_pprof_encode_parts(p, end_unix_ns, &how, keep_part, &parts, &err);
+	int r = make_tags(o, origin, &tags, &err);
+
+	r = r ?: ddp_pprof_encode_parts(p, end_unix_ns, &how, keep_part, &parts, &err);
 
 	for (size_t i = 0; !r && i < parts.nr; i++)
 		ddp_uploader_add(o->uploader, &parts.uploads[i]);
@@ -165,16 +245,26 @@ static int to_uploader(struct ddp_output *o, const struct ddp_profile *p, int64_
 	return r;
 }
 
-int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p, int64_t start_unix_ns,
+/* Profiles of one interval, one a service, have the same number */
+static void count_interval(struct ddp_output *o, int64_t end_unix_ns)
+{
+	if (o->interval_end_unix_ns && o->interval_end_unix_ns != end_unix_ns)
+		o->seq++;
+	o->interval_end_unix_ns = end_unix_ns;
+}
+
+int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p,
+		       const struct ddp_output_origin *origin, int64_t start_unix_ns,
 		       int64_t end_unix_ns)
 {
 	int file = 0, upload = 0;
 
+	count_interval(o, end_unix_ns);
 	o->nr_profiles++;
 	if (o->path)
 		file = to_file(o, p, end_unix_ns);
 	if (o->uploader)
-		upload = to_uploader(o, p, start_unix_ns, end_unix_ns);
+		upload = to_uploader(o, p, origin, start_unix_ns, end_unix_ns);
 	if ((o->path && !file) || (o->uploader && !upload)) {
 		o->nr_failed += file || upload;
 		return 0;
@@ -193,53 +283,16 @@ unsigned int ddp_output_finish(struct ddp_output *o)
 	if (unsent)
 		ddp_log_error("%u profile%s could not be uploaded", unsent, unsent > 1 ? "s" : "");
 	failed = o->nr_failed + unsent;
-	ddp_buffer_free(&o->tags);
+	free(o->service);
+	free(o->environment);
+	free(o->version);
+	free(o->tags);
 	free(o->path);
 	free(o);
 	return failed;
 }
 
 /* Setting up */
-
-/* RFC 4122, version 4 */
-static int runtime_id(char ret[37])
-{
-	uint8_t b[16];
-
-	if (getrandom(b, sizeof(b), 0) != sizeof(b))
-		return -errno;
-	b[6] = (b[6] & 0x0f) | 0x40;
-	b[8] = (b[8] & 0x3f) | 0x80;
-	snprintf(ret, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-		 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-		 b[13], b[14], b[15]);
-	return 0;
-}
-
-static int make_tags(struct ddp_output *o, const struct ddp_output_config *c, struct ddp_error *err)
-{
-	struct utsname machine;
-	char id[37], cores[16];
-	int r = runtime_id(id);
-
-	if (r)
-		return r;
-	if (uname(&machine))
-		return -errno;
-	snprintf(cores, sizeof(cores), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
-	r = ddp_tags_add(&o->tags, "language", "native");
-	r = r ?: ddp_tags_add(&o->tags, "service", c->service);
-	r = r ?: ddp_tags_add(&o->tags, "env", c->environment);
-	r = r ?: ddp_tags_add(&o->tags, "version", c->version);
-	r = r ?: ddp_tags_add(&o->tags, "host", machine.nodename);
-	r = r ?: ddp_tags_add(&o->tags, "profiler_version", DDPROF_VERSION);
-	r = r ?: ddp_tags_add(&o->tags, "runtime-id", id);
-	r = r ?: ddp_tags_add(&o->tags, "include_kernel", c->include_kernel ? "yes" : "no");
-	r = r ?: ddp_tags_add(&o->tags, "cpu_arch", machine.machine);
-	r = r ?: ddp_tags_add(&o->tags, "number_of_cpu_cores", cores);
-	r = r ?: ddp_tags_add(&o->tags, "runtime_platform", "linux");
-	return r ? r : ddp_tags_parse(&o->tags, c->tags, err);
-}
 
 /* Better now than when there is a profile to lose */
 static int check_folder(const char *path, struct ddp_error *err)
@@ -272,6 +325,32 @@ static int setup_file(struct ddp_output *o, const char *path, struct ddp_error *
 	return check_folder(path, err);
 }
 
+static int copy_text(char **to, const char *from)
+{
+	if (!from)
+		return 0;
+	*to = strdup(from);
+	return *to ? 0 : -ENOMEM;
+}
+
+/* Made once now, so that tags that cannot be used are said before there is a profile */
+static int setup_tags(struct ddp_output *o, const struct ddp_output_config *c,
+		      struct ddp_error *err)
+{
+	CLEANUP(ddp_buffer_free) struct ddp_buffer tags = { 0 };
+	int r = copy_text(&o->service, c->service);
+
+	r = r ?: copy_text(&o->environment, c->environment);
+	r = r ?: copy_text(&o->version, c->version);
+	r = r ?: copy_text(&o->tags, c->tags);
+	if (r)
+		return r;
+	o->include_kernel = c->include_kernel;
+	if (getrandom(o->run_id, sizeof(o->run_id), 0) != sizeof(o->run_id))
+		return -errno;
+	return make_tags(o, NULL, &tags, err);
+}
+
 static int setup_upload(struct ddp_output *o, const struct ddp_output_config *c,
 			struct ddp_error *err)
 {
@@ -279,7 +358,7 @@ static int setup_upload(struct ddp_output *o, const struct ddp_output_config *c,
 		.url = c->url, .origin = "ddprof", .origin_version = DDPROF_VERSION,
 		.external_env = getenv("DD_EXTERNAL_ENV"),
 	};
-	int r = make_tags(o, c, err);
+	int r = setup_tags(o, c, err);
 
 	return r ? r : ddp_uploader_create(&exporter, &o->uploader, err);
 }

@@ -23,6 +23,16 @@ struct ddp_output_config {
 	bool include_kernel;
 };
 
+/**
+ * Whom a profile is of, where one run makes several: the tags that differ. Borrowed for the call.
+ * NULL members: the config's, or none.
+ */
+struct ddp_output_origin {
+	const char *service, *environment, *version;
+	const char *container_id, *pod_uid;
+	const char *tags;	/* besides the config's, as ddp_tags_parse() takes them */
+};
+
 struct ddp_output;
 
 /** @return 0; -EINVAL or what opening the file's folder answers: see @err; -ENOMEM */
@@ -30,12 +40,15 @@ int ddp_output_create(const struct ddp_output_config *config, struct ddp_output 
 		      struct ddp_error *err);
 
 /**
- * Writes and queues one profile. What goes wrong with one way out is logged and does not keep the
+ * Writes and queues one profile. Profiles with the same end are one interval's: they have the same
+ * number in their tag profile_seq, and those of a service the same runtime-id all through. What goes wrong with one way out is logged and does not keep the
  * profile from the other.
+ * @param origin  NULL: the config's
  * @return 0 when it got out some way, or there is none; else the first error of a file or of the
  *	memory for an upload: its samples can go into the next one
  */
-int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p, int64_t start_unix_ns,
+int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p,
+		       const struct ddp_output_origin *origin, int64_t start_unix_ns,
 		       int64_t end_unix_ns);
 
 /**

@@ -221,7 +221,8 @@ static int make_profile(struct ddp_pipeline *p, const struct ddp_marks *now, int
 	}
 	ddp_log_info("profile %" PRIu64 ": %" PRIu64 " samples, %.2f%% of user stacks whole",
 		     p->profile_nr, p->samples.pending, ddp_coverage_percent(p->samples.ends[1]));
-	return ddp_output_profile(p->output, profile, p->interval_start_unix_ns, end_unix_ns);
+	return ddp_output_profile(p->output, profile, NULL, p->interval_start_unix_ns,
+				  end_unix_ns);
 }
 
 static size_t bytes(const struct ddp_pipeline *p)

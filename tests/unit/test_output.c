@@ -80,7 +80,7 @@ static int write_profile(struct ddp_output *o)
 	int r;
 
 	assert_int_equal(ddp_profile_create(&config, &p), 0);
-	r = ddp_output_profile(o, p, 1, 2);
+	r = ddp_output_profile(o, p, NULL, 1, 2);
 	ddp_profile_destroy(p);
 	return r;
 }
@@ -180,7 +180,7 @@ static void large_profiles_go_up_in_parts(void **state)
 	config.url = url;
 	if (ddp_output_create(&config, &o, &err))
 		fail_msg("%s", err.text);
-	assert_int_equal(ddp_output_profile(o, p, 1, 2), 0);
+	assert_int_equal(ddp_output_profile(o, p, NULL, 1, 2), 0);
 	assert_int_equal(ddp_output_finish(o), 0);
 	assert_int_equal(receiver_count(r), 2);
 	assert_null(receiver_last(r)->error);
@@ -190,6 +190,66 @@ static void large_profiles_go_up_in_parts(void **state)
 	receiver_stop(r);
 }
 
+/* What the last request's event.json says */
+static void last_event(struct receiver *r, char *ret, size_t size)
+{
+	const struct received *u = receiver_last(r);
+
+	assert_non_null(u);
+	assert_string_equal(u->parts[0].file_name, "event.json");
+	snprintf(ret, size, "%.*s", (int)u->parts[0].n, (const char *)u->parts[0].bytes);
+}
+
+/* One profile of @origin in a run of its own; its event.json */
+static void upload_of(const struct ddp_output_origin *origin, char *ret, size_t size)
+{
+	struct receiver *r = receiver_start(NULL);
+	struct ddp_output_config config = { .service = "run", .environment = "e", .tags = "a:b" };
+	struct ddp_profile *p = large_profile(0);
+	struct ddp_error err = { "" };
+	struct ddp_output *o;
+	char url[64];
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", receiver_port(r));
+	config.url = url;
+	if (ddp_output_create(&config, &o, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(ddp_output_profile(o, p, origin, 1, 2), 0);
+	assert_int_equal(ddp_output_finish(o), 0);
+	last_event(r, ret, size);
+	ddp_profile_destroy(p);
+	receiver_stop(r);
+}
+
+static void an_origin_replaces_what_it_says(void **state)
+{
+	static const struct ddp_output_origin shop = {
+		.service = "shop", .version = "3", .container_id = "c0ffee", .tags = "c:d",
+	};
+	static const struct {
+		const char *name;
+		const struct ddp_output_origin *origin;
+		const char *has[8], *lacks;
+	} rows[] = {
+		{ "none: all is the config's", NULL,
+		  { "service:run,", "env:e,", "profile_seq:0", ",a:b\"" }, "container_id" },
+		{ "one that says some of it", &shop,
+		  { "service:shop,", "env:e,", "version:3,", "container_id:c0ffee", ",c:d,a:b\"" },
+		  "service:run" },
+	};
+	char event[2048];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		upload_of(rows[i].origin, event, sizeof(event));
+		for (size_t k = 0; rows[i].has[k]; k++)
+			if (!strstr(event, rows[i].has[k]))
+				fail_msg("%s: no %s in %s", rows[i].name, rows[i].has[k], event);
+		if (strstr(event, rows[i].lacks))
+			fail_msg("%s: %s in %s", rows[i].name, rows[i].lacks, event);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -197,6 +257,7 @@ int main(void)
 		cmocka_unit_test(foreign_files_are_no_obstacle),
 		cmocka_unit_test(failures_leave_nothing),
 		cmocka_unit_test(large_profiles_go_up_in_parts),
+		cmocka_unit_test(an_origin_replaces_what_it_says),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
