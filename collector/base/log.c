@@ -6,39 +6,77 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/log_limit.h"
 
 static const char *const level_names[DDP_NR_LOG_LEVELS] = {
 	[DDP_LOG_ERROR] = "error", [DDP_LOG_WARN] = "warn", [DDP_LOG_NOTICE] = "notice",
 	[DDP_LOG_INFO] = "info", [DDP_LOG_DEBUG] = "debug",
 };
 
+static const int priorities[DDP_NR_LOG_LEVELS] = {
+	[DDP_LOG_ERROR] = LOG_ERR, [DDP_LOG_WARN] = LOG_WARNING, [DDP_LOG_NOTICE] = LOG_NOTICE,
+	[DDP_LOG_INFO] = LOG_INFO, [DDP_LOG_DEBUG] = LOG_DEBUG,
+};
+
 static struct {
 	const char *program;
 	enum ddp_log_level most;
-} settings = { "ddprof", DDP_LOG_NOTICE };
+	bool to_journal;
+} settings = { .program = "ddprof", .most = DDP_LOG_NOTICE };
+
+static struct {
+	pthread_mutex_t lock;
+	struct ddp_log_limit limit;	/* under lock */
+} said = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 const char *ddp_log_level_name(unsigned int level)
 {
 	return level < DDP_NR_LOG_LEVELS ? level_names[level] : NULL;
 }
 
+/* systemd says which stream it reads, as "device:inode"; stderr may have been sent elsewhere since */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	uintmax_t device, inode;
+	struct stat st;
+
+	return stream && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
+	       !fstat(STDERR_FILENO, &st) && st.st_dev == device && st.st_ino == inode;
+}
+
 void ddp_log_setup(const char *program, enum ddp_log_level most)
 {
 	settings.program = program;
 	settings.most = most;
+	settings.to_journal = stderr_is_journal();
+}
+
+void ddp_log_set_level(enum ddp_log_level most)
+{
+	__atomic_store_n(&settings.most, most, __ATOMIC_RELAXED);
 }
 
 static size_t head(char *line, size_t size, enum ddp_log_level level)
 {
 	int n;
 
-	if (level == DDP_LOG_NOTICE)
+	/* the journal has a field for the level and one for the program */
+	if (settings.to_journal)
+		n = snprintf(line, size, "<%d>", priorities[level]);
+	else if (level == DDP_LOG_NOTICE)
 		n = snprintf(line, size, "%s: ", settings.program);
 	else
 		n = snprintf(line, size, "%s: %s: ", settings.program, level_names[level]);
@@ -76,23 +114,47 @@ static void put_without_signal(const char *line, size_t len)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+/* @return DDP_LOG_*, with what else the line should say */
+static int limit(enum ddp_log_level level, const char *text, char *remark, size_t size)
+{
+	struct timespec t;
+	uint32_t held;
+	int r;
+
+	remark[0] = '\0';
+	if (level == DDP_LOG_DEBUG)
+		return DDP_LOG_SHOW;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	pthread_mutex_lock(&said.lock);
+	r = ddp_log_limit(&said.limit, text, (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000, &held);
+	pthread_mutex_unlock(&said.lock);
+	if (r == DDP_LOG_SHOW_LAST)
+		snprintf(remark, size, " (more of these are held back for a minute)");
+	else if (held)
+		snprintf(remark, size, " (%" PRIu32 " messages were held back)", held);
+	return r;
+}
+
 void ddp_log(enum ddp_log_level level, const char *format, ...)
 {
 	int saved = errno;
-	char line[1024];
-	size_t len;
+	char line[1024], remark[64];
+	size_t len, room;
 	va_list args;
 	int n;
 
-	if (level > settings.most)
+	if (level > __atomic_load_n(&settings.most, __ATOMIC_RELAXED))
 		return;
 	len = head(line, sizeof(line) / 2, level);
+	room = sizeof(line) - len - sizeof(remark);
 	va_start(args, format);
-	n = vsnprintf(line + len, sizeof(line) - len - 1, format, args);
+	n = vsnprintf(line + len, room, format, args);
 	va_end(args);
-	if (n > 0)
-		len += (size_t)n < sizeof(line) - len - 1 ? (size_t)n : sizeof(line) - len - 2;
-	line[len++] = '\n';
-	put_without_signal(line, len);
+	if (n >= 0 && limit(level, line + len, remark, sizeof(remark)) != DDP_LOG_HOLD) {
+		len += (size_t)n < room ? (size_t)n : room - 1;
+		len += (size_t)snprintf(line + len, sizeof(remark), "%s", remark);
+		line[len++] = '\n';
+		put_without_signal(line, len);
+	}
 	errno = saved;
 }

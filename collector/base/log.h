@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the commands say on stderr: one line a message, "ddprof: warn: text". Only the collector
- * and the commands log; libddprof returns errors instead.
+ * What the commands say on stderr: one line a message, "ddprof: warn: text", or "<4>text" where
+ * stderr is systemd's journal, which files it by level. What is said again and again is held back,
+ * see log_limit.h, but for DEBUG. Only the collector and the commands log; libddprof returns errors
+ * instead.
  */
 #ifndef DDP_BASE_LOG_H
 #define DDP_BASE_LOG_H
@@ -20,6 +22,9 @@ const char *ddp_log_level_name(unsigned int level);
 
 /** Before the first message and before threads. @program is kept, not copied. */
 void ddp_log_setup(const char *program, enum ddp_log_level most);
+
+/** At any time, in any thread. */
+void ddp_log_set_level(enum ddp_log_level most);
 
 /**
  * One line, without a newline of its own. errno stays as it was, and a stderr that nobody reads any

@@ -10,10 +10,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/log_limit.h"
+#include "lib/cleanup.h"
 
 static int real_stderr;
 
@@ -58,6 +63,140 @@ static void lines(void **state)
 	}
 }
 
+static void expect(int fd, const char *line)
+{
+	char text[256] = "";
+
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	assert_string_equal(text, line);
+}
+
+static void lines_for_the_journal(void **state)
+{
+	static const struct {
+		enum ddp_log_level level;
+		const char *line;
+	} rows[] = {
+		{ DDP_LOG_ERROR, "<3>journal 1\n" },
+		{ DDP_LOG_WARN, "<4>journal 1\n" },
+		{ DDP_LOG_NOTICE, "<5>journal 1\n" },
+		{ DDP_LOG_INFO, "<6>journal 1\n" },
+		{ DDP_LOG_DEBUG, "<7>journal 1\n" },
+	};
+	CLEANUP(close_fd) int fd = redirect();
+	char stream[64];
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	ddp_log_setup("prog", DDP_LOG_DEBUG);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ddp_log(rows[i].level, "journal %d", 1);
+		expect(fd, rows[i].line);
+	}
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	ddp_log_setup("prog", DDP_LOG_NOTICE);
+	ddp_log_warn("not the journal");
+	expect(fd, "prog: warn: not the journal\n");
+	unsetenv("JOURNAL_STREAM");
+	restore();
+}
+
+static void the_level_changes(void **state)
+{
+	CLEANUP(close_fd) int fd = redirect();
+
+	(void)state;
+	ddp_log_setup("prog", DDP_LOG_WARN);
+	ddp_log_info("not yet");
+	ddp_log_set_level(DDP_LOG_INFO);
+	ddp_log_info("now");
+	expect(fd, "prog: info: now\n");
+	restore();
+}
+
+static void what_is_said_too_often_is_held_back(void **state)
+{
+	CLEANUP(close_fd) int fd = redirect();
+	char text[2048], *line;
+	unsigned int lines = 0;
+	ssize_t n;
+
+	(void)state;
+	ddp_log_setup("prog", DDP_LOG_DEBUG);
+	for (int i = 0; i < 1000; i++)
+		ddp_log_warn("receiver %d is away", i);
+	ddp_log_warn("another thing");
+	n = read(fd, text, sizeof(text) - 1);
+	restore();
+	assert_true(n > 0);
+	text[n] = '\0';
+	for (line = strtok(text, "\n"); line && strstr(line, "away"); line = strtok(NULL, "\n"))
+		if (++lines == DDP_LOG_BURST)
+			assert_string_equal(line, "prog: warn: receiver 9 is away (more of these "
+						  "are held back for a minute)");
+	assert_int_equal(lines, DDP_LOG_BURST);
+	assert_string_equal(line, "prog: warn: another thing");
+	assert_null(strtok(NULL, "\n"));
+}
+
+static void limits(void **state)
+{
+	static const struct {
+		const char *what;
+		const char *text;
+		int64_t now_ms;
+		int r;
+		uint32_t held;
+	} rows[] = {
+		{ "the ninth of ten", "disk 3 is full", 0, DDP_LOG_SHOW, 0 },
+		{ "the tenth", "disk 4 is full", 10, DDP_LOG_SHOW_LAST, 0 },
+		{ "one too many", "disk 5 is full", 20, DDP_LOG_HOLD, 0 },
+		{ "another kind", "disk 5 is empty", 20, DDP_LOG_SHOW, 0 },
+		{ "still in the window", "disk 5 is full", DDP_LOG_WINDOW_MS - 1, DDP_LOG_HOLD, 0 },
+		{ "after it", "disk 12345 is full", DDP_LOG_WINDOW_MS, DDP_LOG_SHOW, 2 },
+		{ "and on", "disk 5 is full", DDP_LOG_WINDOW_MS + 1, DDP_LOG_SHOW, 0 },
+		{ "nothing but digits", "12", 0, DDP_LOG_SHOW, 0 },
+	};
+	struct ddp_log_limit l = { 0 };
+	uint32_t held;
+
+	(void)state;
+	for (int i = 0; i < DDP_LOG_BURST - 2; i++)
+		assert_int_equal(ddp_log_limit(&l, "disk 1 is full", 0, &held), DDP_LOG_SHOW);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		print_message("%s\n", rows[i].what);
+		assert_int_equal(ddp_log_limit(&l, rows[i].text, rows[i].now_ms, &held), rows[i].r);
+		assert_int_equal(held, rows[i].held);
+	}
+}
+
+/* However many kinds there are: what is held back is counted where its place is taken */
+static void none_is_held_back_without_being_counted(void **state)
+{
+	struct ddp_log_limit l = { 0 };
+	uint64_t shown = 0, held = 0, said = 0;
+	uint32_t n;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		char text[3] = { (char)('a' + i / 40 % 26), (char)('a' + i / 1040 % 26), '\0' };
+
+		if (ddp_log_limit(&l, text, i, &n) == DDP_LOG_HOLD)
+			held++;
+		else
+			shown++;
+		said += n;
+	}
+	for (int i = 0; i < DDP_LOG_KINDS; i++)
+		said += l.slots[i].held;
+	assert_true(held > 1000);
+	assert_int_equal(shown + held, 20000);
+	assert_int_equal(said, held);
+}
+
 static void a_reader_that_has_gone_is_no_harm(void **state)
 {
 	sigset_t mask, pending;
@@ -80,6 +219,11 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines),
+		cmocka_unit_test(lines_for_the_journal),
+		cmocka_unit_test(the_level_changes),
+		cmocka_unit_test(what_is_said_too_often_is_held_back),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(none_is_held_back_without_being_counted),
 		cmocka_unit_test(a_reader_that_has_gone_is_no_harm),
 	};
 
