@@ -7,6 +7,8 @@
 # in dkms.conf and nowhere else.
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+# the number of the libraries' interface, in their sonames and symbol versions; docs/library.md says when it goes up
+ABI     := 1
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 BUILD   ?= build
@@ -92,7 +94,7 @@ $(BUILD)/libddprof.a: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(BUILD)/libddprof.so: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o $(LIB_MAP)
 	$(call say,LD,$@)
-	$(Q)$(CC) -shared -Wl,-soname,libddprof.so.0 -Wl,--version-script=$(LIB_MAP) -o $@ $(filter %.o,$^) \
+	$(Q)$(CC) -shared -Wl,-soname,libddprof.so.$(ABI) -Wl,--version-script=$(LIB_MAP) -o $@ $(filter %.o,$^) \
 		$(LDFLAGS) $(LIB_LIBS)
 $(BUILD)/opt/core.a: $(call obj,opt,$(CORE_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -269,8 +271,8 @@ install-lib: $(BUILD)/libddprof.a $(BUILD)/libddprof.so	## install only the libr
 	$(Q)install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/ddprof
 	$(Q)install -m 644 $(BUILD)/libddprof.a $(DESTDIR)$(LIBDIR)/
 	$(Q)install -m 755 $(BUILD)/libddprof.so $(DESTDIR)$(LIBDIR)/libddprof.so.$(VERSION)
-	$(Q)ln -sf libddprof.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libddprof.so.0
-	$(Q)ln -sf libddprof.so.0 $(DESTDIR)$(LIBDIR)/libddprof.so
+	$(Q)ln -sf libddprof.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libddprof.so.$(ABI)
+	$(Q)ln -sf libddprof.so.$(ABI) $(DESTDIR)$(LIBDIR)/libddprof.so
 	$(Q)install -m 644 collector/lib/include/ddprof/*.h $(DESTDIR)$(PREFIX)/include/ddprof/
 	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))' \
 		'includedir=$${prefix}/include' '' 'Name: libddprof' \

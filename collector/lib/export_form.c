@@ -168,6 +168,17 @@ static void put_endpoint_counts(struct text *t, const struct ddp_export_form *fo
 	put(t, i ? "}," : ",");
 }
 
+static void put_internal(struct text *t, const struct ddp_export_form *form)
+{
+	put(t, ",\"internal\":{\"libddprof_version\":");
+	put_json_cstring(t, ddp_version());
+	if (form->id) {
+		put(t, ",\"profile_id\":");
+		put_json_cstring(t, form->id);
+	}
+	put(t, "},");
+}
+
 int ddp_export_form_event(const struct ddp_export_form *form, ddp_write_fn write, void *ctx)
 {
 	struct text t = { write, ctx, 0 };
@@ -189,9 +200,7 @@ int ddp_export_form_event(const struct ddp_export_form *form, ddp_write_fn write
 		put_json_cstring(&t, form->process_tags);
 	else
 		put(&t, "null");
-	put(&t, ",\"internal\":{\"libddprof_version\":");
-	put_json_cstring(&t, ddp_version());
-	put(&t, "},");
+	put_internal(&t, form);
 	put_info(&t, form);
 	put(&t, "}");
 	return t.error;

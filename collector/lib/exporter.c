@@ -25,6 +25,7 @@ enum {
 	ANSWER_BYTES = 200,		/* of the answer's body, for the message */
 	URL_BYTES_MAX = 2048,
 	HEADER_BYTES_MAX = 4096,
+	RETRY_AFTER_MAX_S = 24 * 3600,	/* a receiver that says more is not believed */
 };
 
 struct ddp_exporter {
@@ -360,6 +361,16 @@ static int class_of_status(long status)
 	return DDP_EXPORT_REFUSED;
 }
 
+/* Seconds, or a date, which curl counts from now; 0 where the answer has none */
+static uint32_t retry_after_ms(CURL *curl)
+{
+	curl_off_t s = 0;
+
+	if (curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &s) || s <= 0)
+		return 0;
+	return (s < RETRY_AFTER_MAX_S ? s : RETRY_AFTER_MAX_S) * 1000;
+}
+
 static int judge(const struct ddp_exporter *e, CURLcode code, const char *curl_error,
 		 const struct answer *answer, struct ddp_export_result *ret)
 {
@@ -380,6 +391,8 @@ static int judge(const struct ddp_exporter *e, CURLcode code, const char *curl_e
 		return DDP_EXPORT_RETRY;
 	}
 	class = class_of_status(ret->http_status);
+	if (class == DDP_EXPORT_RETRY)
+		ret->retry_after_ms = retry_after_ms(e->curl);
 	if (class != DDP_EXPORT_OK)
 		snprintf(ret->message, sizeof(ret->message), "%s answered %ld%s%s", e->shown,
 			 ret->http_status, answer->n ? ": " : "", answer->body);

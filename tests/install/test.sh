@@ -65,7 +65,7 @@ installs()
 {
 	make_ install || return
 	same "headers" "$(cd collector/lib/include/ddprof && ls -- *.h)" "$(ls "$root$prefix/include/ddprof")" || return
-	same "library" "libddprof.a libddprof.so libddprof.so.0 libddprof.so.$version pkgconfig " \
+	same "library" "libddprof.a libddprof.so libddprof.so.1 libddprof.so.$version pkgconfig " \
 		"$(cd "$lib" && printf '%s ' *)" || return
 	same "links" "libddprof.so.$version" "$(basename "$(readlink -f "$lib/libddprof.so")")" || return
 	same "commands" "ddprof ddprofctl " "$(cd "$root$prefix/bin" && printf '%s ' *)" || return
@@ -80,7 +80,7 @@ dynamic()
 
 is_a_shared_library()
 {
-	same "soname" libddprof.so.0 "$(dynamic SONAME)" || return
+	same "soname" libddprof.so.1 "$(dynamic SONAME)" || return
 	same "what it needs, and not what only the commands do" "libc libcurl liblz4 libm libprotobuf-c libz libzstd" \
 		"$(dynamic NEEDED | sed 's/\.so.*//' | grep -v '^ld-linux' | sort | xargs)"
 }
@@ -99,7 +99,7 @@ exports_what_headers_declare()
 	local exported
 	exported=$(nm -D --defined-only "$lib/libddprof.so" | awk '$2 != "A" { print $3 }' | sort)
 	[[ $exported == *ddp_version@@* ]] || { echo "exported: $exported"; return 1; }
-	same "functions" "$(declared | sed 's/$/@@LIBDDPROF_0/')" "$exported"
+	same "functions" "$(declared | sed 's/$/@@LIBDDPROF_1/')" "$exported"
 }
 
 # what abi.txt holds: functions with their version, and sizes of the structs that callers fill in or read

@@ -18,13 +18,20 @@
 
 enum { REQUEST_BYTES_MAX = 64 << 20, SILENCE_MS = 5000 };
 
+/* How to answer: a status or 0 for silence, header lines, a body. */
+struct told {
+	int status;
+	char headers[256];
+	unsigned char body[512];
+	size_t body_n;
+};
+
 struct receiver {
 	int listener, stop_pipe[2];
 	uint16_t port;
 	pthread_t thread;
 	pthread_mutex_t lock;
-	int status;		/* locked */
-	char body[256];		/* locked */
+	struct told told;	/* locked */
 	unsigned int count;	/* locked */
 	struct received last;	/* locked while a request is taken apart */
 	unsigned char *bytes;	/* of the last request */
@@ -137,13 +144,14 @@ static const char *parse_part(struct slice s, struct received_part *p)
 		if (!strcasecmp(name, "Content-Disposition"))
 			named = !strncmp(value, "form-data; ", 11) &&
 				parameter(value, "name", p->name, sizeof(p->name)) &&
-				parameter(value, "filename", p->file_name, sizeof(p->file_name));
+				(!strstr(value, "; filename=") ||
+				 parameter(value, "filename", p->file_name, sizeof(p->file_name)));
 		else if (!strcasecmp(name, "Content-Type"))
 			snprintf(p->content_type, sizeof(p->content_type), "%.60s", value);
 	}
 	p->bytes = s.at;
 	p->n = s.n;
-	return named ? NULL : "part without a name and a file name";
+	return named ? NULL : "part without a name";
 }
 
 /* --boundary CRLF part CRLF --boundary CRLF part CRLF --boundary-- CRLF */
@@ -180,9 +188,13 @@ static const char *parse_request(struct slice head, struct slice body, struct re
 
 	if (error)
 		return error;
+	u->body = body.at;
+	u->body_n = body.n;
 	type = received_header(u, "Content-Type");
+	if (type && !strcmp(type, "application/x-protobuf"))
+		return NULL;
 	if (!type || strncmp(type, multipart, strlen(multipart)))
-		return "not multipart/form-data";
+		return "neither multipart/form-data nor application/x-protobuf";
 	return parse_multipart(body, type + strlen(multipart), u);
 }
 
@@ -231,14 +243,24 @@ static bool read_request(int fd, struct request *q)
 	return q->n == wanted;
 }
 
-static void answer(int fd, int status, const char *body)
+static void tell(struct told *t, int status, const char *headers, const void *body, size_t n)
 {
-	char text[512];
-	int n = snprintf(text, sizeof(text), "HTTP/1.1 %d Told So\r\nContent-Length: %zu\r\n"
-			 "Connection: close\r\n\r\n%s", status, strlen(body), body);
-	ssize_t sent = send(fd, text, n, MSG_NOSIGNAL);
+	need(n <= sizeof(t->body), "receiver: the body to answer");
+	t->status = status;
+	snprintf(t->headers, sizeof(t->headers), "%s", headers);
+	memcpy(t->body, body, n);
+	t->body_n = n;
+}
 
-	need(sent == n, "receiver: answer");
+static void answer(int fd, const struct told *t)
+{
+	char text[512 + sizeof(t->body)];
+	int n = snprintf(text, 512, "HTTP/1.1 %d Told So\r\nContent-Length: %zu\r\n%s"
+			 "Connection: close\r\n\r\n", t->status, t->body_n, t->headers);
+
+	memcpy(text + n, t->body, t->body_n);
+	need(send(fd, text, n + t->body_n, MSG_NOSIGNAL) == (ssize_t)(n + t->body_n),
+	     "receiver: answer");
 }
 
 /* Says nothing until the other side has had enough or the receiver is stopped. */
@@ -253,8 +275,7 @@ static void stay_silent(struct receiver *r, int fd)
 static void serve(struct receiver *r, int fd)
 {
 	struct request q = { 0 };
-	char body[sizeof(r->body)];
-	int status;
+	struct told told;
 
 	if (!read_request(fd, &q)) {
 		free(q.bytes);
@@ -268,11 +289,12 @@ static void serve(struct receiver *r, int fd)
 				      (struct slice){ q.bytes + q.head_n, q.n - q.head_n },
 				      &r->last);
 	r->count++;
-	status = r->last.error ? 400 : r->status;
-	snprintf(body, sizeof(body), "%s", r->last.error ? r->last.error : r->body);
+	told = r->told;
+	if (r->last.error)
+		tell(&told, 400, "", r->last.error, strlen(r->last.error));
 	pthread_mutex_unlock(&r->lock);
-	if (status)
-		answer(fd, status, body);
+	if (told.status)
+		answer(fd, &told);
 	else
 		stay_silent(r, fd);
 }
@@ -327,7 +349,7 @@ struct receiver *receiver_start(const char *socket_path)
 		listen_unix(r, socket_path);
 	else
 		listen_tcp(r);
-	r->status = 200;
+	r->told.status = 200;
 	need(!listen(r->listener, 8) && !pipe(r->stop_pipe), "receiver: listen");
 	pthread_mutex_init(&r->lock, NULL);
 	need(!pthread_create(&r->thread, NULL, loop, r), "receiver: thread");
@@ -352,9 +374,14 @@ uint16_t receiver_port(const struct receiver *r)
 
 void receiver_answer(struct receiver *r, int status, const char *body)
 {
+	receiver_answer_with(r, status, "", body, strlen(body));
+}
+
+void receiver_answer_with(struct receiver *r, int status, const char *headers, const void *body,
+			  size_t n)
+{
 	pthread_mutex_lock(&r->lock);
-	r->status = status;
-	snprintf(r->body, sizeof(r->body), "%s", body);
+	tell(&r->told, status, headers, body, n);
 	pthread_mutex_unlock(&r->lock);
 }
 

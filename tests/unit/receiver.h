@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stand-in for a Datadog agent: a small HTTP/1.1 server in a thread, on 127.0.0.1 or a unix
+ * A stand-in for what takes profiles: a small HTTP/1.1 server in a thread, on 127.0.0.1 or a unix
  * socket, that keeps what it was sent and takes a multipart upload apart by its boundary. It
  * answers as it was told to.
  *
@@ -22,20 +22,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RECEIVER_MAX_HEADERS = 32, RECEIVER_MAX_PARTS = 8 };
+enum { RECEIVER_MAX_HEADERS = 32, RECEIVER_MAX_PARTS = 32 };
 
 struct received_part {
-	char name[64], file_name[64], content_type[64];
+	char name[64], file_name[64], content_type[64];	/* "" where it has none */
 	const unsigned char *bytes;
 	size_t n;
 };
 
 /* One request; everything lives until receiver_stop() or the next request. */
 struct received {
-	char method[16], path[128];
+	char method[16], path[1024];
 	char headers[RECEIVER_MAX_HEADERS][2][256];	/* name, value, in order */
 	size_t nr_headers;
-	struct received_part parts[RECEIVER_MAX_PARTS];
+	const unsigned char *body;
+	size_t body_n;
+	struct received_part parts[RECEIVER_MAX_PARTS];	/* none unless it is multipart/form-data */
 	size_t nr_parts;
 	const char *error;	/* NULL, or what was wrong with it */
 };
@@ -49,6 +51,9 @@ uint16_t receiver_port(const struct receiver *r);
 
 /* How requests from now on are answered: a status and a body; 0: read it and stay silent. */
 void receiver_answer(struct receiver *r, int status, const char *body);
+/* With header lines, each ended by CRLF, and a body of any bytes, up to 512. */
+void receiver_answer_with(struct receiver *r, int status, const char *headers, const void *body,
+			  size_t n);
 
 /* Requests so far. */
 unsigned int receiver_count(struct receiver *r);

@@ -164,6 +164,7 @@ static void every_field_arrives(void **state)
 	form.info = &info;
 	form.nr_info = 1;
 	form.process_tags = "entrypoint:x";
+	form.id = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
 	assert_int_equal(ddp_exporter_send(e, &form, &result), DDP_EXPORT_OK);
 	assert_int_equal(result.http_status, 200);
 	assert_string_equal(result.message, "");
@@ -194,7 +195,8 @@ static void every_field_arrives(void **state)
 		"\"end\":\"2026-01-02T03:05:04.999999999Z\","
 		"\"family\":\"native\",\"version\":\"4\",\"endpoint_counts\":null,"
 		"\"process_tags\":\"entrypoint:x\","
-		"\"internal\":{\"libddprof_version\":\"" DDPROF_VERSION "\"},"
+		"\"internal\":{\"libddprof_version\":\"" DDPROF_VERSION "\","
+		"\"profile_id\":\"7d444840-9dc0-11d1-b245-5ffdce74fad2\"},"
 		"\"info\":{\"kernel\":\"6.1 \\\"x\\\"\\u000a\"}}";
 	assert_int_equal(u->parts[0].n, strlen(event));
 	assert_memory_equal(u->parts[0].bytes, event, strlen(event));
@@ -283,6 +285,38 @@ static void answers_have_a_class(void **state)
 		snprintf(expected, sizeof(expected), "%s/profiling/v1/input answered %d: "
 			 "be [31m gone ", f->url, rows[i].status);
 		assert_string_equal(result.message, rows[i].class ? expected : "");
+	}
+}
+
+static void a_receiver_says_when_to_come_back(void **state)
+{
+	static const struct {
+		const char *what;
+		int status;
+		const char *headers;
+		uint32_t least_ms, most_ms;
+	} rows[] = {
+		{ "seconds", 429, "Retry-After: 17\r\n", 17000, 17000 },
+		{ "none", 503, "", 0, 0 },
+		{ "a date that is over", 503, "Retry-After: Fri, 02 Jan 2026 03:04:05 GMT\r\n", 0, 0 },
+		{ "a date far away: a day", 503, "Retry-After: Fri, 01 Jan 2100 00:00:00 GMT\r\n",
+		  86400000, 86400000 },
+		{ "more seconds than there are", 429, "Retry-After: 99999999999999999999\r\n",
+		  0, 86400000 },
+		{ "negative", 429, "Retry-After: -5\r\n", 0, 0 },
+		{ "nonsense", 429, "Retry-After: soon\r\n", 0, 0 },
+		{ "of what is not to be tried again", 400, "Retry-After: 17\r\n", 0, 0 },
+		{ "of what was taken", 200, "Retry-After: 17\r\n", 0, 0 },
+	};
+	struct fixture *f = *state;
+	struct ddp_export_result result;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		print_message("  %s\n", rows[i].what);
+		receiver_answer_with(f->receiver, rows[i].status, rows[i].headers, "", 0);
+		assert_true(send_to(f, f->url, &result) >= 0);
+		assert_in_range(result.retry_after_ms, rows[i].least_ms, rows[i].most_ms);
 	}
 }
 
@@ -497,6 +531,7 @@ int main(void)
 		WITH_RECEIVER(a_unix_socket_is_a_target),
 		WITH_RECEIVER(one_exporter_sends_many),
 		WITH_RECEIVER(answers_have_a_class),
+		WITH_RECEIVER(a_receiver_says_when_to_come_back),
 		WITH_RECEIVER(a_receiver_that_is_down_is_named),
 		WITH_RECEIVER(silence_ends_with_the_timeout),
 		WITH_RECEIVER(a_send_can_be_cancelled),

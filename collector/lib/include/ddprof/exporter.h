@@ -81,6 +81,12 @@ struct ddp_export_file {
 /** One upload. Everything is borrowed for the call. */
 struct ddp_export_form {
 	int64_t start_unix_ns, end_unix_ns;	/* the interval, ns since 1970 UTC, >= 0 */
+	/*
+	 * A UUID of this upload, the same each time it is tried: by it a receiver drops what
+	 * reached it before and was only not answered. "profile_id" of event.json's "internal".
+	 * NULL: none
+	 */
+	const char *id;
 	const struct ddp_buffer *tags;		/* made by ddp_tags_*; NULL: none */
 	const char *process_tags;		/* "k:v,k:v" or NULL */
 	const struct ddp_export_pair *info;	/* the object "info": one string a pair */
@@ -103,6 +109,8 @@ enum {
 
 struct ddp_export_result {
 	long http_status;	/* 0: there was no answer */
+	/* the receiver asked to be left alone for so long (Retry-After, up to a day); 0: no */
+	uint32_t retry_after_ms;
 	char message[512];	/* one line: the address and what came of it; "" when OK */
 };
 
