@@ -7,15 +7,15 @@
 
 #include "profile_parts.h"
 
-static int find_stack(const struct ddp_profile *p, const struct ddp_sample *s, struct place *ret)
+/* @hash: of its locations, where it has no id */
+static int find_stack(const struct ddp_profile *p, const struct ddp_sample *s, uint32_t hash,
+		      struct place *ret)
 {
 	uint32_t index;
 	int r;
 
-	if (s->nr_locations > MAX_LOCATIONS)
-		return -EINVAL;
 	if (!s->stack) {
-		*ret = ddp__stack_find(p, s->locations, s->nr_locations);
+		*ret = ddp__stack_find(p, hash, s->locations, s->nr_locations);
 		return 0;
 	}
 	if (s->nr_locations)
@@ -147,14 +147,17 @@ int ddp_profile_add(struct ddp_profile *p, const struct ddp_sample *s)
 		.locations = s->locations, .nr_locations = s->nr_locations,
 		.values = s->values, .timestamp_ns = s->timestamp_ns,
 	};
+	uint32_t hash = 0;
 	int r;
 
 	if (p->is_snapshot)
 		return -EROFS;
-	if (s->nr_values != p->value_types.nr)
+	if (s->nr_values != p->value_types.nr || s->nr_locations > MAX_LOCATIONS)
 		return -EINVAL;
+	if (!s->stack)	/* before the labels: its slot is on its way meanwhile */
+		hash = ddp__stack_hash(p, s->locations, s->nr_locations);
 	if ((r = find_label_set(p, s, &parts.label_set)) ||
-	    (r = find_stack(p, s, &parts.stack)))
+	    (r = find_stack(p, s, hash, &parts.stack)))
 		return r;
 	return ddp__add_parts(p, &parts);
 }

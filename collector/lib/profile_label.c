@@ -32,8 +32,9 @@ static uint32_t set_hash(const struct ddp_profile *p)
 	uint64_t sum = p->scratch_labels.nr;
 	uint32_t i;
 
+	_Static_assert(sizeof(struct label) == 3 * sizeof(uint64_t), "hashed as three words");
 	for (i = 0; i < p->scratch_labels.nr; i++)
-		sum += hash64(&p->hash_key, &p->scratch_labels.at[i], sizeof(struct label));
+		sum += hash_words3(&p->hash_key, &p->scratch_labels.at[i]);
 	return sum ^ sum >> 32;
 }
 

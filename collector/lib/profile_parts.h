@@ -84,8 +84,10 @@ DDP_INTERNAL struct mark ddp__mark(const struct ddp_profile *p);
 DDP_INTERNAL void ddp__rewind(struct ddp_profile *p, struct mark m);
 
 /* profile_stack.c. Reserving checks the ids, too. */
-DDP_INTERNAL struct place ddp__stack_find(const struct ddp_profile *p, const uint32_t *ids,
-					  uint32_t nr);
+DDP_INTERNAL uint32_t ddp__stack_hash(const struct ddp_profile *p, const uint32_t *ids,
+				      uint32_t nr);
+DDP_INTERNAL struct place ddp__stack_find(const struct ddp_profile *p, uint32_t hash,
+					  const uint32_t *ids, uint32_t nr);
 DDP_INTERNAL int ddp__stack_reserve(struct ddp_profile *p, const uint32_t *ids, uint32_t nr);
 DDP_INTERNAL uint32_t ddp__stack_put(struct ddp_profile *p, uint32_t hash, const uint32_t *ids,
 				     uint32_t nr);

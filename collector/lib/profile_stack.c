@@ -42,13 +42,20 @@ static bool stack_equal(const void *ctx, uint32_t position)
 	return true;
 }
 
-struct place ddp__stack_find(const struct ddp_profile *p, const uint32_t *ids, uint32_t nr)
+uint32_t ddp__stack_hash(const struct ddp_profile *p, const uint32_t *ids, uint32_t nr)
+{
+	uint32_t hash = hash_bytes(p, ids, nr * sizeof(*ids));
+
+	table_prefetch(&p->stack_table, hash);
+	return hash;
+}
+
+struct place ddp__stack_find(const struct ddp_profile *p, uint32_t hash, const uint32_t *ids,
+			     uint32_t nr)
 {
 	struct stack_key key = { p, ids, nr };
-	struct place at = { .hash = hash_bytes(p, ids, nr * sizeof(*ids)) };
 
-	at.at = table_find(&p->stack_table, at.hash, stack_equal, &key);
-	return at;
+	return (struct place){ table_find(&p->stack_table, hash, stack_equal, &key), hash };
 }
 
 static int check_locations(const struct ddp_profile *p, const uint32_t *ids, uint32_t nr)
@@ -130,7 +137,7 @@ int ddp_profile_stack(struct ddp_profile *p, const uint32_t *locations, uint32_t
 		return -EROFS;
 	if (nr > MAX_LOCATIONS)
 		return -EINVAL;
-	s = ddp__stack_find(p, locations, nr);
+	s = ddp__stack_find(p, ddp__stack_hash(p, locations, nr), locations, nr);
 	if (s.at == TABLE_NONE) {
 		r = ddp__stack_reserve(p, locations, nr);
 		if (r)

@@ -264,7 +264,9 @@ static int add_new_text(struct ddp_profile *p, const struct ddp_text_sample *s,
 	parts->nr_locations = p->scratch_ids.nr;
 	if (parts->nr_locations > MAX_LOCATIONS)
 		return -EINVAL;
-	parts->stack = ddp__stack_find(p, parts->locations, parts->nr_locations);
+	parts->stack = ddp__stack_find(p,
+				       ddp__stack_hash(p, parts->locations, parts->nr_locations),
+				       parts->locations, parts->nr_locations);
 	r = ddp__add_parts(p, parts);
 	if (r)
 		return r;

@@ -42,6 +42,13 @@ static inline int64_t table_find(const struct table *t, uint32_t hash, table_equ
 	return TABLE_NONE;
 }
 
+/* Its slot is asked for soon: the time until then hides the memory's. */
+static inline void table_prefetch(const struct table *t, uint32_t hash)
+{
+	if (t->nr_slots)
+		__builtin_prefetch(&t->slots[hash & (t->nr_slots - 1)]);
+}
+
 /* Room for @extra more, or one: 0, -ENOMEM, -ENOSPC, -E2BIG; nothing changed on error. */
 DDP_INTERNAL int ddp__table_reserve_many(struct table *t, struct ddp__budget *b, uint32_t extra);
 
