@@ -7,9 +7,6 @@
 
 #include "base/array.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 static size_t frames_bytes(const struct ddp_trace *t)
 {
 	return ((size_t)t->nr_kernel + t->nr_user) * sizeof(t->frames[0]);
@@ -40,12 +37,16 @@ static void fill(struct ddp_trace *t, const struct ddp_stack *s, const struct dd
 	t->names = *names;
 }
 
-/* Key 0 means free in a table */
-static uint64_t hash_of(const struct ddp_trace *key, const uint64_t *frames)
+/* Key 0 means free in a table. Programs choose their frames and names: not how they are hashed. */
+static uint64_t hash_of(struct ddp_samples *s, const struct ddp_trace *key, const uint64_t *frames)
 {
-	uint64_t h = XXH3_64bits(key, offsetof(struct ddp_trace, hash));
+	const struct hash_key *hash_key = hash_key_get(&s->hash_key);
+	uint64_t parts[] = {
+		hash64(hash_key, key, offsetof(struct ddp_trace, hash)),
+		hash64(hash_key, frames, frames_bytes(key)),
+	};
+	uint64_t h = hash64(hash_key, parts, sizeof(parts));
 
-	h = XXH3_64bits_withSeed(frames, frames_bytes(key), h);
 	return h ? h : 1;
 }
 
@@ -96,7 +97,7 @@ int ddp_samples_trace(struct ddp_samples *s, const struct ddp_stack *stack,
 
 	memset(&key, 0, sizeof(key)); /* padding is compared too */
 	fill(&key, stack, names);
-	key.hash = hash_of(&key, stack->frames);
+	key.hash = hash_of(s, &key, stack->frames);
 	t = find(s, &key, stack->frames);
 	if (!t) {
 		r = insert(s, &key, stack->frames, &t);

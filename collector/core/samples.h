@@ -14,6 +14,7 @@
 #include "link/decode.h"
 #include "base/table.h"
 #include "lib/cleanup.h"
+#include "lib/hash.h"
 
 struct ddp_trace {
 	uint64_t aspace;		/* 0: none */
@@ -41,6 +42,7 @@ struct ddp_samples {			/* all zero: empty */
 	struct ddp_table by_hash;	/* hash -> struct ddp_trace *, owned, a list */
 	struct ddp_timed *timed;	/* owned */
 	size_t nr_timed, cap_timed;
+	struct lazy_hash_key hash_key;
 	size_t nr_traces;
 	size_t bytes;			/* of traces and timed hits */
 	uint64_t pending;		/* samples by count, timed ones included */

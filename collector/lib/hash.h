@@ -11,6 +11,7 @@
 #ifndef DDPROF_LIB_HASH_H
 #define DDPROF_LIB_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,6 +29,20 @@ static inline void hash_key_init(struct hash_key *k)
 {
 	if (getrandom(k->bytes, sizeof(k->bytes), GRND_NONBLOCK) != sizeof(k->bytes))
 		XXH3_generateSecret_fromSeed(k->bytes, 0);
+}
+
+/* A key that is made when it is first asked for: for structs that begin as all zero. */
+struct lazy_hash_key {
+	struct hash_key key;
+	bool made;
+};
+
+static inline const struct hash_key *hash_key_get(struct lazy_hash_key *k)
+{
+	if (!k->made)
+		hash_key_init(&k->key);
+	k->made = true;
+	return &k->key;
 }
 
 static inline uint64_t hash64(const struct hash_key *k, const void *bytes, size_t n)

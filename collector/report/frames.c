@@ -6,12 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/array.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 /* Names */
 
@@ -34,12 +30,16 @@ const char *ddp_line_name(const struct ddp_pprof_line *line)
 
 /* The table of frames */
 
-static uint64_t hash(const struct ddp_frames *f, const struct ddp_frame *frame)
+static uint64_t hash(struct ddp_frames *f, const struct ddp_frame *frame)
 {
-	uint64_t h = XXH3_64bits_withSeed(frame->name, strlen(frame->name), f->seed);
+	const struct hash_key *key = hash_key_get(&f->hash_key);
+	uint64_t texts[] = {
+		hash64(key, frame->name, strlen(frame->name)),
+		hash64(key, frame->file, strlen(frame->file)),
+		hash64(key, frame->mapping, strlen(frame->mapping)),
+	};
 
-	h = XXH3_64bits_withSeed(frame->file, strlen(frame->file), h);
-	return XXH3_64bits_withSeed(frame->mapping, strlen(frame->mapping), h);
+	return hash64(key, texts, sizeof(texts));
 }
 
 static bool same(const struct ddp_frame *a, const struct ddp_frame *b)
@@ -82,8 +82,6 @@ static int intern(struct ddp_frames *f, struct ddp_frame frame, uint32_t *ret)
 
 	if (f->by_name)
 		frame = (struct ddp_frame){ .name = frame.name, .file = "", .mapping = "" };
-	if (!f->seed && getrandom(&f->seed, sizeof(f->seed), 0) < 0)
-		return -errno;
 	for (key = hash(f, &frame);; key++) {
 		key += !key;
 		found = ddp_table_find(&f->by_content, key);

@@ -21,6 +21,7 @@
 #include <ddprof/pprof.h>
 #include <stdbool.h>
 
+#include "lib/hash.h"
 #include "base/table.h"
 
 /* Deeper than any program goes; a small file could claim millions */
@@ -40,7 +41,7 @@ struct ddp_frames {
 	struct ddp_frame *frames;	/* owned */
 	size_t nr, cap;
 	struct ddp_table by_content;	/* hash -> index + 1 */
-	uint64_t seed;		/* of the hash: names come from files */
+	struct lazy_hash_key hash_key;	/* names come from files */
 	char **made;		/* owned; names that no profile has */
 	size_t nr_made, made_cap;
 };

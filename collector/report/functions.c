@@ -4,14 +4,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/array.h"
 #include "lib/sums.h"
 #include "report/frames.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 /* One profile on its way in */
 struct counting {
@@ -24,7 +20,7 @@ struct counting {
 /* Names that differ but have the same 64-bit hash take the next key */
 static int entry_of(struct ddp_functions *f, const char *name, struct ddp_function_sums **ret)
 {
-	uint64_t key = XXH3_64bits_withSeed(name, strlen(name), f->seed);
+	uint64_t key = hash64(hash_key_get(&f->hash_key), name, strlen(name));
 	struct ddp_function_sums *more;
 	const uint64_t *found;
 
@@ -148,8 +144,6 @@ int ddp_functions_add(struct ddp_functions *f, const struct ddp_pprof *p, size_t
 
 	if (!seen_in)
 		return -ENOMEM;
-	if (!f->seed && getrandom(&f->seed, sizeof(f->seed), 0) < 0)
-		return -errno;
 	for (size_t i = 0; !r && i < p->nr_samples; i++)
 		r = count_sample(&c, &p->samples[i]);
 	f->total[side] = sum_add(f->total[side], total_of(p, value));

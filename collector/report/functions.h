@@ -9,6 +9,7 @@
 
 #include <ddprof/pprof.h>
 
+#include "lib/hash.h"
 #include "base/table.h"
 
 enum { DDP_SIDES = 2 };
@@ -26,7 +27,7 @@ struct ddp_functions {
 	struct ddp_function_sums *entries;	/* owned */
 	size_t nr, cap;
 	struct ddp_table by_name;	/* hash of the name -> index + 1 */
-	uint64_t seed;		/* of the hash: names come from files */
+	struct lazy_hash_key hash_key;	/* names come from files */
 	size_t samples;		/* added so far */
 	int64_t sum[DDP_SIDES];	/* of all samples */
 	/*

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "unwind/ehframe.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,14 +23,6 @@ enum {
 	SECTION = 0x500000,		/* address of .eh_frame */
 	CODE = 0x401000, CODE_OFFSET = 0x1000, CODE_BYTES = 0x100000,
 };
-
-#define must(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			abort(); \
-		} \
-	} while (0)
 
 struct code {
 	const uint8_t *bytes;

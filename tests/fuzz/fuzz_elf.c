@@ -10,16 +10,9 @@
 
 #include "unwind/cfi_file.h"
 #include "symbols/elf.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define must(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			abort(); \
-		} \
-	} while (0)
 
 static void read_symbols(const void *file, size_t size)
 {

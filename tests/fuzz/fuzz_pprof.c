@@ -11,16 +11,9 @@
 
 #include "ddprof/pprof.h"
 #include "tests/unit/pprof_compare.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define must(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			abort(); \
-		} \
-	} while (0)
 
 /* NULL when it is refused, as it must be with words. */
 static struct ddp_pprof *load(const uint8_t *data, size_t size)

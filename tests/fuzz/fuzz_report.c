@@ -12,16 +12,9 @@
 #include "report/collapsed.h"
 #include "report/format.h"
 #include "report/functions.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define must(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			abort(); \
-		} \
-	} while (0)
 
 enum { MAX_REPORT_BYTES = 16 << 20 };	/* longer ones are not looked at */
 

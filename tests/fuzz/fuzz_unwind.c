@@ -18,6 +18,7 @@
 
 #include "kmod/core/unwind_user.h"
 #include "uapi/ddprof.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,14 +34,6 @@ enum {
 	LIMIT = STACK + 8 * PAGE,
 	MAX_RULES = 16, MAX_ROWS = 255, MAX_RANGES = 5, MAX_FRAMES = 256,
 };
-
-#define must(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			abort(); \
-		} \
-	} while (0)
 
 /* Input, 0 when there is no more of it. */
 struct input {
