@@ -26,7 +26,7 @@ enum {
 	RESYNC_PAUSE_MS = 1000,
 	/* longest wait for another session's end, see ddp_pipeline_create() */
 	BUSY_TIMEOUT_MS = 1000,
-	BUSY_PAUSE_MS = 50,
+	BUSY_PAUSE_MS = 10,
 	NR_FDS = 3,	/* records, a reason to stop, tables; then watches, then processes */
 };
 
@@ -59,6 +59,10 @@ struct ddp_pipeline {
 	size_t nr_watches;
 	int lost;			/* why an interval's samples are lost, 0: none are */
 	bool want_resync, stopped, ended;
+	/* of the time when it was stopped */
+	struct ddp_marks last;
+	int64_t stop_monotonic_ns, stop_unix_ns;
+	int64_t gap_ns;			/* see ddp_pipeline_counts */
 };
 
 static int64_t clock_ns(clockid_t clock)
@@ -392,25 +396,56 @@ static void wait_end(struct ddp_pipeline *p)
 		ddp_log_warn("the module did not send its last records in time");
 }
 
-int ddp_pipeline_finish(struct ddp_pipeline *p)
+/* Ends sampling and takes all records that there are; once */
+static void stop(struct ddp_pipeline *p)
 {
 	struct ddp_error err = { "" };
-	struct ddp_marks last;
 	int r = 0;
 
-	take_marks(p, &last);
+	if (p->stopped)
+		return;
+	take_marks(p, &p->last);
 	p->stopped = true;
+	p->stop_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 	if (!p->ended)
 		r = ddp_link_stop(p->link, &err);
+	p->stop_unix_ns = clock_ns(CLOCK_REALTIME);
 	/* the acknowledgement finds no room in a full receive buffer; the records' end does */
 	if (!r || r == -ETIMEDOUT)
 		wait_end(p);
 	else
 		ddp_log_warn("%s", err.text);
-	ddp_decoder_count(p->decoder, &last.decode);
-	last.process = p->process.counts;
-	r = end_interval(p, &last);
+	ddp_decoder_count(p->decoder, &p->last.decode);
+	p->last.process = p->process.counts;
+}
+
+int ddp_pipeline_finish(struct ddp_pipeline *p)
+{
+	int r;
+
+	stop(p);
+	r = end_interval(p, &p->last);
 	return r ? r : p->lost;
+}
+
+/* Changing while it runs */
+
+void ddp_pipeline_set_period(struct ddp_pipeline *p, uint32_t period_s)
+{
+	int64_t begun_ms = p->interval_end_ms ?
+			   p->interval_end_ms - (int64_t)p->period_s * 1000 : now_ms();
+
+	p->period_s = period_s;
+	p->interval_end_ms = period_s ? begun_ms + (int64_t)period_s * 1000 : 0;
+}
+
+void ddp_pipeline_set_output(struct ddp_pipeline *p, struct ddp_output *output)
+{
+	struct ddp_marks now;
+
+	take_marks(p, &now);
+	end_interval(p, &now); /* what does not get out there goes into the next one, here */
+	p->output = output;
 }
 
 /* For those who look on */
@@ -439,6 +474,7 @@ void ddp_pipeline_count(struct ddp_pipeline *p, struct ddp_pipeline_counts *ret)
 	ret->start_unix_ns = (int64_t)p->started.realtime_ns;
 	ret->interval_start_unix_ns = p->interval_start_unix_ns;
 	ret->period_s = p->period_s;
+	ret->gap_ns = p->gap_ns;
 	ret->ended = p->ended;
 }
 
@@ -475,6 +511,21 @@ static bool may_start(struct ddp_pipeline *p, struct ddp_error *err)
 	return !now.owner_tgid;
 }
 
+/* The session before this one ends as late as can be: all that takes time is done */
+static int take_over(struct ddp_pipeline *p, const struct ddp_pipeline_config *c,
+		     struct ddp_error *err)
+{
+	int r;
+
+	if (!c->replaces)
+		return start_session(p, &c->start, err);
+	stop(c->replaces);
+	r = start_session(p, &c->start, err);
+	if (!r)
+		p->gap_ns = clock_ns(CLOCK_MONOTONIC) - c->replaces->stop_monotonic_ns;
+	return r;
+}
+
 static int start(struct ddp_pipeline *p, const struct ddp_pipeline_config *c, struct ddp_error *err)
 {
 	struct ddp_unwinding_config unwinding = {
@@ -486,11 +537,11 @@ static int start(struct ddp_pipeline *p, const struct ddp_pipeline_config *c, st
 	r = r ?: ddp_decoder_create(&decode_ops, p, c->start.nr_events, &p->decoder);
 	if (r)
 		return r;
-	if (!may_start(p, err))
+	if (!c->replaces && !may_start(p, err))
 		unwinding.ahead_ms = 0;
 	ddp_unwinding_open(&p->unwinding, &unwinding, &p->process);
 	ddp_link_on_batch(p->link, on_batch, p);
-	r = start_session(p, &c->start, err);
+	r = take_over(p, c, err);
 	if (!r)
 		ddp_unwinding_start(&p->unwinding);
 	return r;

@@ -20,6 +20,11 @@ struct ddp_pipeline_config {
 	const char *table_cache;	/* folder for unwind tables, borrowed; NULL: none */
 	/* longest wait for the tables of running programs before START; 0: none are made before */
 	uint32_t ahead_ms;
+	/*
+	 * A session of this process that goes on until the new one's START, when it is stopped: the
+	 * caller finishes it afterwards, also on errors. NULL: none
+	 */
+	struct ddp_pipeline *replaces;
 };
 
 struct ddp_pipeline;
@@ -61,6 +66,8 @@ struct ddp_pipeline_counts {
 	uint64_t sample_bytes, process_bytes, object_bytes, symbol_bytes;
 	int64_t start_unix_ns, interval_start_unix_ns;
 	uint32_t period_s;		/* of an interval; 0: no end */
+	/* at most so long nothing was sampled between the session it replaced and it; 0: none */
+	int64_t gap_ns;
 	bool ended;			/* the module ended the session */
 };
 
@@ -86,6 +93,14 @@ enum {
  * @return DDP_PIPELINE_*, or a negative errno of the link, logged
  */
 int ddp_pipeline_run(struct ddp_pipeline *p, int stop_fd, const int *pidfds, size_t nr_pidfds);
+
+/* Not while ddp_pipeline_run() runs; watches may */
+
+/** The running interval ends @period_s after its begin; 0: with the session. */
+void ddp_pipeline_set_period(struct ddp_pipeline *p, uint32_t period_s);
+
+/** What was sampled so far goes to the output before, what follows to @output, borrowed. */
+void ddp_pipeline_set_output(struct ddp_pipeline *p, struct ddp_output *output);
 
 /**
  * Stops sampling, takes what is still on its way and makes the last profile. @return 0, or what
