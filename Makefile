@@ -20,7 +20,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 LIB_PKGS := liblz4 libcurl libprotobuf-c zlib libzstd
 PKGS    := libnl-3.0 libnl-genl-3.0 libelf libxxhash $(LIB_PKGS)
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -lm
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -liberty -lm
 LIB_LIBS   = $(shell pkg-config --libs $(LIB_PKGS)) -lm -pthread
 CPPFLAGS_ALL = -D_GNU_SOURCE -DDDPROF_VERSION='"$(VERSION)"' -I. -Icollector/lib/include -Icollector -I$(BUILD)/gen $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu11 -O2 -g -fno-omit-frame-pointer -fPIC -pthread $(WARN) $(CFLAGS)

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "symbols/demangle.h"
+
 enum { MAX_LOCATIONS = DDPROF_MAX_DEPTH + 1 };	/* every frame and how the walk ended */
 
 struct builder {
@@ -48,15 +50,18 @@ static int intern_function(struct builder *b, const struct frame *f, uint32_t *r
 {
 	struct ddp_function fn = { 0 };
 	char made[DDPROF_MAX_STRING + 32];
-	const char *name = f->function;
 	int r;
 
-	if (!name) {
+	if (!f->function) {
 		snprintf(made, sizeof(made), "%s+0x%" PRIx64, base_name(f->file), f->offset);
-		name = made;
+		r = intern(b, made, &fn.name);
+		fn.system_name = fn.name;
+	} else {
+		r = intern(b, f->function, &fn.system_name);
+		fn.name = fn.system_name;
+		if (!r && ddp_demangle(f->function, made, sizeof(made)))
+			r = intern(b, made, &fn.name);
 	}
-	r = intern(b, name, &fn.name);
-	fn.system_name = fn.name;
 	return r ? r : ddp_profile_function(b->profile, &fn, ret);
 }
 
