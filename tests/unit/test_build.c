@@ -207,6 +207,29 @@ static void frames_have_names(void **state)
 	}
 }
 
+/* What a C++ compiler would call stamp(int) */
+int stamp(int i) __asm__("_Z5stampi");
+
+__attribute__((noinline)) int stamp(int i)
+{
+	return i * 3;
+}
+
+static void names_are_readable(void **state)
+{
+	struct world *w = *state;
+	u64 frame = address_of(w, "_Z5stampi");
+	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
+			       .user_end = DDPROF_END_ROOT, .flags = DDPROF_STACK_USER_EXACT };
+	const struct ddp_pprof *p;
+
+	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
+	p = build(w);
+	assert_string_equal(frame_name(&p->samples[0], 0), "stamp(int)");
+	assert_string_equal(p->samples[0].locations[0]->lines[0].function->system_name,
+			    "_Z5stampi");
+}
+
 /*
  * A call that is a function's last instruction returns to the next function: address - 1 is meant
  */
@@ -334,7 +357,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(frames_have_names), TEST(return_addresses_are_looked_up_before),
+		TEST(frames_have_names), TEST(names_are_readable),
+		TEST(return_addresses_are_looked_up_before),
 		TEST(a_user_frame_is_exact_only_when_said), TEST(kernel_frames_come_first),
 		TEST(mappings_have_build_ids),
 		TEST(labels_and_values), TEST(nothing_sampled_is_a_profile),
