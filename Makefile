@@ -281,8 +281,41 @@ install-lib: $(BUILD)/libddprof.a $(BUILD)/libddprof.so	## install only the libr
 		> $(DESTDIR)$(LIBDIR)/pkgconfig/libddprof.pc
 	$(Q)[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
 
+# Folders that systemd reads: units and what goes with them. The configuration is where it is for everybody
+SYSTEMD_DIR = $(DESTDIR)$(PREFIX)/lib
+HELPER_DIR  = $(PREFIX)/lib/ddprof
+SERVICE_FILES = $(SYSTEMD_DIR)/systemd/system/ddprof.service $(SYSTEMD_DIR)/sysusers.d/ddprof.conf \
+	$(SYSTEMD_DIR)/modules-load.d/ddprof.conf $(DESTDIR)$(HELPER_DIR)/ddprof-module
+# what only a running system has to be told, and not a folder that a package is made of
+LIVE := $(if $(DESTDIR),,$(wildcard /run/systemd/system))
+
+.PHONY: install-service
+install-service:	## install only the systemd service: unit, user, module to load
+	$(call say,INSTALL,$(SERVICE_FILES))
+	$(Q)install -d $(dir $(SERVICE_FILES))
+	$(Q)sed 's|@BINDIR@|$(PREFIX)/bin|; s|@LIBEXECDIR@|$(HELPER_DIR)|' packaging/ddprof.service.in \
+		> $(SYSTEMD_DIR)/systemd/system/ddprof.service
+	$(Q)install -m 644 packaging/ddprof.sysusers $(SYSTEMD_DIR)/sysusers.d/ddprof.conf
+	$(Q)install -m 644 packaging/ddprof.modules-load $(SYSTEMD_DIR)/modules-load.d/ddprof.conf
+	$(Q)install -m 755 packaging/ddprof-module $(DESTDIR)$(HELPER_DIR)/
+	$(Q)[ -z "$(LIVE)" ] || { systemd-sysusers && systemctl daemon-reload; }
+
+# The user goes, too: nothing of it is left that another user of the same number could get
+.PHONY: uninstall-service
+uninstall-service:	## remove what install-service put there, and what the service left
+	$(Q)[ -z "$(LIVE)" ] || systemctl disable --now ddprof.service || :
+	$(call say,RM,$(SERVICE_FILES))
+	$(Q)rm -f $(SERVICE_FILES)
+	$(Q)rmdir $(DESTDIR)$(HELPER_DIR) 2>/dev/null || :
+	$(Q)if [ -n "$(LIVE)" ]; then \
+		rm -rf /var/lib/ddprof /var/cache/ddprof /run/ddprof; \
+		systemctl daemon-reload; \
+		! modprobe -r ddprof_kmod 2>/dev/null || :; \
+		! getent passwd ddprof >/dev/null || userdel ddprof; \
+	fi
+
 .PHONY: install
-install: userspace install-lib install-source	## install commands, library, headers and the module's source (DESTDIR, PREFIX)
+install: userspace install-lib install-source install-service	## install commands, library, service and the module's source (DESTDIR, PREFIX)
 	$(call say,INSTALL,$(COMMANDS:%=$(DESTDIR)$(PREFIX)/bin/%))
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 755 $(COMMANDS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin/
@@ -298,7 +331,7 @@ uninstall-lib:	## remove what install-lib put there
 	$(Q)rm -rf $(DESTDIR)$(PREFIX)/include/ddprof
 
 .PHONY: uninstall
-uninstall: uninstall-lib	## remove what install and dkms-install put there
+uninstall: uninstall-service uninstall-lib	## remove what install and dkms-install put there
 	$(Q)if [ -z "$(DESTDIR)" ] && command -v dkms >/dev/null && dkms status ddprof_kmod/$(VERSION) | grep -q .; then \
 		dkms remove ddprof_kmod/$(VERSION) --all; fi
 	$(call say,RM,$(COMMANDS:%=$(DESTDIR)$(PREFIX)/bin/%) $(DKMS_SRC))
