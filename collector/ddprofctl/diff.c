@@ -212,12 +212,11 @@ static int save(struct sides *s, enum ddp_format format)
 
 static int diff(const char *const *files, const struct options *o, enum ddp_format format)
 {
-	static const struct ddp_value_type count = { "samples", "count" };
 	CLEANUP(sides_free) struct sides s = { .files = files, .o = o };
 	uint32_t forms[] = { o->from, o->from };
 
-	if (ctl_load(files[0], &forms[0], &count, &s.base) ||
-	    ctl_load(files[1], &forms[1], &count, &s.other) || find_values(&s))
+	if (ctl_load(files[0], &forms[0], NULL, &s.base) ||
+	    ctl_load(files[1], &forms[1], NULL, &s.other) || find_values(&s))
 		return CTL_FAILED;
 	return (o->output ? save(&s, format) : show_table(&s)) ? CTL_FAILED : CTL_OK;
 }

@@ -121,13 +121,14 @@ static int parse(const char *path, const struct ddp_buffer *bytes, uint32_t *for
 int ctl_load(const char *path, uint32_t *format, const struct ddp_value_type *type,
 	     struct ddp_pprof **ret)
 {
+	static const struct ddp_value_type samples = { "samples", "count" };
 	CLEANUP(ddp_buffer_free) struct ddp_buffer bytes = { .max_bytes = MAX_FILE_BYTES };
 	struct ddp_error err = { "" };
 	int r = read_file(path, &bytes);
 
 	if (r == -EFBIG)
 		snprintf(err.text, sizeof(err.text), "larger than %d MiB", MAX_FILE_BYTES >> 20);
-	r = r ?: parse(path, &bytes, format, type, ret, &err);
+	r = r ?: parse(path, &bytes, format, type ?: &samples, ret, &err);
 	return r ? ctl_say(input_name(path), r, &err) : 0;
 }
 

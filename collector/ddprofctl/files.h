@@ -28,7 +28,7 @@ int ctl_arguments(const struct ddp_option *options, int argc, char **argv, void 
 /**
  * Reads a profile.
  * @param format  what it is, AUTO: to be found out; receives COLLAPSED where it is text
- * @param type	what the numbers of collapsed stacks are
+ * @param type	what the numbers of collapsed stacks are; NULL: samples
  * @param ret	on success belongs to the caller: ddp_pprof_destroy()
  * @return 0, or a negative errno, said
  */

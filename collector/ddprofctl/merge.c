@@ -48,7 +48,6 @@ DEFINE_CLEANUP_IN_PLACE(struct inputs, inputs_free)
 static int merge(const char *const *files, size_t nr, const struct options *o,
 		 enum ddp_format format)
 {
-	static const struct ddp_value_type count = { "samples", "count" };
 	CLEANUP(inputs_free) struct inputs in = { .profiles = calloc(nr, sizeof(*in.profiles)) };
 	CLEANUP(ddp_pprof_destroy) struct ddp_pprof *merged = NULL;
 	struct ddp_format_options write = { .title = "merged profiles" };
@@ -58,7 +57,7 @@ static int merge(const char *const *files, size_t nr, const struct options *o,
 	for (; !r && in.nr < nr; in.nr++) {
 		uint32_t form = o->from;
 
-		if (ctl_load(files[in.nr], &form, &count, &in.profiles[in.nr]))
+		if (ctl_load(files[in.nr], &form, NULL, &in.profiles[in.nr]))
 			return CTL_FAILED;
 	}
 	r = r ?: ddp_pprof_merge((const struct ddp_pprof *const *)in.profiles, files, nr, &merged,

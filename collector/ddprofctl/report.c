@@ -119,7 +119,6 @@ static int show(const struct ddp_pprof *p, const struct options *o, const char *
 
 int ctl_report(int argc, char **argv)
 {
-	static const struct ddp_value_type count = { "samples", "count" };
 	CLEANUP(ddp_pprof_destroy) struct ddp_pprof *p = NULL;
 	struct options o = { .top = 20 };
 	const char *path;
@@ -138,5 +137,5 @@ int ctl_report(int argc, char **argv)
 		ddp_log_error("report: expected one file, see --help");
 		return CTL_USAGE;
 	}
-	return ctl_load(path, &o.from, &count, &p) ? CTL_FAILED : show(p, &o, path);
+	return ctl_load(path, &o.from, NULL, &p) ? CTL_FAILED : show(p, &o, path);
 }

@@ -29,14 +29,21 @@ int ddp_format_from_path(const char *path, enum ddp_format *ret)
 		const char *end;
 		enum ddp_format format;
 	} ends[] = {
-		{ ".pprof", DDP_FORMAT_GZIP }, { ".gz", DDP_FORMAT_GZIP },
-		{ ".lz4", DDP_FORMAT_LZ4 }, { ".zst", DDP_FORMAT_ZSTD },
-		{ ".pb", DDP_FORMAT_PLAIN }, { ".collapsed", DDP_FORMAT_COLLAPSED },
-		{ ".folded", DDP_FORMAT_COLLAPSED }, { ".txt", DDP_FORMAT_COLLAPSED },
-		{ ".json", DDP_FORMAT_SPEEDSCOPE }, { ".html", DDP_FORMAT_HTML },
-		{ ".htm", DDP_FORMAT_HTML },
+		{ ".collapsed", DDP_FORMAT_COLLAPSED }, { ".folded", DDP_FORMAT_COLLAPSED },
+		{ ".txt", DDP_FORMAT_COLLAPSED }, { ".json", DDP_FORMAT_SPEEDSCOPE },
+		{ ".html", DDP_FORMAT_HTML }, { ".htm", DDP_FORMAT_HTML },
 	};
+	static const enum ddp_format pprof[] = {
+		[DDP_GZIP] = DDP_FORMAT_GZIP, [DDP_LZ4] = DDP_FORMAT_LZ4,
+		[DDP_ZSTD] = DDP_FORMAT_ZSTD, [DDP_PLAIN] = DDP_FORMAT_PLAIN,
+	};
+	enum ddp_compression compression;
 	size_t len = strlen(path);
+
+	if (!ddp_compression_from_path(path, &compression)) {
+		*ret = pprof[compression];
+		return 0;
+	}
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		size_t n = strlen(ends[i].end);
