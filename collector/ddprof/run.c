@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "core/output.h"
 #include "core/pipeline.h"
+#include "ddprof/service.h"
 
 enum {
 	START_TIMEOUT_MS = 2000,	/* longest a command waits for its profiler */
@@ -192,18 +193,23 @@ static int watch(const struct ddp_pids *pids, struct watched *w)
 static int attach(const struct ddprof_config *c, struct ddp_output **output, int signals,
 		  const struct watched *w)
 {
+	CLEANUP(ddprof_service_close) struct ddprof_service service;
 	uint32_t scope = c->global ? DDPROF_SCOPE_MACHINE :
 			 c->descendants ? DDPROF_SCOPE_TREES : DDPROF_SCOPE_TGIDS;
 	CLEANUP(ddp_pipeline_destroy) struct ddp_pipeline *p = NULL;
 	struct ddp_error err = { "" };
-	int r = create_pipeline(c, &c->pids, scope, *output, &p, &err);
+	int r;
 
+	ddprof_service_open(&service);
+	r = create_pipeline(c, &c->pids, scope, *output, &p, &err);
 	if (r) {
 		ddp_log_error("%s", err.text);
 		ddp_log_error("`ddprofctl doctor` says what is missing");
 		return EXIT_FAILED;
 	}
+	ddprof_service_ready(&service, p);
 	r = ddp_pipeline_run(p, signals, w->fds, w->nr);
+	ddprof_service_stopping(&service);
 	if (r == DDP_PIPELINE_ENDED)
 		ddp_log_warn("the module ended the session");
 	return finish(p, output) || r < 0 ? EXIT_FAILED : 0;
