@@ -18,7 +18,7 @@ CC      := gcc
 endif
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 LIB_PKGS := liblz4 libcurl libprotobuf-c zlib libzstd
-PKGS    := libnl-3.0 libnl-genl-3.0 libelf libxxhash $(LIB_PKGS)
+PKGS    := libnl-3.0 libnl-genl-3.0 libelf libxxhash inih $(LIB_PKGS)
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -liberty -lm
 LIB_LIBS   = $(shell pkg-config --libs $(LIB_PKGS)) -lm -pthread
@@ -31,7 +31,7 @@ LIB_MAP   := collector/lib/libddprof.map
 PARTS     := base link core symbols unwind report
 CORE_SRC  := $(wildcard $(PARTS:%=collector/%/*.c) kmod/core/*.c)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
-UNIT_SUP  := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+UNIT_SUP  := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(filter-out %/main.c,$(wildcard collector/ddprof/*.c))
 GUEST_SRC := $(wildcard tests/vm/guest/*.c tests/bench/kernel_*.c)
 GUEST_MAIN := $(if $(GUEST_SRC),$(shell grep -lw '^int main' $(GUEST_SRC)))
 VM_KMOD   := $(patsubst tests/vm/%/Kbuild,%,$(wildcard tests/vm/*/Kbuild))

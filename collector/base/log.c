@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,12 +14,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log_limit.h"
+#include "lib/cleanup.h"
 
 static const char *const level_names[DDP_NR_LOG_LEVELS] = {
 	[DDP_LOG_ERROR] = "error", [DDP_LOG_WARN] = "warn", [DDP_LOG_NOTICE] = "notice",
@@ -30,11 +33,14 @@ static const int priorities[DDP_NR_LOG_LEVELS] = {
 	[DDP_LOG_INFO] = LOG_INFO, [DDP_LOG_DEBUG] = LOG_DEBUG,
 };
 
+enum { TO_SYSLOG = -1, TO_NOTHING = -2 };
+
 static struct {
 	const char *program;
 	enum ddp_log_level most;
-	bool to_journal;
-} settings = { .program = "ddprof", .most = DDP_LOG_NOTICE };
+	int to;			/* a descriptor or one of TO_ */
+	bool to_journal;	/* stderr is the journal */
+} settings = { .program = "ddprof", .most = DDP_LOG_NOTICE, .to = STDERR_FILENO };
 
 static struct {
 	pthread_mutex_t lock;
@@ -69,12 +75,50 @@ void ddp_log_set_level(enum ddp_log_level most)
 	__atomic_store_n(&settings.most, most, __ATOMIC_RELAXED);
 }
 
+static int open_mode(const char *mode)
+{
+	if (!strcmp(mode, "stderr"))
+		return STDERR_FILENO;
+	if (!strcmp(mode, "stdout"))
+		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return open(mode, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+}
+
+int ddp_log_open(const char *mode, struct ddp_error *err)
+{
+	bool to_syslog = !strcmp(mode, "syslog"), nowhere = !strcmp(mode, "disabled");
+	int old = settings.to, to = to_syslog ? TO_SYSLOG : nowhere ? TO_NOTHING : open_mode(mode);
+
+	if (to < 0 && !to_syslog && !nowhere) {
+		int r = -errno;
+
+		snprintf(err->text, sizeof(err->text), "cannot log to %.150s: %s", mode,
+			 strerror(-r));
+		return r;
+	}
+	if (to_syslog)
+		openlog(settings.program, LOG_PID, LOG_DAEMON);
+	settings.to = to;
+	if (old > STDERR_FILENO)
+		close_fd(old);
+	return 0;
+}
+
+int ddp_log_descriptor(void)
+{
+	if (settings.to == TO_SYSLOG)
+		closelog();
+	return settings.to >= 0 ? settings.to : -1;
+}
+
 static size_t head(char *line, size_t size, enum ddp_log_level level)
 {
 	int n;
 
-	/* the journal has a field for the level and one for the program */
-	if (settings.to_journal)
+	/* syslog and the journal have fields for the level and the program */
+	if (settings.to == TO_SYSLOG)
+		n = 0;
+	else if (settings.to == STDERR_FILENO && settings.to_journal)
 		n = snprintf(line, size, "<%d>", priorities[level]);
 	else if (level == DDP_LOG_NOTICE)
 		n = snprintf(line, size, "%s: ", settings.program);
@@ -83,10 +127,10 @@ static size_t head(char *line, size_t size, enum ddp_log_level level)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* When stderr does not take it there is nowhere left to complain */
+/* What does not get there has nowhere left to complain */
 static void put(const char *line, size_t len)
 {
-	while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR)
+	while (write(settings.to, line, len) < 0 && errno == EINTR)
 		;
 }
 
@@ -143,7 +187,8 @@ void ddp_log(enum ddp_log_level level, const char *format, ...)
 	va_list args;
 	int n;
 
-	if (level > __atomic_load_n(&settings.most, __ATOMIC_RELAXED))
+	if (level > __atomic_load_n(&settings.most, __ATOMIC_RELAXED) ||
+	    settings.to == TO_NOTHING)
 		return;
 	len = head(line, sizeof(line) / 2, level);
 	room = sizeof(line) - len - sizeof(remark);
@@ -154,7 +199,10 @@ void ddp_log(enum ddp_log_level level, const char *format, ...)
 		len += (size_t)n < room ? (size_t)n : room - 1;
 		len += (size_t)snprintf(line + len, sizeof(remark), "%s", remark);
 		line[len++] = '\n';
-		put_without_signal(line, len);
+		if (settings.to == TO_SYSLOG)
+			syslog(priorities[level], "%.*s", (int)len - 1, line);
+		else
+			put_without_signal(line, len);
 	}
 	errno = saved;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the commands say on stderr: one line a message, "ddprof: warn: text", or "<4>text" where
- * stderr is systemd's journal, which files it by level. What is said again and again is held back,
- * see log_limit.h, but for DEBUG. Only the collector and the commands log; libddprof returns errors
- * instead.
+ * What the commands say, on stderr unless they are told another place: one line a message,
+ * "ddprof: warn: text", or "<4>text" where stderr is systemd's journal, which files it by level.
+ * What is said again and again is held back, see log_limit.h, but for DEBUG. Only the collector and
+ * the commands log; libddprof returns errors instead.
  */
 #ifndef DDP_BASE_LOG_H
 #define DDP_BASE_LOG_H
+
+#include <ddprof/io.h>
 
 enum ddp_log_level {
 	DDP_LOG_ERROR,		/* what was asked for cannot be done */
@@ -27,7 +29,21 @@ void ddp_log_setup(const char *program, enum ddp_log_level most);
 void ddp_log_set_level(enum ddp_log_level most);
 
 /**
- * One line, without a newline of its own. errno stays as it was, and a stderr that nobody reads any
+ * Where messages go from now on; before threads.
+ * @param mode  "stderr", "stdout" (what is stdout now, even if it is closed or replaced later),
+ *		"syslog" (facility daemon), "disabled", or the path of a file, which is appended to
+ * @return 0; what opening the file answers: see @err, messages go where they went before
+ */
+int ddp_log_open(const char *mode, struct ddp_error *err);
+
+/**
+ * The descriptor that messages go to, for who closes all others; -1: none has to stay. What
+ * syslog has open is closed; the next message opens it again.
+ */
+int ddp_log_descriptor(void);
+
+/**
+ * One line, without a newline of its own. errno stays as it was, and a pipe that nobody reads any
  * more is no harm.
  */
 void ddp_log(enum ddp_log_level level, const char *format, ...)

@@ -3,19 +3,31 @@
 #include "base/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/log.h"
+#include "base/nearest.h"
+#include "lib/cleanup.h"
 
-enum { HELP_COLUMN = 30 };
+enum { MAX_NAME = 64 };		/* of what is compared when looking for a likely name */
+
+static const char *const flag_words[] = { "0", "1", "false", "true", "no", "yes", "off", "on",
+					  NULL };
+
+struct ddp_option_memory {
+	struct ddp_option_memory *next;
+	char text[];
+};
 
 /* What is being set, and where it came from, for error texts */
 struct setting {
+	struct ddp_options *o;
 	const struct ddp_option *option;
+	enum ddp_option_from level;
 	const char *from;	/* "--frequency", "-F", "DD_ENV" */
 	const char *value;	/* NULL: none */
 	void *to;
@@ -35,31 +47,66 @@ static int refuse(struct ddp_error *err, const char *format, ...)
 	return -EINVAL;
 }
 
-static bool parse_number(const char *text, size_t len, uint32_t *ret)
+char *ddp_options_keep(struct ddp_options *o, const char *text, size_t n)
 {
-	uint64_t n = 0;
+	struct ddp_option_memory *m = malloc(sizeof(*m) + n + 1);
 
-	for (size_t i = 0; i < len; i++) {
+	if (!m)
+		return NULL;
+	memcpy(m->text, text, n);
+	m->text[n] = '\0';
+	m->next = o->memory;
+	o->memory = m;
+	return m->text;
+}
+
+/* Values of each kind */
+
+static bool parse_number(const char *text, size_t len, int64_t *ret)
+{
+	bool negative = len > 1 && text[0] == '-';
+	int64_t n = 0;
+
+	for (size_t i = negative; i < len; i++) {
 		if (text[i] < '0' || text[i] > '9')
 			return false;
-		n = n * 10 + (uint64_t)(text[i] - '0');
+		n = n * 10 + (text[i] - '0');
 		if (n > UINT32_MAX)
 			return false;
 	}
-	*ret = (uint32_t)n;
+	*ret = negative ? -n : n;
 	return len > 0;
 }
 
 static int set_number(const struct setting *s)
 {
-	uint32_t n;
+	int64_t n;
 
 	if (!parse_number(s->value, strlen(s->value), &n) || n < s->option->min ||
 	    n > s->option->max)
-		return refuse(s->err, "%s %.60s: expected a number from %" PRIu32 " to %" PRIu32,
+		return refuse(s->err, "%s %.60s: expected a number from %" PRIi64 " to %" PRIi64,
 			      s->from, s->value, s->option->min, s->option->max);
-	*(uint32_t *)s->to = n;
+	if (s->option->kind == DDP_OPTION_SIGNED)
+		*(int32_t *)s->to = (int32_t)n;
+	else
+		*(uint32_t *)s->to = (uint32_t)n;
 	return 0;
+}
+
+/* Whether @value is one of the words of @choice */
+static bool is_choice(const char *choice, const char *value)
+{
+	size_t len = strlen(value);
+
+	for (;;) {
+		size_t word = strcspn(choice, "|");
+
+		if (word == len && !strncmp(choice, value, len))
+			return true;
+		if (!choice[word])
+			return false;
+		choice += word + 1;
+	}
 }
 
 static int set_choice(const struct setting *s)
@@ -69,25 +116,81 @@ static int set_choice(const struct setting *s)
 	for (uint32_t i = 0; s->option->choices[i]; i++) {
 		size_t used = strlen(list);
 
-		if (!strcmp(s->value, s->option->choices[i])) {
+		if (is_choice(s->option->choices[i], s->value)) {
 			*(uint32_t *)s->to = i;
 			return 0;
 		}
-		snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
-			 s->option->choices[i]);
+		snprintf(list + used, sizeof(list) - used, "%s%.*s", i ? ", " : "",
+			 (int)strcspn(s->option->choices[i], "|"), s->option->choices[i]);
 	}
 	return refuse(s->err, "%s %.60s: expected one of %s", s->from, s->value, list);
 }
 
-static int set_text(const struct setting *s)
+static int check_text(const struct setting *s)
 {
+	struct ddp_error why = { "" };
+
 	if (!s->value[0])
 		return refuse(s->err, "%s: expected %s, not nothing", s->from, s->option->argument);
-	if (s->option->max && strlen(s->value) > s->option->max)
-		return refuse(s->err, "%s %.60s...: expected %" PRIu32 " characters at most",
+	if (s->option->max && strlen(s->value) > (size_t)s->option->max)
+		return refuse(s->err, "%s %.60s...: expected %" PRIi64 " characters at most",
 			      s->from, s->value, s->option->max);
-	*(const char **)s->to = s->value;
+	if (s->option->check && s->option->check(s->value, &why))
+		return refuse(s->err, "%.40s %.60s: %.150s", s->from, s->value, why.text);
 	return 0;
+}
+
+static int set_text(const struct setting *s)
+{
+	int r = check_text(s);
+
+	if (!r)
+		*(const char **)s->to = s->value;
+	return r;
+}
+
+static int read_line(const char *path, char *ret, size_t size)
+{
+	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while (len < size - 1 && (n = read(fd, ret + len, size - 1 - len)) != 0) {
+		if (n < 0)
+			return -errno;
+		len += (size_t)n;
+	}
+	ret[len] = '\0';
+	ret[strcspn(ret, "\r\n")] = '\0';
+	return ret[0] ? 0 : -ENODATA;
+}
+
+/* Nothing of the value itself is in an error's text */
+static int set_secret(const struct setting *s)
+{
+	static const char file[] = "file:";
+	char line[DDP_MAX_SECRET];
+	const char *path = s->value + sizeof(file) - 1;
+	int r;
+
+	if (strncmp(s->value, file, sizeof(file) - 1)) {
+		if (s->level == DDP_FROM_COMMAND_LINE)
+			ddp_log_warn("%s: every user of this machine can see it in ps; use the "
+				     "environment, or %s file:PATH", s->from, s->from);
+		if (!s->value[0])
+			return set_text(s);
+		*(const char **)s->to = s->value;
+		return 0;
+	}
+	r = read_line(path, line, sizeof(line));
+	if (r)
+		return refuse(s->err, "%s file:%.120s: %s", s->from, path,
+			      r == -ENODATA ? "its first line is empty" : strerror(-r));
+	*(char **)s->to = ddp_options_keep(s->o, line, strlen(line));
+	explicit_bzero(line, sizeof(line));
+	return *(char **)s->to ? 0 : -ENOMEM;
 }
 
 static int set_url(const struct setting *s)
@@ -116,66 +219,101 @@ static int set_pids(const struct setting *s)
 
 	for (;;) {
 		size_t len = strcspn(p, ",");
-		uint32_t pid;
+		int64_t pid;
 
-		if (!parse_number(p, len, &pid) || !pid || pid > INT32_MAX)
+		if (!parse_number(p, len, &pid) || pid <= 0 || pid > INT32_MAX)
 			return refuse(s->err, "%s %.60s: expected process ids separated by commas",
 				      s->from, s->value);
 		if (pids->nr == DDP_MAX_PIDS)
 			return refuse(s->err, "%s: more than %d processes; -g profiles all of them",
 				      s->from, DDP_MAX_PIDS);
-		pids->pid[pids->nr++] = pid;
+		pids->pid[pids->nr++] = (uint32_t)pid;
 		if (!p[len])
 			return 0;
 		p += len + 1;
 	}
 }
 
-static int set_flag(const struct setting *s)
+static int set_texts(const struct setting *s)
 {
-	static const char *const words[] = { "0", "1", "false", "true", "no", "yes", "off", "on" };
+	struct ddp_texts *texts = s->to;
+	int r = check_text(s);
 
-	if (!s->value) {
-		*(bool *)s->to = !s->option->negate;
-		return 0;
-	}
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (!strcasecmp(s->value, words[i])) {
-			*(bool *)s->to = (i & 1) != s->option->negate;
-			return 0;
+	if (r)
+		return r;
+	if (texts->nr == DDP_MAX_TEXTS)
+		return refuse(s->err, "%s: given more than %d times", s->from, DDP_MAX_TEXTS);
+	texts->text[texts->nr++] = s->value;
+	return 0;
+}
+
+static bool parse_flag(const char *word, bool *ret)
+{
+	for (size_t i = 0; flag_words[i]; i++) {
+		if (!strcasecmp(word, flag_words[i])) {
+			*ret = i & 1;
+			return true;
 		}
 	}
+	return false;
+}
+
+static int set_flag(const struct setting *s)
+{
+	if (!s->value) {
+		*(bool *)s->to = true;
+		return 0;
+	}
+	if (parse_flag(s->value, s->to))
+		return 0;
 	return refuse(s->err, "%s %.60s: expected 1 or 0", s->from, s->value);
 }
 
-static int set(const struct ddp_option *o, const char *from, const char *value, void *values,
-	       struct ddp_error *err)
-{
-	static int (*const setters[])(const struct setting *) = {
-		[DDP_OPTION_FLAG] = set_flag, [DDP_OPTION_NUMBER] = set_number,
-		[DDP_OPTION_TEXT] = set_text, [DDP_OPTION_CHOICE] = set_choice,
-		[DDP_OPTION_URL] = set_url, [DDP_OPTION_PIDS] = set_pids,
-	};
-	struct setting s = { o, from, value, (char *)values + o->offset, err };
+static int (*const setters[])(const struct setting *) = {
+	[DDP_OPTION_FLAG] = set_flag, [DDP_OPTION_NUMBER] = set_number,
+	[DDP_OPTION_SIGNED] = set_number, [DDP_OPTION_TEXT] = set_text,
+	[DDP_OPTION_CHOICE] = set_choice, [DDP_OPTION_URL] = set_url,
+	[DDP_OPTION_PIDS] = set_pids, [DDP_OPTION_TEXTS] = set_texts,
+};
 
-	return setters[o->kind](&s);
+/* A list is the strongest source's alone */
+static void empty_list(const struct ddp_option *row, void *to)
+{
+	if (row->kind == DDP_OPTION_PIDS)
+		((struct ddp_pids *)to)->nr = 0;
+	if (row->kind == DDP_OPTION_TEXTS)
+		((struct ddp_texts *)to)->nr = 0;
 }
 
-/* The environment is often somebody else's, and meant for many programs: no reason to stop */
-static void from_environment(const struct ddp_option *options, void *values)
+int ddp_options_set(struct ddp_options *o, const struct ddp_option *row, enum ddp_option_from level,
+		    const char *where, const char *value, struct ddp_error *err)
 {
-	for (const struct ddp_option *o = options; o->name; o++) {
-		const char *value = o->env ? getenv(o->env) : NULL;
-		struct ddp_error err;
+	union {
+		bool flag;
+		uint32_t number;
+		const char *text;
+		struct ddp_pids pids;
+		struct ddp_texts texts;
+	} unused = { .pids.nr = 0 };
+	uint8_t *from = &o->from[row - o->table];
+	struct setting s = { o, row, level, where, value, (char *)o->values + row->offset, err };
+	int r;
 
-		if (value && value[0] && set(o, o->env, value, values, &err))
-			ddp_log_warn("%s; ignoring it", err.text);
-	}
+	if (level < *from)
+		s.to = &unused;
+	if (s.to == &unused || level > *from)
+		empty_list(row, s.to);
+	r = row->flags & DDP_OPTION_SECRET ? set_secret(&s) : setters[row->kind](&s);
+	if (!r && level > *from)
+		*from = (uint8_t)level;
+	return r;
 }
 
-static bool same_name(const char *name, const char *text, size_t len)
+/* Names */
+
+static bool same_name(const char *name, size_t n, const char *text, size_t len)
 {
-	if (!name || strlen(name) != len)
+	if (n != len)
 		return false;
 	for (size_t i = 0; i < len; i++)
 		if ((name[i] == '-' ? '_' : name[i]) != (text[i] == '-' ? '_' : text[i]))
@@ -183,82 +321,142 @@ static bool same_name(const char *name, const char *text, size_t len)
 	return true;
 }
 
+/* The next of the names in @names, or NULL; behind it, at + *ret_len, are those that follow */
+static const char *next_name(const char *names, size_t *ret_len)
+{
+	if (!names)
+		return NULL;
+	names += strspn(names, " ");
+	*ret_len = strcspn(names, " ");
+	return *ret_len ? names : NULL;
+}
+
+const struct ddp_option *ddp_option_find(const struct ddp_option *table, const char *text,
+					 size_t len)
+{
+	for (const struct ddp_option *o = table; o->name; o++) {
+		size_t n;
+
+		if (same_name(o->name, strlen(o->name), text, len))
+			return o;
+		for (const char *a = o->alias; (a = next_name(a, &n)); a += n)
+			if (same_name(a, n, text, len))
+				return o;
+	}
+	return NULL;
+}
+
+void ddp_option_suggest(const struct ddp_option *table, const char *text, size_t len,
+			const char *before, char *ret, size_t size)
+{
+	char word[MAX_NAME], alias[MAX_NAME], nearest[MAX_NAME];
+	struct ddp_nearest n = { .word = word };
+
+	snprintf(word, sizeof(word), "%.*s", (int)len, text);
+	for (const struct ddp_option *o = table; o->name; o++) {
+		size_t end;
+
+		ddp_nearest_offer(&n, o->name);
+		for (const char *a = o->alias; (a = next_name(a, &end)); a += end) {
+			snprintf(alias, sizeof(alias), "%.*s", (int)end, a);
+			ddp_nearest_offer(&n, alias);
+			if (n.name != alias)
+				continue;
+			strcpy(nearest, alias);
+			n.name = nearest;
+		}
+	}
+	ret[0] = '\0';
+	if (n.name)
+		snprintf(ret, size, ", did you mean %s%s?", before, n.name);
+}
+
+/* Command lines */
+
 /* One argument "--name", "--name=value" or "-n", "-nvalue", with the next one where it is needed */
 struct argument {
 	const struct ddp_option *option;
-	char from[64];
+	char from[MAX_NAME];
 	const char *value;	/* NULL: not in the same argument */
 };
 
-static int find_long(const struct ddp_option *options, const char *text, struct argument *ret,
+static int unknown_long(const struct ddp_option *table, const char *text, size_t len,
+			struct ddp_error *err)
+{
+	char likely[MAX_NAME + 32];
+
+	ddp_option_suggest(table, text + 2, len, "--", likely, sizeof(likely));
+	return refuse(err, "%.*s: no such option%s", (int)(len < 60 ? len : 60) + 2, text,
+		      likely[0] ? likely : ", see --help");
+}
+
+static int find_long(const struct ddp_option *table, const char *text, struct argument *ret,
 		     struct ddp_error *err)
 {
 	size_t len = strcspn(text + 2, "=");
+	bool no = len > 3 && !strncmp(text + 2, "no", 2) && (text[4] == '-' || text[4] == '_');
 
-	for (const struct ddp_option *o = options; o->name; o++) {
-		if (!same_name(o->name, text + 2, len) && !same_name(o->alias, text + 2, len))
-			continue;
-		ret->option = o;
-		snprintf(ret->from, sizeof(ret->from), "%.*s", (int)len + 2, text);
-		ret->value = text[2 + len] ? text + 2 + len + 1 : NULL;
-		return 0;
+	ret->option = ddp_option_find(table, text + 2, len);
+	ret->value = text[2 + len] ? text + 2 + len + 1 : NULL;
+	if (!ret->option && no) {
+		ret->option = ddp_option_find(table, text + 5, len - 3);
+		if (ret->option && ret->option->kind != DDP_OPTION_FLAG)
+			ret->option = NULL;
+		if (ret->option && ret->value)
+			return refuse(err, "%.*s: takes no value, but got %.60s", (int)len + 2,
+				      text, ret->value);
+		ret->value = "0";
 	}
-	return refuse(err, "%.*s: no such option, see --help", (int)(len < 60 ? len : 60) + 2,
-		      text);
+	snprintf(ret->from, sizeof(ret->from), "%.*s", (int)len + 2, text);
+	return ret->option ? 0 : unknown_long(table, text, len, err);
 }
 
-static int find_letter(const struct ddp_option *options, const char *text, struct argument *ret,
+static int find_letter(const struct ddp_option *table, const char *text, struct argument *ret,
 		       struct ddp_error *err)
 {
-	for (const struct ddp_option *o = options; o->name; o++) {
+	for (const struct ddp_option *o = table; o->name; o++) {
 		if (o->letter != text[1])
 			continue;
 		ret->option = o;
 		snprintf(ret->from, sizeof(ret->from), "-%c", o->letter);
 		ret->value = text[2] ? text + 2 : NULL;
+		if (o->kind == DDP_OPTION_FLAG && ret->value && !(o->flags & DDP_OPTION_WORD))
+			return refuse(err, "%s: takes no value, but got %.60s", ret->from,
+				      ret->value);
 		return 0;
 	}
 	return refuse(err, "-%c: no such option, see --help", text[1]);
 }
 
-static int set_argument(const struct argument *a, void *values, struct ddp_error *err)
-{
-	int r = set(a->option, a->from, a->value, values, err);
-
-	if (!r && a->option->given)
-		*(bool *)((char *)values + a->option->given) = true;
-	return r;
-}
-
-static int take_argument(const struct ddp_option *options, int argc, char *const *argv, int *i,
-			 void *values, struct ddp_error *err)
+static int take_argument(struct ddp_options *o, int argc, char *const *argv, int *i,
+			 struct ddp_error *err)
 {
 	struct argument a = { 0 };
-	const char *text = argv[*i];
-	int r = text[1] == '-' ? find_long(options, text, &a, err) :
-				 find_letter(options, text, &a, err);
+	const char *text = argv[*i], *next = *i + 1 < argc ? argv[*i + 1] : NULL;
+	int r = text[1] == '-' ? find_long(o->table, text, &a, err) :
+				 find_letter(o->table, text, &a, err);
+	bool word;
 
 	if (r)
 		return r;
-	if (a.option->kind == DDP_OPTION_FLAG) {
-		if (a.value)
-			return refuse(err, "%s: takes no value, but got %.60s", a.from, a.value);
-		return set_argument(&a, values, err);
-	}
-	if (!a.value) {
-		if (*i + 1 >= argc)
+	if (!a.value && a.option->kind != DDP_OPTION_FLAG) {
+		if (!next)
 			return refuse(err, "%s: expected %s behind it", a.from, a.option->argument);
-		a.value = argv[++*i];
+		a.value = next;
+		++*i;
+	} else if (!a.value && a.option->flags & DDP_OPTION_WORD && next &&
+		   parse_flag(next, &word)) {
+		a.value = next;
+		++*i;
 	}
-	return set_argument(&a, values, err);
+	return ddp_options_set(o, a.option, DDP_FROM_COMMAND_LINE, a.from, a.value, err);
 }
 
-int ddp_options_parse(const struct ddp_option *options, int argc, char *const *argv, void *values,
-		      int *ret_rest, struct ddp_error *err)
+int ddp_options_arguments(struct ddp_options *o, int argc, char *const *argv, int *ret_rest,
+			  struct ddp_error *err)
 {
 	int i, r = 0;
 
-	from_environment(options, values);
 	for (i = 1; !r && i < argc; i++) {
 		if (argv[i][0] != '-' || !argv[i][1])
 			break;
@@ -266,40 +464,61 @@ int ddp_options_parse(const struct ddp_option *options, int argc, char *const *a
 			i++;
 			break;
 		}
-		r = take_argument(options, argc, argv, &i, values, err);
+		r = take_argument(o, argc, argv, &i, err);
 	}
 	if (!r)
 		*ret_rest = i;
 	return r;
 }
 
-static int help_names(const struct ddp_option *o, FILE *to)
-{
-	int n = o->letter ? fprintf(to, "  -%c, --%s", o->letter, o->name) :
-			    fprintf(to, "      --%s", o->name);
+/* The rest */
 
-	return n + (o->argument ? fprintf(to, " %s", o->argument) : 0);
+void ddp_options_environment(struct ddp_options *o)
+{
+	for (const struct ddp_option *row = o->table; row->name; row++) {
+		const char *value = row->env ? getenv(row->env) : NULL;
+		struct ddp_error err = { "" };
+
+		if (value && value[0] &&
+		    ddp_options_set(o, row, DDP_FROM_ENVIRONMENT, row->env, value, &err))
+			ddp_log_warn("%s; ignoring it", err.text);
+	}
 }
 
-void ddp_options_help(const struct ddp_option *options, FILE *to)
+void ddp_options_begin(struct ddp_options *o, const struct ddp_option *table, void *values)
 {
-	for (const struct ddp_option *o = options; o->name; o++) {
-		const char *line = o->help;
-		int column = help_names(o, to);
+	struct ddp_error err = { "" };
 
-		if (column >= HELP_COLUMN) {
-			fputc('\n', to);
-			column = 0;
-		}
-		while (line) {
-			size_t len = strcspn(line, "\n");
+	*o = (struct ddp_options){ .table = table, .values = values };
+	for (const struct ddp_option *row = table; row->name; row++)
+		if (row->initial &&
+		    ddp_options_set(o, row, DDP_FROM_DEFAULT, row->name, row->initial, &err))
+			ddp_log_error("%s", err.text);
+}
 
-			fprintf(to, "%*s%.*s", HELP_COLUMN - column, "", (int)len, line);
-			line = line[len] ? line + len + 1 : NULL;
-			if (!line && o->env)
-				fprintf(to, " [%s]", o->env);
-			fputc('\n', to);
-			column = 0;
-		}
+void ddp_options_free(struct ddp_options *o)
+{
+	while (o->memory) {
+		struct ddp_option_memory *next = o->memory->next;
+
+		free(o->memory);
+		o->memory = next;
 	}
+}
+
+enum ddp_option_from ddp_options_from(const struct ddp_options *o, size_t offset)
+{
+	for (const struct ddp_option *row = o->table; row->name; row++)
+		if (row->offset == offset)
+			return (enum ddp_option_from)o->from[row - o->table];
+	return DDP_FROM_DEFAULT;
+}
+
+int ddp_options_parse(const struct ddp_option *table, int argc, char *const *argv, void *values,
+		      int *ret_rest, struct ddp_error *err)
+{
+	struct ddp_options o = { .table = table, .values = values };
+
+	ddp_options_environment(&o);
+	return ddp_options_arguments(&o, argc, argv, ret_rest, err);
 }

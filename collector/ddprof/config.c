@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* See config.h. */
+/* See config.h: the table of options and the rules between them. config_text.c says them. */
 #include "ddprof/config.h"
 
 #include <ddprof/compress.h>
@@ -9,104 +9,151 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "ddprof/self.h"
 
 static const char *const samplers[] = {
 	[DDPROF_CHOICE_HRTIMER] = "hrtimer", [DDPROF_CHOICE_PERF] = "perf", NULL,
 };
 
-static const char *const log_levels[] = { "error", "warn", "notice", "info", "debug", NULL };
+static const char *const log_levels[] = {
+	"error", "warn|warning", "notice", "info|informational", "debug", NULL,
+};
 
-#define AT(member) .offset = offsetof(struct ddprof_config, member)
-#define GIVEN(member) offsetof(struct ddprof_config, member)
+static const char *const prints[] = {
+	[DDPROF_PRINT_NOTHING] = "nothing", [DDPROF_PRINT_MAN] = "man",
+	[DDPROF_PRINT_BASH] = "bash", [DDPROF_PRINT_ZSH] = "zsh",
+	[DDPROF_PRINT_CONFIG] = "config", NULL,
+};
+
+static int check_cpu_set(const char *value, struct ddp_error *err)
+{
+	cpu_set_t set;
+
+	return ddprof_cpu_set(value, &set, err);
+}
+
+static int check_output(const char *value, struct ddp_error *err)
+{
+	enum ddp_compression compression;
+
+	if (!ddp_compression_from_path(value, &compression))
+		return 0;
+	snprintf(err->text, sizeof(err->text), "the file's name has to end in .pprof, .gz, .lz4, "
+		 ".zst or .pb");
+	return -EINVAL;
+}
+
+#define AT(member)	.offset = offsetof(struct ddprof_config, member)
+#define WHAT		.group = "What to profile"
+#define TAGS		.group = "Tags"
+#define EXPORT		.group = "Where profiles go"
+#define SAMPLING	.group = "Sampling"
+#define PROFILER	.group = "The profiler itself"
+#define INFORMATION	.group = "Information"
+#define ONCE		.flags = DDP_OPTION_ONCE
 
 const struct ddp_option ddprof_options[] = {
-	{ "pid", NULL, 'p', DDP_OPTION_PIDS, AT(pids), .argument = "PID",
+	{ "pid", NULL, 'p', DDP_OPTION_PIDS, AT(pids), .argument = "PID", WHAT, ONCE,
 	  .help = "profile this process, repeatable or PID,PID; ends with\nthe last of them" },
-	{ "global", NULL, 'g', DDP_OPTION_FLAG, AT(global),
+	{ "global", NULL, 'g', DDP_OPTION_FLAG, AT(global), WHAT, ONCE,
 	  .help = "profile the whole machine until SIGINT or SIGTERM" },
-	{ "descendants", NULL, 0, DDP_OPTION_FLAG, AT(descendants),
+	{ "descendants", NULL, 0, DDP_OPTION_FLAG, AT(descendants), WHAT, ONCE,
 	  .help = "with -p: their children, now and later, as well" },
+	{ "wait", NULL, 0, DDP_OPTION_FLAG, AT(wait), WHAT,
+	  .help = "stay the command's parent and return its exit status when\n"
+		  "the profile is out; the command has a PID of its own then" },
+	{ "enable", NULL, 0, DDP_OPTION_FLAG, AT(enabled), "DD_PROFILING_ENABLED", .initial = "1",
+	  .flags = DDP_OPTION_WORD, WHAT,
+	  .help = "profile; --no-enable, or 0 in the environment: only run the\ncommand" },
+
 	{ "service", NULL, 'S', DDP_OPTION_TEXT, AT(service), "DD_SERVICE", .argument = "NAME",
-	  .help = "tag service, default myservice" },
+	  .initial = "myservice", TAGS, .help = "tag service" },
 	{ "environment", NULL, 'E', DDP_OPTION_TEXT, AT(environment), "DD_ENV", .argument = "NAME",
-	  .help = "tag env" },
+	  TAGS, .help = "tag env" },
 	{ "service_version", NULL, 'V', DDP_OPTION_TEXT, AT(version), "DD_VERSION",
-	  .argument = "TEXT", .help = "tag version" },
-	{ "tags", NULL, 'T', DDP_OPTION_TEXT, AT(tags), "DD_TAGS", .argument = "K:V,...",
+	  .argument = "TEXT", TAGS, .help = "tag version" },
+	{ "tags", NULL, 'T', DDP_OPTION_TEXT, AT(tags), "DD_TAGS", .argument = "K:V,...", TAGS,
 	  .help = "further tags" },
+
 	{ "url", NULL, 'U', DDP_OPTION_URL, AT(url), "DD_TRACE_AGENT_URL", .argument = "URL",
-	  .given = GIVEN(url_given),
-	  .help = "upload to the agent there, default http://localhost:8126" },
+	  EXPORT, .help = "upload to the agent there; without it to --host and --port" },
 	{ "host", NULL, 'H', DDP_OPTION_TEXT, AT(host), "DD_AGENT_HOST", .argument = "NAME",
-	  .max = DDPROF_MAX_HOST, .given = GIVEN(address_given),
-	  .help = "instead of -U: the agent's host, default localhost" },
+	  .max = DDPROF_MAX_HOST, .initial = "localhost", EXPORT,
+	  .help = "instead of -U: the agent's host" },
 	{ "port", NULL, 'P', DDP_OPTION_NUMBER, AT(port), "DD_TRACE_AGENT_PORT",
-	  .min = 1, .max = 65535, .argument = "PORT", .given = GIVEN(address_given),
-	  .help = "instead of -U: the agent's port, default 8126" },
-	{ "output", NULL, 0, DDP_OPTION_TEXT, AT(output), .argument = "FILE",
+	  .min = 1, .max = 65535, .argument = "PORT", .initial = "8126", EXPORT,
+	  .help = "instead of -U: the agent's port" },
+	{ "output", NULL, 0, DDP_OPTION_TEXT, AT(output), .argument = "FILE", EXPORT,
+	  .check = check_output,
 	  .help = "write FILE; .pprof and .gz are gzip, .lz4, .zst, .pb plain.\n"
-		  "Uploads as well only when -U, -H or -P is there, too.\n"
+		  "Uploads as well only when -U, -H or -P stands beside it.\n"
 		  "One profile over the whole run; with -u FILE.1.pprof,\n"
 		  "FILE.2.pprof, ...; with an upload and no -u, and where one\n"
 		  "grows too large, FILE.pprof, FILE.2.pprof, ..." },
-	{ "frequency", NULL, 'F', DDP_OPTION_NUMBER, AT(frequency_hz), .min = 1, .max = 10000,
-	  .argument = "HZ", .help = "samples a second and CPU, default 99" },
 	{ "upload_period", NULL, 'u', DDP_OPTION_NUMBER, AT(period_s), "DD_PROFILING_UPLOAD_PERIOD",
-	  .min = 1, .max = 86400, .argument = "SECONDS",
-	  .given = GIVEN(period_given),
-	  .help = "length of one profile, default 59" },
-	{ "timestamps", "timeline", 0, DDP_OPTION_FLAG, AT(timestamps),
-	  "DD_PROFILING_TIMELINE_ENABLE", .help = "keep the time of every sample" },
+	  .min = 1, .max = 86400, .argument = "SECONDS", .initial = "59", EXPORT,
+	  .help = "length of one profile" },
+
+	{ "frequency", NULL, 'F', DDP_OPTION_NUMBER, AT(frequency_hz), .min = 1, .max = 10000,
+	  .argument = "HZ", .initial = "99", SAMPLING, .help = "samples a second and CPU" },
+	{ "timeline", "timestamps", 0, DDP_OPTION_FLAG, AT(timestamps),
+	  "DD_PROFILING_TIMELINE_ENABLE", SAMPLING,
+	  .help = "keep the time of every sample, for which each takes some\n"
+		  "bytes; without it equal ones are counted" },
 	{ "sampler", NULL, 0, DDP_OPTION_CHOICE, AT(sampler), .choices = samplers,
-	  .argument = "NAME", .help = "hrtimer (default) or perf: which interrupt samples" },
+	  .argument = "NAME", .initial = "hrtimer", SAMPLING,
+	  .help = "hrtimer or perf: which interrupt samples" },
 	{ "depth", NULL, 0, DDP_OPTION_NUMBER, AT(depth), .min = 1, .max = DDPROF_MAX_DEPTH,
-	  .argument = "FRAMES", .help = "deepest stack, default 256" },
+	  .argument = "FRAMES", .initial = "256", SAMPLING, .help = "deepest stack" },
 	{ "budget", NULL, 0, DDP_OPTION_NUMBER, AT(budget_permille), .min = 1, .max = 1000,
-	  .argument = "PERMILLE", .help = "most CPU time sampling may take, default 10 (1 %)" },
+	  .argument = "PERMILLE", .initial = "10", SAMPLING,
+	  .help = "most CPU time sampling may take" },
 	{ "unwind_tables", NULL, 0, DDP_OPTION_NUMBER, AT(unwind_tables_kib),
 	  "DD_PROFILING_UNWIND_TABLES", .min = 0, .max = DDPROF_MAX_TABLES_KIB, .argument = "KIB",
-	  .help = "kernel memory for unwind tables, default 65536; 0: stacks by\n"
-		  "frame pointers only" },
+	  .initial = "65536", SAMPLING,
+	  .help = "kernel memory for unwind tables; 0: stacks by frame\npointers only" },
 	{ "unwind_cache", NULL, 0, DDP_OPTION_TEXT, AT(unwind_cache), "DD_PROFILING_UNWIND_CACHE",
-	  .argument = "DIR",
+	  .argument = "DIR", SAMPLING,
 	  .help = "keep unwind tables in DIR for the next start" },
-	{ "wait", NULL, 0, DDP_OPTION_FLAG, AT(wait),
-	  .help = "stay the command's parent and return its exit status when\n"
-		  "the profile is out; the command has a PID of its own then" },
-	{ "enable", NULL, 0, DDP_OPTION_FLAG, AT(enabled), "DD_PROFILING_ENABLED",
-	  .help = "profile, which is the default; 0 in the environment: only\n"
-		  "run the command" },
-	{ "log_level", NULL, 'l', DDP_OPTION_CHOICE, AT(log_level), .choices = log_levels,
-	  .argument = "LEVEL", .help = "error, warn, notice (default), info, debug" },
-	{ "version", NULL, 'v', DDP_OPTION_FLAG, AT(show_version), .help = "show the version" },
-	{ "help", NULL, 'h', DDP_OPTION_FLAG, AT(show_help), .help = "show this" },
+
+	{ "config", NULL, 0, DDP_OPTION_TEXT, AT(config), "DD_PROFILING_NATIVE_CONFIG",
+	  .argument = "FILE", PROFILER, ONCE, .help = "read options from FILE, too" },
+	{ "nice", NULL, 0, DDP_OPTION_SIGNED, AT(nice), "DD_PROFILING_NICE", .min = -20, .max = 19,
+	  .argument = "NICENESS", .initial = "-1", PROFILER,
+	  .help = "the profiler's, not the command's; -1: as it is" },
+	{ "cpu_affinity", NULL, 0, DDP_OPTION_TEXT, AT(cpu_affinity), "DD_PROFILING_CPU_AFFINITY",
+	  .argument = "CPUS", .check = check_cpu_set, PROFILER,
+	  .help = "CPUs that the profiler, not the command, may run on: a mask\n"
+		  "(0xa4) or a list (2,5,7-9)" },
+	{ "log_level", NULL, 'l', DDP_OPTION_CHOICE, AT(log_level), "DD_PROFILING_NATIVE_LOG_LEVEL",
+	  .choices = log_levels, .argument = "LEVEL", .initial = "notice", PROFILER,
+	  .help = "error, warn, notice, info, debug" },
+	{ "log_mode", NULL, 'o', DDP_OPTION_TEXT, AT(log_mode), "DD_PROFILING_NATIVE_LOG_MODE",
+	  .argument = "MODE", .initial = "stderr", PROFILER,
+	  .help = "stdout, stderr, syslog, disabled, or a file, which is\nappended to" },
+
+	{ "show_config", NULL, 0, DDP_OPTION_FLAG, AT(show_config), "DD_PROFILING_SHOW_CONFIG",
+	  INFORMATION, ONCE,
+	  .help = "show on stderr what is in effect and where it came from,\n"
+		  "then go on if there is something to profile" },
+	{ "write_config", "capture_config", 0, DDP_OPTION_TEXT, AT(write_config),
+	  .argument = "FILE", INFORMATION, ONCE,
+	  .help = "write what is in effect to FILE, for --config, then go on;\n"
+		  "secrets are left out" },
+	{ "print", NULL, 0, DDP_OPTION_CHOICE, AT(print), .choices = prints, .argument = "WHAT",
+	  INFORMATION, ONCE,
+	  .help = "man (the manual page), bash, zsh (completion) or config\n"
+		  "(a sample configuration file) on stdout" },
+	{ "version", NULL, 'v', DDP_OPTION_FLAG, AT(show_version), INFORMATION, ONCE,
+	  .help = "show the version" },
+	{ "help", "help_extended", 'h', DDP_OPTION_FLAG, AT(show_help), INFORMATION, ONCE,
+	  .help = "show this" },
 	{ 0 },
 };
 
-void ddprof_config_help(FILE *to)
-{
-	fputs("Profiles programs through the kernel module ddprof_kmod.\n"
-	      "\n"
-	      "  ddprof [options] command [args]   profile a command and its children\n"
-	      "  ddprof [options] -p PID           profile running processes\n"
-	      "  ddprof [options] -g               profile the whole machine\n"
-	      "\n"
-	      "The command keeps this process's PID, terminal and exit status and never waits for\n"
-	      "the profiler: profiling ends with the command, and the last profile is written\n"
-	      "and uploaded just after it. --output appears under its name when it is complete;\n"
-	      "--wait waits for it. A profiler that cannot start is one warning, and the command\n"
-	      "runs without. Where stderr is a pipe, the profiler is silent after the command's\n"
-	      "end, so that nobody waits for it. As PID 1 of a container, whose end is the end of\n"
-	      "all, --wait is needed: without it the last profile is lost.\n"
-	      "SIGINT, SIGTERM and SIGHUP end -p and -g; what was sampled until then goes out.\n"
-	      "\n",
-	      to);
-	ddp_options_help(ddprof_options, to);
-	fputs("\nOptions win over environment variables (in brackets); one of those that cannot\n"
-	      "be understood is a warning. Exit status: the command's; else 0, 1 when profiling\n"
-	      "failed or a profile did not get out, 2 for wrong usage.\n",
-	      to);
-}
+const struct ddp_option_section ddprof_sections[] = {
+	{ 0 },
+};
 
 static int refuse(struct ddp_error *err, const char *text)
 {
@@ -116,7 +163,6 @@ static int refuse(struct ddp_error *err, const char *text)
 
 static int check(const struct ddprof_config *c, struct ddp_error *err)
 {
-	enum ddp_compression compression;
 	int modes = !!c->pids.nr + c->global + !!c->command;
 
 	if (!modes)
@@ -128,62 +174,71 @@ static int check(const struct ddprof_config *c, struct ddp_error *err)
 			      "--descendants goes with -p only: a command's are always profiled");
 	if (c->wait && !c->command)
 		return refuse(err, "--wait goes with a command only");
-	if (c->output && ddp_compression_from_path(c->output, &compression))
-		return refuse(err,
-			      "--output: the file's name has to end in .pprof, .gz, .lz4, .zst "
-			      "or .pb");
 	return 0;
 }
 
 /* An IPv6 address has colons of its own */
 static void make_url(struct ddprof_config *c)
 {
-	const char *host = c->host ? c->host : "localhost";
-	bool bare = strchr(host, ':') && host[0] != '[';
+	bool bare = strchr(c->host, ':') && c->host[0] != '[';
 
-	snprintf(c->made_url, sizeof(c->made_url), "http://%s%s%s:%" PRIu32, bare ? "[" : "", host,
-		 bare ? "]" : "", c->port);
+	snprintf(c->made_url, sizeof(c->made_url), "http://%s%s%s:%" PRIu32, bare ? "[" : "",
+		 c->host, bare ? "]" : "", c->port);
 	c->url = c->made_url;
 }
 
-/* The environment tells where uploads go; beside --output the command line tells whether */
+#define FROM(c, member) ddp_options_from(&(c)->options, offsetof(struct ddprof_config, member))
+
+static enum ddp_option_from stronger(enum ddp_option_from a, enum ddp_option_from b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * Host and port of a stronger source than the URL's win over it. A source that is weaker than the
+ * one with --output tells where uploads go and how long profiles are, not whether there are any.
+ */
 static void choose_ways_out(struct ddprof_config *c)
 {
-	bool upload = !c->output || c->url_given || c->address_given;
+	enum ddp_option_from url = FROM(c, url), output = FROM(c, output),
+			     address = stronger(FROM(c, host), FROM(c, port));
+	bool upload = !c->output || stronger(url, address) >= output;
 
+	c->numbered = c->output && FROM(c, period_s) >= output;
 	if (!upload)
 		c->url = NULL;
-	else if (!c->url || (c->address_given && !c->url_given))
+	else if (!c->url || address > url)
 		make_url(c);
-	if (!upload && !c->period_given)
+	if (!upload && !c->numbered)
 		c->period_s = 0; /* one file, one profile */
 }
 
 int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 		       struct ddp_error *err)
 {
-	struct ddprof_config c = {
-		.service = "myservice",
-		.port = 8126,
-		.enabled = true,
-		.frequency_hz = 99,
-		.period_s = 59,
-		.depth = 256,
-		.budget_permille = 10,
-		.unwind_tables_kib = 65536,
-		.sampler = DDPROF_CHOICE_HRTIMER,
-		.log_level = DDP_LOG_NOTICE,
-	};
-	int rest, r = ddp_options_parse(ddprof_options, argc, argv, &c, &rest, err);
+	struct ddprof_config *c = ret;
+	int rest, r;
 
-	if (r)
+	*c = (struct ddprof_config){ .global = false };
+	ddp_options_begin(&c->options, ddprof_options, c);
+	r = ddp_options_arguments(&c->options, argc, argv, &rest, err);
+	if (!r)
+		ddp_options_environment(&c->options);
+	if (!r && c->config)
+		r = ddp_options_file(&c->options, c->config, ddprof_sections, err);
+	if (!r)
+		c->command = rest < argc ? argv + rest : NULL;
+	if (!r && !ddprof_config_only_tells(c))
+		r = check(c, err);
+	if (r) {
+		ddp_options_free(&c->options);
 		return r;
-	c.command = rest < argc ? argv + rest : NULL;
-	if (!c.show_help && !c.show_version)
-		r = check(&c, err);
-	if (r)
-		return r;
-	*ret = c;
+	}
 	choose_ways_out(ret);
 	return 0;
+}
+
+void ddprof_config_free(struct ddprof_config *c)
+{
+	ddp_options_free(&c->options);
 }

@@ -7,15 +7,17 @@
 #define DDPROF_CONFIG_H
 
 #include "link/link.h"
-#include "base/options.h"
+#include "base/options_text.h"
 
 enum {
 	DDPROF_MAX_HOST = 253,		/* characters of a DNS name */
 	DDPROF_MAX_TABLES_KIB = 1048576, /* START_TABLES_KIB's */
+	DDPROF_NICE_AS_IT_IS = -1,	/* as ddprof has it: -1 is a niceness that nobody needs */
 };
 
-/** Not to be copied: url may point into it. */
+/** Texts belong to argv, the environment or options. Not to be copied: url may point into it. */
 struct ddprof_config {
+	struct ddp_options options;	/* where each value came from */
 	struct ddp_pids pids;
 	bool global, descendants, wait;
 	const char *service, *environment, *version, *tags, *output;
@@ -25,11 +27,16 @@ struct ddprof_config {
 	uint32_t frequency_hz, period_s, depth, budget_permille, sampler, log_level;
 	uint32_t unwind_tables_kib;	/* 0: none */
 	const char *unwind_cache;	/* folder; NULL: none */
-	/* on the command line, not in the environment */
-	bool period_given, url_given, address_given;
+	bool numbered;		/* --output's first file has a number */
+	const char *config;	/* file; NULL: none */
+	const char *write_config;
+	const char *log_mode;	/* see ddp_log_open() */
+	const char *cpu_affinity;	/* the profiler's, see self.h; NULL: as it is */
+	int32_t nice;		/* the profiler's; DDPROF_NICE_AS_IT_IS */
+	uint32_t print;		/* enum ddprof_print */
 	bool enabled;		/* false: only run the command */
 	bool timestamps;
-	bool show_help, show_version;
+	bool show_help, show_version, show_config;
 	char *const *command;	/* argv of the command; NULL: none */
 	char made_url[DDPROF_MAX_HOST + 32]; /* url points here when it is from host and port */
 };
@@ -37,12 +44,32 @@ struct ddprof_config {
 /** The positions in --sampler's choices. */
 enum { DDPROF_CHOICE_HRTIMER, DDPROF_CHOICE_PERF };
 
-extern const struct ddp_option ddprof_options[];
+/** The positions in --print's choices. */
+enum ddprof_print {
+	DDPROF_PRINT_NOTHING,
+	DDPROF_PRINT_MAN,
+	DDPROF_PRINT_BASH,
+	DDPROF_PRINT_ZSH,
+	DDPROF_PRINT_CONFIG,
+};
 
-/** Defaults, environment, command line and the rules between them. @return 0; -EINVAL, see @err */
+extern const struct ddp_option ddprof_options[];
+extern const struct ddp_option_section ddprof_sections[];
+
+/**
+ * Defaults, configuration file, environment, command line and the rules between them.
+ * @return 0: ddprof_config_free() it; another answer: as ddp_options_arguments() and
+ *	ddp_options_file(), nothing to free, see @err
+ */
 int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 		       struct ddp_error *err);
+void ddprof_config_free(struct ddprof_config *c);
+DEFINE_CLEANUP_IN_PLACE(struct ddprof_config, ddprof_config_free)
 
-void ddprof_config_help(FILE *to);
+/** Whether it asks only to be told something, which ddprof_config_tell() does. */
+bool ddprof_config_only_tells(const struct ddprof_config *c);
+
+/** Help, version, manual page and the like on stdout; --show_config on stderr; --write_config. */
+int ddprof_config_tell(const struct ddprof_config *c, struct ddp_error *err);
 
 #endif /* DDPROF_CONFIG_H */

@@ -21,30 +21,38 @@ static void reserve_stdio(void)
 	close_fd(fd);
 }
 
+static int fail(const struct ddp_error *err)
+{
+	ddp_log_error("%s", err->text);
+	return EXIT_USAGE;
+}
+
+static int run(const struct ddprof_config *c)
+{
+	if (!c->enabled) {
+		ddp_log_info("not profiling: --no-enable, or DD_PROFILING_ENABLED");
+		return c->command ? ddprof_run_unprofiled(c) : 0;
+	}
+	if (!c->command)
+		return ddprof_run_attached(c);
+	return c->wait ? ddprof_run_wait(c) : ddprof_run_command(c);
+}
+
 int main(int argc, char **argv)
 {
-	struct ddprof_config config;
+	CLEANUP(ddprof_config_free) struct ddprof_config config = { .global = false };
 	struct ddp_error err = { "" };
 
 	reserve_stdio();
-	if (ddprof_config_read(argc, argv, &config, &err)) {
-		ddp_log_error("%s", err.text);
-		return EXIT_USAGE;
-	}
+	if (ddprof_config_read(argc, argv, &config, &err))
+		return fail(&err);
 	ddp_log_setup("ddprof", config.log_level);
-	if (config.show_help) {
-		ddprof_config_help(stdout);
+	if (ddprof_config_tell(&config, &err))
+		return fail(&err);
+	if (ddprof_config_only_tells(&config))
 		return 0;
-	}
-	if (config.show_version) {
-		puts("ddprof " DDPROF_VERSION);
-		return 0;
-	}
-	if (!config.enabled) {
-		ddp_log_info("DD_PROFILING_ENABLED: not profiling");
-		return config.command ? ddprof_run_unprofiled(&config) : 0;
-	}
-	if (!config.command)
-		return ddprof_run_attached(&config);
-	return config.wait ? ddprof_run_wait(&config) : ddprof_run_command(&config);
+	/* nobody's command stays away because of where messages go */
+	if (ddp_log_open(config.log_mode, &err))
+		ddp_log_warn("%s", err.text);
+	return run(&config);
 }

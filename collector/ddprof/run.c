@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "core/output.h"
 #include "core/pipeline.h"
+#include "ddprof/self.h"
 #include "ddprof/service.h"
 
 enum {
@@ -63,7 +64,7 @@ static int create_output(const struct ddprof_config *c, struct ddp_output **ret,
 {
 	struct ddp_output_config oc = {
 		.path = c->output,
-		.numbered = c->period_given,
+		.numbered = c->numbered,
 		.url = c->url,
 		.service = c->service,
 		.environment = c->environment,
@@ -223,6 +224,7 @@ int ddprof_run_attached(const struct ddprof_config *c)
 	struct ddp_error err = { "" };
 	sigset_t old;
 
+	ddprof_self_settle(c);
 	ignore_broken_pipes();
 	signals = open_signals(false, &old);
 	if (signals < 0) {
@@ -295,14 +297,26 @@ static void leave_family(pid_t middle)
 		usleep(200);
 }
 
-/* Locks, pipes and listening sockets that the caller left open are meant for the command: held
- * here, they would seem to be in use after its end */
-static void close_inherited(int except)
+/*
+ * Locks, pipes and listening sockets that the caller left open are meant for the command: held
+ * here, they would seem to be in use after its end
+ */
+static void close_inherited(int ready)
 {
-	unsigned int first = STDERR_FILENO + 1, ready = (unsigned int)except;
+	int log = ddp_log_descriptor();
+	unsigned int keep[2] = { (unsigned int)(log < ready ? log : ready),
+				 (unsigned int)(log < ready ? ready : log) };
+	unsigned int first = STDERR_FILENO + 1;
+	long r = 0;
 
-	if ((ready > first && syscall(SYS_close_range, first, ready - 1, 0)) ||
-	    syscall(SYS_close_range, ready < first ? first : ready + 1, ~0U, 0))
+	for (size_t i = 0; i < 2; i++) {
+		if ((int)keep[i] < (int)first)
+			continue;
+		if (keep[i] > first)
+			r |= syscall(SYS_close_range, first, keep[i] - 1, 0);
+		first = keep[i] + 1;
+	}
+	if (r | syscall(SYS_close_range, first, ~0U, 0))
 		ddp_log_debug("close_range: %s", strerror(errno));
 }
 
@@ -318,25 +332,34 @@ static void detach(int ready)
 	close_inherited(ready); /* null as well */
 }
 
-/* Whoever reads the command's stderr from a pipe or socket waits for all to close it: when the
- * command has ended, what the profiler still has to say is kept from there */
-static void leave_stderr(void)
+static void leave(int fd)
 {
 	CLEANUP(close_fd) int null = -1;
 	struct stat st;
 
-	if (!fstat(STDERR_FILENO, &st) && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))
+	if (fd < 0 || (!fstat(fd, &st) && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode)))
 		return;
 	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (null >= 0)
-		dup2(null, STDERR_FILENO);
+		dup3(null, fd, fd > STDERR_FILENO ? O_CLOEXEC : 0);
+}
+
+/* Whoever reads the command's output from a pipe or socket waits for all to close it: when the
+ * command has ended, what the profiler still has to say is kept from there */
+static void leave_output(void)
+{
+	int log = ddp_log_descriptor();
+
+	leave(STDERR_FILENO);
+	if (log != STDERR_FILENO)
+		leave(log);
 }
 
 static int run_until_exit(struct ddp_pipeline *p, int pidfd, void *ctx)
 {
 	int r = ddp_pipeline_run(p, *(int *)ctx, &pidfd, 1);
 
-	leave_stderr();
+	leave_output();
 	return r;
 }
 
@@ -351,6 +374,7 @@ static void profiler(const struct ddprof_config *c, pid_t command, pid_t middle,
 			     command == 1 ? "PID 1" : "a subreaper",
 			     command == 1 ? ", whose end loses the last profile" : "");
 	detach(ready);
+	ddprof_self_settle(c);
 	ignore_broken_pipes();
 	signals = open_signals(false, &old);
 	profile_command(c, command, ready, run_until_exit, &signals);
@@ -473,6 +497,7 @@ int ddprof_run_wait(const struct ddprof_config *c)
 	if (!w.command)
 		be_command(c, gate, &old);
 	close_fd(gate[0]);
+	ddprof_self_settle(c);
 	ignore_broken_pipes();
 	profile_command(c, w.command, gate[1], run_passing_signals, &w);
 	return wait_command(&w);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/options.h"
+#include "base/options_text.h"
 #include "ddprofctl/commands.h"
 #include "ddprofctl/files.h"
 

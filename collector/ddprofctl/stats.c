@@ -13,7 +13,7 @@
 #include "unwind/coverage.h"
 #include "link/link.h"
 #include "base/log.h"
-#include "base/options.h"
+#include "base/options_text.h"
 #include "ddprofctl/commands.h"
 
 struct options {

@@ -15,9 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "core/output.h"
-/* the command's own table: commands are not part of a library */
-#include "collector/ddprof/config.c"
+#include "ddprof/config.h"
+#include "ddprof/self.h"
 
 enum { MAX_ARGS = 8 };
 
@@ -57,14 +58,28 @@ static void refused(void **state)
 		{ { "--service=", "-g" }, "--service: expected NAME, not nothing" },
 		{ { "--nonsense", "-g" }, "--nonsense: no such option" },
 		{ { "-y" }, "-y: no such option" },
-		{ { "--global=yes" }, "--global: takes no value, but got yes" },
+		{ { "--global=maybe" }, "--global maybe: expected 1 or 0" },
+		{ { "-gx" }, "-g: takes no value, but got x" },
+		{ { "--no-global=1" }, "--no-global: takes no value, but got 1" },
+		{ { "--no-service", "-g" }, "--no-service: no such option" },
+		{ { "--frequncy", "9", "-g" },
+		  "--frequncy: no such option, did you mean --frequency?" },
+		{ { "--service-versoin=1" },
+		  "--service-versoin: no such option, did you mean --service_version?" },
+		{ { "--nice", "20", "-g" }, "--nice 20: expected a number from -20 to 19" },
+		{ { "--nice", "-", "-g" }, "--nice -: expected a number from -20 to 19" },
+		{ { "--cpu_affinity", "0xg", "-g" }, "--cpu_affinity 0xg: expected CPUs below" },
+		{ { "--cpu_affinity", "0x0", "-g" }, "--cpu_affinity 0x0: expected CPUs below" },
+		{ { "--cpu_affinity", "3-1", "-g" }, "--cpu_affinity 3-1: expected CPUs below" },
+		{ { "--cpu_affinity", "1024", "-g" }, "--cpu_affinity 1024: expected CPUs" },
+		{ { "--print", "html" }, "--print html: expected one of nothing, man, bash, " },
 		{ { "-p", "0" }, "-p 0: expected process ids" },
 		{ { "-p", "12,", "-g" }, "-p 12,: expected process ids" },
 		{ { "-p", "abc" }, "-p abc: expected process ids" },
 		{ { "-p", "1", "-g" }, "exclude each other" },
 		{ { "-g", "true" }, "exclude each other" },
 		{ { "--descendants", "-g" }, "--descendants goes with -p" },
-		{ { "--output", "x.txt", "-g" }, "--output: the file's name has to end in" },
+		{ { "--output", "x.txt", "-g" }, "--output x.txt: the file's name has to end in" },
 		{ { "--wait", "-g" }, "--wait goes with a command" },
 		{ { "-P", "65536", "-g" }, "-P 65536: expected a number from 1 to 65535" },
 		{ { "-U", "foo", "-g" }, "-U foo: expected a URL that begins with http://, "
@@ -90,6 +105,17 @@ static void refused(void **state)
 			fail_msg("%s: '%s' instead of '%s'", rows[i].args[0] ? rows[i].args[0] : "",
 				 err.text, rows[i].error);
 	}
+}
+
+static void a_file_that_is_not_there(void **state)
+{
+	struct ddp_error err = { "" };
+	struct ddprof_config c;
+
+	(void)state;
+	assert_int_equal(read_args((const char *[MAX_ARGS]){ "--config=/nonexistent", "-g" }, &c,
+				   &err), -ENOENT);
+	assert_string_equal(err.text, "cannot read /nonexistent: No such file or directory");
 }
 
 static void accept(const char *const *args, struct ddprof_config *c)
@@ -171,7 +197,7 @@ static void output_decides_periods_and_uploads(void **state)
 	assert_int_equal(c.period_s, 0);
 	accept((const char *[MAX_ARGS]){ "--output", "x.pprof", "-u", "5", "-g" }, &c);
 	assert_int_equal(c.period_s, 5);
-	assert_true(c.period_given);
+	assert_true(c.numbered);
 	accept((const char *[MAX_ARGS]){ "--output", "x.pprof", "-U", "http://a", "-g" }, &c);
 	assert_string_equal(c.url, "http://a");
 	assert_int_equal(c.period_s, 59);
@@ -182,11 +208,11 @@ static void output_decides_periods_and_uploads(void **state)
 	accept((const char *[MAX_ARGS]){ "--output", "x.pprof", "-g" }, &c);
 	assert_null(c.url);
 	assert_int_equal(c.period_s, 0);
-	assert_false(c.period_given);
+	assert_false(c.numbered);
 	accept((const char *[MAX_ARGS]){ "--output", "x.pprof", "-P", "1", "-g" }, &c);
 	assert_string_equal(c.url, "http://c:1");
 	assert_int_equal(c.period_s, 7);
-	assert_false(c.period_given);
+	assert_false(c.numbered);
 	unsetenv("DD_TRACE_AGENT_URL");
 	unsetenv("DD_AGENT_HOST");
 	unsetenv("DD_PROFILING_UPLOAD_PERIOD");
@@ -279,22 +305,90 @@ static void the_environment_fills_in(void **state)
 	unsetenv("DD_ENV");
 }
 
-static void every_option_is_in_the_help(void **state)
+/* What `ddprof ARGUMENT VALUE` prints on stdout */
+static void told(const char *argument, const char *value, char *ret, size_t size)
 {
-	char text[16384] = "";
-	FILE *f = fmemopen(text, sizeof(text) - 1, "w");
+	struct ddp_error err = { "" };
+	struct ddprof_config c;
+	FILE *was = stdout;
+
+	accept((const char *[MAX_ARGS]){ argument, value }, &c);
+	assert_true(ddprof_config_only_tells(&c));
+	stdout = fmemopen(ret, size, "w");
+	assert_non_null(stdout);
+	assert_int_equal(ddprof_config_tell(&c, &err), 0);
+	fclose(stdout);
+	stdout = was;
+	ddprof_config_free(&c);
+}
+
+/* @text without backslashes, which the manual page has before each '-' */
+static void plain(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++)
+		if (*text != '\\')
+			*to++ = *text;
+	*to = '\0';
+}
+
+static void every_option_is_in_every_text(void **state)
+{
+	static const struct {
+		const char *argument, *value, *before;	/* before: what stands before its name */
+		bool env, once;		/* it has the variables; what is for one run only */
+	} rows[] = {
+		{ "--help", NULL, "--", true, true },
+		{ "--print", "man", "--", true, true },
+		{ "--print", "bash", "--", false, true },
+		{ "--print", "zsh", "--", false, true },
+		{ "--print", "config", "\n#", true, false },
+	};
 
 	(void)state;
-	assert_non_null(f);
-	ddprof_config_help(f);
-	fclose(f);
-	for (const struct ddp_option *o = ddprof_options; o->name; o++) {
-		assert_non_null(strstr(text, o->name));
-		assert_true(!o->env || strstr(text, o->env));
-		for (const struct ddp_option *p = o + 1; p->name; p++)
-			assert_true(strcmp(o->name, p->name) &&
-				    (!o->letter || o->letter != p->letter));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		static char text[65536];
+		char name[64];
+
+		memset(text, 0, sizeof(text));
+		told(rows[i].argument, rows[i].value, text, sizeof(text) - 1);
+		plain(text);
+		for (const struct ddp_option *o = ddprof_options; o->name; o++) {
+			bool wanted = rows[i].once || !(o->flags & DDP_OPTION_ONCE);
+
+			snprintf(name, sizeof(name), "%s%s", rows[i].before, o->name);
+			if (!strstr(text, name) == wanted)
+				fail_msg("%s %s: %s", rows[i].argument, rows[i].value, name);
+			if (wanted && rows[i].env && o->env && !strstr(text, o->env))
+				fail_msg("%s %s: %s", rows[i].argument, rows[i].value, o->env);
+		}
 	}
+}
+
+static bool named(const struct ddp_option *o, const char *name)
+{
+	const struct ddp_option *found = ddp_option_find(ddprof_options, name, strlen(name));
+
+	return found && found != o;
+}
+
+static void the_table_is_sound(void **state)
+{
+	struct ddprof_config c;
+	size_t nr = 0;
+
+	(void)state;
+	accept((const char *[MAX_ARGS]){ "-g" }, &c);
+	for (const struct ddp_option *o = ddprof_options; o->name; o++, nr++) {
+		if (named(o, o->name) || (o->alias && !strchr(o->alias, ' ') && named(o, o->alias)))
+			fail_msg("%s: two options have this name", o->name);
+		if (!o->group || !o->help || !o->argument != (o->kind == DDP_OPTION_FLAG))
+			fail_msg("%s: group, help or argument", o->name);
+		for (const struct ddp_option *p = o + 1; p->name; p++)
+			assert_true(!o->letter || o->letter != p->letter);
+	}
+	assert_in_range(nr, 1, DDP_MAX_OPTIONS);
 }
 
 static void names_of_files(void **state)
@@ -326,13 +420,15 @@ static void names_of_files(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(refused), cmocka_unit_test(defaults),
+		cmocka_unit_test(refused), cmocka_unit_test(a_file_that_is_not_there),
+		cmocka_unit_test(defaults),
 		cmocka_unit_test(the_command_begins_at_the_first_word), cmocka_unit_test(spellings),
 		cmocka_unit_test(too_many_processes),
 		cmocka_unit_test(output_decides_periods_and_uploads),
 		cmocka_unit_test(where_the_agent_is), cmocka_unit_test(switched_off),
 		cmocka_unit_test(the_environment_fills_in),
-		cmocka_unit_test(every_option_is_in_the_help), cmocka_unit_test(names_of_files),
+		cmocka_unit_test(every_option_is_in_every_text),
+		cmocka_unit_test(the_table_is_sound), cmocka_unit_test(names_of_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

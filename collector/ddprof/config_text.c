@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+/* See config.h: what is said of the options, and of the values in effect. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ddprof/config.h"
+
+static const char modes[] =
+	"The command keeps this process's PID, terminal and exit status and never waits for\n"
+	"the profiler: profiling ends with the command, and the last profile is written\n"
+	"and uploaded just after it. --output appears under its name when it is complete;\n"
+	"--wait waits for it. A profiler that cannot start is one warning, and the command\n"
+	"runs without. Where stderr is a pipe, the profiler is silent after the command's\n"
+	"end, so that nobody waits for it. As PID 1 of a container, whose end is the end of\n"
+	"all, --wait is needed: without it the last profile is lost.\n"
+	"SIGINT, SIGTERM and SIGHUP end -p and -g; what was sampled until then goes out.\n";
+
+static const char sources[] =
+	"Options win over environment variables, these over --config's file, and that over\n"
+	"defaults. What is wrong in a variable is a warning, elsewhere an error.\n";
+
+static const char statuses[] =
+	"The command's; without one 0, or 1 when profiling failed or a profile did not get\n"
+	"out. 2 for wrong usage.\n";
+
+static const struct ddp_manual_part before[] = {
+	{ "DESCRIPTION", modes },
+	{ 0 },
+};
+
+static const struct ddp_manual_part after[] = {
+	{ "PRECEDENCE", sources },
+	{ "EXIT STATUS", statuses },
+	{ "EXAMPLES",
+	  "  ddprof -S my-service ./server --port 80\n"
+	  "  ddprof --output profile.pprof -p 1234\n"
+	  "  ddprof -g -u 60 -U http://agent:8126\n" },
+	{ "SEE ALSO", "`ddprofctl doctor` says what profiling needs and is not there.\n" },
+	{ 0 },
+};
+
+static const struct ddp_manual manual = {
+	.program = "ddprof",
+	.version = DDPROF_VERSION,
+	.summary = "profiles programs through the kernel module ddprof_kmod",
+	.synopsis = "[options] command [args]\n[options] -p PID\n[options] -g\n",
+	.config = "/etc/ddprof/ddprof.conf",
+	.table = ddprof_options,
+	.sections = ddprof_sections,
+	.before = before,
+	.after = after,
+};
+
+static void help(FILE *to)
+{
+	fprintf(to, "Profiles programs through the kernel module ddprof_kmod.\n"
+		"\n"
+		"  ddprof [options] command [args]   profile a command and its children\n"
+		"  ddprof [options] -p PID           profile running processes\n"
+		"  ddprof [options] -g               profile the whole machine\n"
+		"\n%s\n", modes);
+	ddp_options_help(ddprof_options, to);
+	fprintf(to, "\nIn long names - and _ are the same; --no-NAME switches a flag off. In\n"
+		"front of a command called true or false write --.\n%s"
+		"Exit status: %s", sources, statuses);
+}
+
+static int write_config(const struct ddprof_config *c, struct ddp_error *err)
+{
+	/* it may say where things are, and who */
+	int fd = open(c->write_config, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	CLEANUP(close_file) FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (f && !fchmod(fd, 0600)) {
+		fprintf(f, "# what was in effect: ddprof --config reads it\n");
+		ddp_options_write(&c->options, ddprof_sections, f);
+		if (!fflush(f) && !ferror(f))
+			return 0;
+	}
+	snprintf(err->text, sizeof(err->text), "--write_config %.150s: %s", c->write_config,
+		 strerror(errno));
+	return -EIO;
+}
+
+static bool shows(const struct ddprof_config *c)
+{
+	return c->show_help || c->show_version || c->print != DDPROF_PRINT_NOTHING;
+}
+
+bool ddprof_config_only_tells(const struct ddprof_config *c)
+{
+	bool nothing = !c->command && !c->global && !c->pids.nr;
+
+	return shows(c) || (nothing && (c->show_config || c->write_config));
+}
+
+static void show(const struct ddprof_config *c, FILE *to)
+{
+	static void (*const prints[])(const struct ddp_manual *m, FILE *to) = {
+		[DDPROF_PRINT_MAN] = ddp_options_man, [DDPROF_PRINT_BASH] = ddp_options_bash,
+		[DDPROF_PRINT_ZSH] = ddp_options_zsh, [DDPROF_PRINT_CONFIG] = ddp_options_sample,
+	};
+
+	if (c->show_help)
+		help(to);
+	else if (c->show_version)
+		fputs("ddprof " DDPROF_VERSION "\n", to);
+	else
+		prints[c->print](&manual, to);
+}
+
+int ddprof_config_tell(const struct ddprof_config *c, struct ddp_error *err)
+{
+	if (shows(c)) {
+		show(c, stdout);
+		return 0;
+	}
+	if (c->show_config)
+		ddp_options_show(&c->options, ddprof_sections, stderr);
+	return c->write_config ? write_config(c, err) : 0;
+}
