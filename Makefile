@@ -37,6 +37,7 @@ GUEST_MAIN := $(if $(GUEST_SRC),$(shell grep -lw '^int main' $(GUEST_SRC)))
 VM_KMOD   := $(patsubst tests/vm/%/Kbuild,%,$(wildcard tests/vm/*/Kbuild))
 KMOD_SRC  := $(wildcard kmod/* kmod/core/* kmod/probes/* uapi/*.h) dkms.conf
 COMMANDS  := ddprof ddprofctl
+TEXTS     := man bash zsh config
 DKMS_SRC   = $(DESTDIR)/usr/src/ddprof_kmod-$(VERSION)
 
 # V=1 shows the commands
@@ -58,7 +59,7 @@ deps:	## install the distribution packages that are missing (Debian, Ubuntu)
 	$(Q)scripts/deps
 
 .PHONY: userspace
-userspace: $(BUILD)/libddprof.a $(BUILD)/libddprof.so $(COMMANDS:%=$(BUILD)/%)	## build library and commands
+userspace: $(BUILD)/libddprof.a $(BUILD)/libddprof.so $(COMMANDS:%=$(BUILD)/%) $(TEXTS:%=$(BUILD)/text/%)	## build library and commands
 
 # pprof's message format, for the reader; under the library's prefix, as another part of a program may have it, too
 $(BUILD)/gen/profile.pb-c.c: collector/lib/profile.proto Makefile
@@ -107,6 +108,12 @@ $(BUILD)/$(1): $$(call obj,opt,$$(wildcard collector/$(1)/*.c)) $(BUILD)/opt/cor
 	$$(Q)$$(CC) -o $$@ $$^ $$(LDFLAGS) $$(PKG_LIBS) -pthread
 endef
 $(foreach c,$(COMMANDS),$(eval $(call command_rule,$(c))))
+
+# what is said of ddprof's options, from their table: manual page, completions, sample file
+$(TEXTS:%=$(BUILD)/text/%): $(BUILD)/text/%: $(BUILD)/ddprof
+	@mkdir -p $(@D)
+	$(call say,TEXT,$@)
+	$(Q)env -i $< --print $* > $@.part && mv $@.part $@
 
 # the module: never built inside kmod/, so that different kernels do not meet there
 .PHONY: module
@@ -314,8 +321,32 @@ uninstall-service:	## remove what install-service put there, and what the servic
 		! getent passwd ddprof >/dev/null || userdel ddprof; \
 	fi
 
+# A configuration that is there stays: it is its owner's
+MAN_PAGE = $(DESTDIR)$(PREFIX)/share/man/man8/ddprof.8
+BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ddprof
+ZSH_COMPLETION = $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ddprof
+CONFIG_FILE = $(DESTDIR)/etc/ddprof/ddprof.conf
+SAMPLE_FILE = $(DESTDIR)$(PREFIX)/share/doc/ddprof/ddprof.conf
+TEXT_FILES = $(MAN_PAGE) $(BASH_COMPLETION) $(ZSH_COMPLETION) $(SAMPLE_FILE)
+
+.PHONY: install-text
+install-text: $(TEXTS:%=$(BUILD)/text/%)	## install only manual page, completions and configuration file
+	$(call say,INSTALL,$(TEXT_FILES))
+	$(Q)install -D -m 644 $(BUILD)/text/man $(MAN_PAGE)
+	$(Q)install -D -m 644 $(BUILD)/text/bash $(BASH_COMPLETION)
+	$(Q)install -D -m 644 $(BUILD)/text/zsh $(ZSH_COMPLETION)
+	$(Q)install -D -m 644 $(BUILD)/text/config $(SAMPLE_FILE)
+	$(Q)[ -e $(CONFIG_FILE) ] || install -D -m 644 $(BUILD)/text/config $(CONFIG_FILE)
+
+.PHONY: uninstall-text
+uninstall-text:	## remove what install-text put there; a configuration file that was changed stays
+	$(call say,RM,$(TEXT_FILES))
+	$(Q)if [ -e $(CONFIG_FILE) ] && cmp -s $(SAMPLE_FILE) $(CONFIG_FILE); then rm $(CONFIG_FILE); fi
+	$(Q)rm -f $(TEXT_FILES)
+	$(Q)rmdir $(dir $(SAMPLE_FILE)) $(dir $(CONFIG_FILE)) 2>/dev/null || :
+
 .PHONY: install
-install: userspace install-lib install-source install-service	## install commands, library, service and the module's source (DESTDIR, PREFIX)
+install: userspace install-lib install-source install-service install-text	## install commands, library, service and the module's source (DESTDIR, PREFIX)
 	$(call say,INSTALL,$(COMMANDS:%=$(DESTDIR)$(PREFIX)/bin/%))
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 755 $(COMMANDS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin/
@@ -331,7 +362,7 @@ uninstall-lib:	## remove what install-lib put there
 	$(Q)rm -rf $(DESTDIR)$(PREFIX)/include/ddprof
 
 .PHONY: uninstall
-uninstall: uninstall-service uninstall-lib	## remove what install and dkms-install put there
+uninstall: uninstall-service uninstall-lib uninstall-text	## remove what install and dkms-install put there
 	$(Q)if [ -z "$(DESTDIR)" ] && command -v dkms >/dev/null && dkms status ddprof_kmod/$(VERSION) | grep -q .; then \
 		dkms remove ddprof_kmod/$(VERSION) --all; fi
 	$(call say,RM,$(COMMANDS:%=$(DESTDIR)$(PREFIX)/bin/%) $(DKMS_SRC))

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
 #include "lib/cleanup.h"
 
 enum {
@@ -25,6 +26,7 @@ struct reader {
 	struct ddp_options *o;
 	const struct ddp_option_section *sections;
 	const char *name;		/* of the file, for errors */
+	bool is_public;			/* others may read the file */
 	const char *left, *end;		/* of the file's text */
 	unsigned int line;		/* that inih got last, from 1 */
 	bool indented;			/* it begins with a blank */
@@ -103,6 +105,13 @@ static const struct ddp_option *find_key(struct reader *r)
 	return row;
 }
 
+static void warn_public(const struct reader *r, const struct ddp_option *row, const char *value)
+{
+	if (r->is_public && row->flags & DDP_OPTION_SECRET && strncmp(value, "file:", 5))
+		ddp_log_warn("%s:%u: %s: every user of this machine may read this file; chmod it, "
+			     "or say file:PATH there", r->name, r->key_line, r->key);
+}
+
 /* The key that was being read is complete */
 static int set_key(struct reader *r)
 {
@@ -118,6 +127,7 @@ static int set_key(struct reader *r)
 	if (!row)
 		return r->result;
 	value = unquoted(r->value);
+	warn_public(r, row, value);
 	value = ddp_options_keep(r->o, value, strlen(value));
 	explicit_bzero(r->value, sizeof(r->value));
 	snprintf(where, sizeof(where), "%.100s:%u: %s", r->name, r->key_line, r->key);
@@ -268,14 +278,15 @@ static int read_lines(struct reader *r)
 }
 
 /* @ret: NUL-terminated, the caller's */
-static int read_text(const char *path, char **ret, size_t *ret_len)
+static int read_text(const char *path, char **ret, size_t *ret_len, bool *ret_public)
 {
 	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	CLEANUP(free) char *text = NULL;
 	size_t len = 0;
+	struct stat st;
 	ssize_t n;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st))
 		return -errno;
 	text = malloc(DDP_MAX_CONFIG_BYTES + 2);
 	if (!text)
@@ -290,6 +301,7 @@ static int read_text(const char *path, char **ret, size_t *ret_len)
 		return -EFBIG;
 	text[len] = '\0';
 	*ret_len = len;
+	*ret_public = st.st_mode & S_IROTH;
 	*ret = TAKE(text);
 	return 0;
 }
@@ -300,12 +312,14 @@ int ddp_options_file(struct ddp_options *o, const char *path,
 	CLEANUP(free) struct reader *r = calloc(1, sizeof(*r));
 	CLEANUP(free) char *text = NULL;
 	size_t len = 0;
-	int result = r ? read_text(path, &text, &len) : -ENOMEM;
+	bool is_public = false;
+	int result = r ? read_text(path, &text, &len, &is_public) : -ENOMEM;
 
 	err->text[0] = '\0';
 	if (!result) {
 		*r = (struct reader){
 			.o = o, .now = o, .sections = sections, .name = path, .left = text,
+			.is_public = is_public,
 			.end = text + len, .fresh = true, .err = err,
 		};
 		result = read_lines(r);

@@ -68,6 +68,9 @@ installs()
 	same "library" "libddprof.a libddprof.so libddprof.so.1 libddprof.so.$version pkgconfig " \
 		"$(cd "$lib" && printf '%s ' *)" || return
 	same "links" "libddprof.so.$version" "$(basename "$(readlink -f "$lib/libddprof.so")")" || return
+	same "texts" "share/bash-completion/completions/ddprof share/doc/ddprof/ddprof.conf share/man/man8/ddprof.8 \
+share/zsh/site-functions/_ddprof" "$(cd "$root$prefix" && find share -type f | sort | xargs)" || return
+	diff "$root$prefix/share/doc/ddprof/ddprof.conf" "$root/etc/ddprof/ddprof.conf" || return
 	same "commands" "ddprof ddprofctl " "$(cd "$root$prefix/bin" && printf '%s ' *)" || return
 	same "file modes" "644 644 755" "$(stat -Lc %a "$root$prefix/include/ddprof/io.h" "$lib/libddprof.a" \
 		"$lib/libddprof.so" | xargs)"
