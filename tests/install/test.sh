@@ -65,7 +65,7 @@ installs()
 {
 	make_ install || return
 	same "headers" "$(cd collector/lib/include/ddprof && ls -- *.h)" "$(ls "$root$prefix/include/ddprof")" || return
-	same "library" "libddprof.a libddprof.so libddprof.so.1 libddprof.so.$version pkgconfig " \
+	same "library" "libddprof.a libddprof.so libddprof.so.$version libddprof.so.1 pkgconfig " \
 		"$(cd "$lib" && printf '%s ' *)" || return
 	same "links" "libddprof.so.$version" "$(basename "$(readlink -f "$lib/libddprof.so")")" || return
 	same "texts" "share/bash-completion/completions/ddprof share/doc/ddprof/ddprof.conf share/man/man8/ddprof.8 \
