@@ -18,7 +18,7 @@ CC      := gcc
 endif
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 LIB_PKGS := liblz4 libcurl libprotobuf-c zlib libzstd
-PKGS    := libnl-3.0 libnl-genl-3.0 libelf libxxhash inih $(LIB_PKGS)
+PKGS    := libnl-3.0 libnl-genl-3.0 libelf libxxhash inih libmicrohttpd jansson $(LIB_PKGS)
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -liberty -lm
 LIB_LIBS   = $(shell pkg-config --libs $(LIB_PKGS)) -lm -pthread
@@ -28,7 +28,7 @@ SAN          := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 LIB_SRC   := $(wildcard collector/lib/*.c)
 LIB_MAP   := collector/lib/libddprof.map
-PARTS     := base link core symbols unwind report
+PARTS     := base link core symbols unwind report metrics
 CORE_SRC  := $(wildcard $(PARTS:%=collector/%/*.c) kmod/core/*.c)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT_SUP  := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(filter-out %/main.c,$(wildcard collector/ddprof/*.c))
