@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
@@ -46,6 +47,8 @@ static struct {
 	pthread_mutex_t lock;
 	struct ddp_log_limit limit;	/* under lock */
 } said = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static bool shows_progress;	/* the cursor stands behind a line that may go */
 
 const char *ddp_log_level_name(unsigned int level)
 {
@@ -179,6 +182,43 @@ static int limit(enum ddp_log_level level, const char *text, char *remark, size_
 	return r;
 }
 
+/* A background job's terminal is somebody else's for the moment */
+static bool somebody_looks_on(void)
+{
+	return settings.to == STDERR_FILENO && isatty(STDERR_FILENO) &&
+	       tcgetpgrp(STDERR_FILENO) == getpgrp();
+}
+
+static void take_progress_away(void)
+{
+	static const char clear_line[] = "\r\033[K";
+
+	if (__atomic_exchange_n(&shows_progress, false, __ATOMIC_RELAXED))
+		put_without_signal(clear_line, sizeof(clear_line) - 1);
+}
+
+static void put_line(const char *line, size_t len)
+{
+	take_progress_away();
+	put_without_signal(line, len);
+}
+
+void ddp_log_progress(const char *text)
+{
+	struct winsize size = { .ws_col = 0 };
+	int width = 79;
+
+	if (!somebody_looks_on())
+		return;
+	take_progress_away();
+	if (!text)
+		return;
+	if (!ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col)
+		width = size.ws_col - 1;
+	put_without_signal(text, strnlen(text, (size_t)width));
+	__atomic_store_n(&shows_progress, true, __ATOMIC_RELAXED);
+}
+
 void ddp_log(enum ddp_log_level level, const char *format, ...)
 {
 	int saved = errno;
@@ -202,7 +242,7 @@ void ddp_log(enum ddp_log_level level, const char *format, ...)
 		if (settings.to == TO_SYSLOG)
 			syslog(priorities[level], "%.*s", (int)len - 1, line);
 		else
-			put_without_signal(line, len);
+			put_line(line, len);
 	}
 	errno = saved;
 }

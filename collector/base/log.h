@@ -43,6 +43,13 @@ int ddp_log_open(const char *mode, struct ddp_error *err);
 int ddp_log_descriptor(void);
 
 /**
+ * Shows @text, without a newline, where a person looks on: on a stderr that is our terminal's and
+ * that messages go to; elsewhere nothing. It stays the last line until the next text, which takes
+ * its place; NULL takes it away. For one thread.
+ */
+void ddp_log_progress(const char *text);
+
+/**
  * One line, without a newline of its own. errno stays as it was, and a pipe that nobody reads any
  * more is no harm.
  */

@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -215,6 +217,73 @@ static void a_reader_that_has_gone_is_no_harm(void **state)
 	assert_ptr_equal(signal(SIGPIPE, SIG_DFL), SIG_DFL);
 }
 
+/* What a terminal of a session of our own receives while @say runs in front of it */
+static void on_terminal(void (*say)(void), char *ret, size_t size)
+{
+	size_t have = 0;
+	ssize_t n;
+	int fd;
+	pid_t child = forkpty(&fd, NULL, NULL, &(struct winsize){ .ws_row = 24, .ws_col = 20 });
+
+	assert_true(child >= 0);
+	if (!child) {
+		say();
+		_exit(0);
+	}
+	while ((n = read(fd, ret + have, size - 1 - have)) > 0)
+		have += (size_t)n;
+	ret[have] = '\0';
+	close(fd);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void say_progress(void)
+{
+	ddp_log_setup("prog", DDP_LOG_NOTICE);
+	ddp_log_progress("one");
+	ddp_log_progress("two");
+	ddp_log_notice("text");
+	ddp_log_notice("more");
+	ddp_log_progress("three, which is longer than the line");
+	ddp_log_progress(NULL);
+	ddp_log_progress(NULL);
+}
+
+static void say_progress_elsewhere(void)
+{
+	struct ddp_error err;
+
+	ddp_log_setup("prog", DDP_LOG_NOTICE);
+	ddp_log_open("disabled", &err);
+	ddp_log_progress("one");
+}
+
+static void progress_gives_way_to_messages(void **state)
+{
+	char got[512];
+
+	(void)state;
+	on_terminal(say_progress, got, sizeof(got));
+	assert_string_equal(got, "one\r\033[Ktwo\r\033[Kprog: text\r\nprog: more\r\n"
+			    "three, which is lon\r\033[K");
+	on_terminal(say_progress_elsewhere, got, sizeof(got));
+	assert_string_equal(got, "");
+}
+
+static void progress_is_for_terminals(void **state)
+{
+	char line[64];
+	int fd = redirect();
+
+	(void)state;
+	ddp_log_setup("prog", DDP_LOG_NOTICE);
+	ddp_log_progress("one");
+	ddp_log_progress(NULL);
+	restore();
+	assert_int_equal(read(fd, line, sizeof(line)), 0);
+	close(fd);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -225,6 +294,8 @@ int main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(none_is_held_back_without_being_counted),
 		cmocka_unit_test(a_reader_that_has_gone_is_no_harm),
+		cmocka_unit_test(progress_gives_way_to_messages),
+		cmocka_unit_test(progress_is_for_terminals),
 	};
 
 	real_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
