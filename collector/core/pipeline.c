@@ -50,6 +50,7 @@ struct ddp_pipeline {
 	struct ddp_marks marks;
 	int64_t interval_start_unix_ns;
 	int64_t interval_end_ms, next_resync_ms; /* monotonic; interval_end_ms 0: no end */
+	int64_t start_ms, interval_start_ms, records_ms; /* monotonic */
 	uint32_t period_s;
 	size_t max_sample_bytes;	/* that an interval may add ... */
 	size_t kept_bytes;		/* ... to what is still known from before */
@@ -152,6 +153,7 @@ static int on_batch(void *ctx, const struct ddp_batch *b)
 	struct ddp_error err = { "" };
 	int r = ddp_decode(p->decoder, b, &err);
 
+	p->records_ms = now_ms();
 	p->ended |= b->end;
 	if (r < 0)
 		ddp_log_warn("%s; asking for the stacks again",
@@ -262,6 +264,7 @@ static int end_interval(struct ddp_pipeline *p, const struct ddp_marks *now)
 	p->counts.samples += r ? 0 : p->samples.pending;
 	if (p->period_s)
 		p->interval_end_ms = now_ms() + (int64_t)p->period_s * 1000;
+	p->interval_start_ms = now_ms();
 	/* a disk that is full now may have room at the next interval's end */
 	if (r && !p->stopped && !over_memory(p)) {
 		ddp_log_notice("its samples go into the next profile");
@@ -458,10 +461,20 @@ int ddp_pipeline_watch(struct ddp_pipeline *p, int fd, ddp_pipeline_watch_fn fn,
 	return 0;
 }
 
+static uint64_t ns_between(int64_t then_ms, int64_t now)
+{
+	return (uint64_t)(now - then_ms) * 1000000;
+}
+
 void ddp_pipeline_count(struct ddp_pipeline *p, struct ddp_pipeline_counts *ret)
 {
+	int64_t now = now_ms();
+
 	*ret = p->counts;
 	take_marks(p, &ret->marks);
+	ret->uptime_ns = ns_between(p->start_ms, now);
+	ret->interval_ns = ns_between(p->interval_start_ms, now);
+	ret->quiet_ns = ns_between(p->records_ms, now);
 	ret->pending_samples = p->samples.pending;
 	ret->traces = p->samples.nr_traces;
 	ret->aspaces = p->process.aspaces.nr;
@@ -578,8 +591,9 @@ int ddp_pipeline_create(const struct ddp_pipeline_config *c, struct ddp_pipeline
 	}
 	say_fallbacks(p);
 	p->interval_start_unix_ns = (int64_t)p->started.realtime_ns;
+	p->start_ms = p->interval_start_ms = p->records_ms = now_ms();
 	if (p->period_s)
-		p->interval_end_ms = now_ms() + (int64_t)p->period_s * 1000;
+		p->interval_end_ms = p->start_ms + (int64_t)p->period_s * 1000;
 	*ret = TAKE(p);
 	return 0;
 }

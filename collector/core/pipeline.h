@@ -64,6 +64,9 @@ struct ddp_pipeline_counts {
 	uint64_t aspaces, objects;	/* address spaces and mapped files that are known */
 	uint64_t held_files;		/* of objects: kept open */
 	uint64_t sample_bytes, process_bytes, object_bytes, symbol_bytes;
+	uint64_t uptime_ns;		/* since START */
+	uint64_t interval_ns;		/* since the running interval began */
+	uint64_t quiet_ns;		/* since records last came */
 	int64_t start_unix_ns, interval_start_unix_ns;
 	uint32_t period_s;		/* of an interval; 0: no end */
 	/* at most so long nothing was sampled between the session it replaced and it; 0: none */

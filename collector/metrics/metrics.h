@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the collector tells about itself: one table lists every metric, with its name for Prometheus
+ * and for statsd, type, unit, meaning and where its number is read from. A metric is a member of
+ * struct ddp_metrics, which is the plain counters of the parts that count, taken at one moment; the
+ * text forms and docs/metrics.md follow from the table. Pure but for ddp_metrics_own(). Used by
+ * monitor, statsd and status.
+ */
+#ifndef DDP_METRICS_METRICS_H
+#define DDP_METRICS_METRICS_H
+
+#include <ddprof/io.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/pipeline.h"
+
+/** Of this process. */
+struct ddp_own_usage {
+	uint64_t rss_bytes, cpu_ns, open_fds;
+};
+
+/** Sums and quotients of the others, by ddp_metrics_derive(). */
+struct ddp_derived {
+	uint64_t samples;		/* received: in profiles, pending or dropped */
+	uint64_t samples_lost;		/* taken, but they never arrived */
+	uint64_t incomplete_walks;	/* user stacks that did not reach their root */
+	uint64_t overhead_ppm;		/* of the CPUs' time, in the sampling interrupt */
+	uint64_t root_ppm;		/* of the user stacks that were walked: whole */
+	uint64_t cpus;
+	uint64_t running;		/* 1: there is a session */
+};
+
+struct ddp_metrics {
+	struct ddp_pipeline_counts pipeline;
+	struct ddp_own_usage own;
+	struct ddp_derived derived;
+};
+
+enum ddp_metric_type {
+	DDP_METRIC_COUNTER,	/* a total, of the session or of the process: only grows */
+	DDP_METRIC_GAUGE,	/* as it is now */
+};
+
+enum ddp_metric_unit {
+	DDP_METRIC_COUNT,
+	DDP_METRIC_BYTES,
+	DDP_METRIC_NS,		/* shown in seconds */
+	DDP_METRIC_PPM,		/* shown as a ratio, 0 to 1 */
+};
+
+/** How a metric is sent by statsd, where it has a name there. */
+enum ddp_statsd_type {
+	DDP_STATSD_NONE,
+	DDP_STATSD_GAUGE,	/* the value */
+	DDP_STATSD_COUNT,	/* how much it grew since it was last sent */
+	DDP_STATSD_GROWTH,	/* the same as a gauge, which is what ddprof's users know */
+	DDP_STATSD_MILLI,	/* growth of a time over time passed, in thousandths, as a gauge */
+};
+
+struct ddp_metric {
+	const char *name;	/* for Prometheus; rows of one name follow each other */
+	const char *labels;	/* end="root"; NULL: none */
+	enum ddp_metric_type type;
+	enum ddp_metric_unit unit;
+	size_t offset;		/* of a uint64_t in struct ddp_metrics */
+	enum ddp_statsd_type statsd_type;
+	const char *statsd;	/* below DDP_STATSD_PREFIX; NULL: not sent */
+	const char *help;	/* one sentence, without a full stop */
+};
+
+#define DDP_STATSD_PREFIX "datadog.profiling.native."
+
+/** The table; a row without a name ends it. */
+extern const struct ddp_metric ddp_metrics_table[];
+
+/** Reads what this process uses; what cannot be read is 0. */
+void ddp_metrics_own(struct ddp_own_usage *ret);
+
+/** Fills m->derived from the rest. */
+void ddp_metrics_derive(struct ddp_metrics *m);
+
+/** The number of a row. */
+uint64_t ddp_metric_value(const struct ddp_metrics *m, const struct ddp_metric *row);
+
+enum { DDP_METRIC_TEXT = 32 };
+
+/** The same as text in the unit that is shown: "12", "0.25". @return @ret */
+const char *ddp_metric_format(const struct ddp_metrics *m, const struct ddp_metric *row,
+			      char ret[DDP_METRIC_TEXT]);
+
+/**
+ * Everything in the text form of Prometheus, version 0.0.4. @return 0, or what @write answered.
+ * Source: prometheus.io/docs/instrumenting/exposition_formats
+ */
+int ddp_metrics_prometheus(const struct ddp_metrics *m, ddp_write_fn write, void *ctx);
+
+/** Whether records come and intervals end as they should. @return NULL: yes; else @ret, why not */
+const char *ddp_metrics_trouble(const struct ddp_metrics *m, char ret[128]);
+
+#endif /* DDP_METRICS_METRICS_H */

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/* See status.h. */
+#include "metrics/status.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void drop_json(json_t *j)
+{
+	json_decref(j);
+}
+DEFINE_CLEANUP(json_t *, drop_json)
+
+static json_t *value_to_json(const struct ddp_metrics *m, const struct ddp_metric *row)
+{
+	char text[DDP_METRIC_TEXT];
+
+	if (row->unit != DDP_METRIC_NS && row->unit != DDP_METRIC_PPM)
+		return json_integer((json_int_t)ddp_metric_value(m, row));
+	return json_real(strtod(ddp_metric_format(m, row, text), NULL));
+}
+
+static json_t *metrics_to_json(const struct ddp_metrics *m)
+{
+	json_t *all = json_object();
+	char key[256];
+
+	for (const struct ddp_metric *row = ddp_metrics_table; row->name; row++) {
+		snprintf(key, sizeof(key), row->labels ? "%s{%s}" : "%s", row->name, row->labels);
+		if (json_object_set_new(all, key, value_to_json(m, row)))
+			return json_decref(all), NULL;
+	}
+	return all;
+}
+
+/* What somebody typed need not be UTF-8 */
+static json_t *text_to_json(const char *text)
+{
+	return json_string(text ? text : "") ?: json_string("[not UTF-8]");
+}
+
+int ddp_status_write(const struct ddp_metrics *m, const struct ddp_status_about *about,
+		     const char *trouble, ddp_write_fn write, void *ctx)
+{
+	const struct ddp_pipeline_counts *p = &m->pipeline;
+	CLEANUP(drop_json) json_t *j =
+		json_pack("{s:s, s:i, s:o, s:o, s:s?, s:I, s:i, s:o}", "version", DDPROF_VERSION,
+			  "pid", (int)getpid(), "profiles", text_to_json(about->profiles),
+			  "service", text_to_json(about->service), "trouble", trouble,
+			  "start_unix_s", (json_int_t)(p->start_unix_ns / 1000000000),
+			  "period_s", (int)p->period_s, "metrics", metrics_to_json(m));
+	CLEANUP(free) char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+
+	return text ? write(ctx, text, strlen(text)) : -ENOMEM;
+}
