@@ -10,6 +10,9 @@
 
 #include "base/log.h"
 #include "ddprof/self.h"
+#include "metrics/control.h"
+#include "metrics/listen.h"
+#include "metrics/statsd.h"
 
 static const char *const samplers[] = {
 	[DDPROF_CHOICE_HRTIMER] = "hrtimer", [DDPROF_CHOICE_PERF] = "perf", NULL,
@@ -43,12 +46,28 @@ static int check_output(const char *value, struct ddp_error *err)
 	return -EINVAL;
 }
 
+static int check_address(const char *value, struct ddp_error *err)
+{
+	union ddp_address a;
+
+	return ddp_address_parse(value, &a, err);
+}
+
+static int check_socket(const char *value, struct ddp_error *err)
+{
+	if (!strcmp(value, DDPROF_NO_SOCKET) || value[0] == '/')
+		return 0;
+	snprintf(err->text, sizeof(err->text), "expected a path from / on, or none");
+	return -EINVAL;
+}
+
 #define AT(member)	.offset = offsetof(struct ddprof_config, member)
 #define WHAT		.group = "What to profile"
 #define TAGS		.group = "Tags"
 #define EXPORT		.group = "Where profiles go"
 #define SAMPLING	.group = "Sampling"
 #define PROFILER	.group = "The profiler itself"
+#define WATCHING	.group = "Looking on"
 #define INFORMATION	.group = "Information"
 #define ONCE		.flags = DDP_OPTION_ONCE
 
@@ -132,6 +151,19 @@ const struct ddp_option ddprof_options[] = {
 	  .argument = "MODE", .initial = "stderr", PROFILER,
 	  .help = "stdout, stderr, syslog, disabled, or a file, which is\nappended to" },
 
+	{ "control_socket", NULL, 0, DDP_OPTION_TEXT, AT(control_socket),
+	  "DD_PROFILING_CONTROL_SOCKET", .argument = "PATH", .check = check_socket, WATCHING,
+	  .help = "where `ddprofctl top` and `status` ask; default\n"
+		  "/run/ddprof/control.sock where that can be made; none: nowhere" },
+	{ "metrics_listen", NULL, 0, DDP_OPTION_TEXT, AT(metrics_listen),
+	  "DD_PROFILING_METRICS_LISTEN", .argument = "HOST:PORT", .check = check_address, WATCHING,
+	  .help = "serve /metrics for Prometheus and /health there, too, by HTTP" },
+	{ "metrics_remote", NULL, 0, DDP_OPTION_FLAG, AT(metrics_remote), WATCHING,
+	  .help = "--metrics_listen may be an address that other machines reach" },
+	{ "internal_stats", "statsd", 'b', DDP_OPTION_TEXT, AT(internal_stats),
+	  "DD_PROFILING_INTERNAL_STATS", .argument = "ADDRESS", .check = ddp_statsd_check, WATCHING,
+	  .help = "send metrics by statsd's protocol to unix:///PATH or\nudp://HOST:PORT" },
+
 	{ "show_config", NULL, 0, DDP_OPTION_FLAG, AT(show_config), "DD_PROFILING_SHOW_CONFIG",
 	  INFORMATION, ONCE,
 	  .help = "show on stderr what is in effect and where it came from,\n"
@@ -161,6 +193,21 @@ static int refuse(struct ddp_error *err, const char *text)
 	return -EINVAL;
 }
 
+#define FROM(c, member) ddp_options_from(&(c)->options, offsetof(struct ddprof_config, member))
+
+/* From the environment it is a warning, when it is not served */
+static int check_listen(const struct ddprof_config *c, struct ddp_error *err)
+{
+	struct ddp_error why = { "" };
+
+	if (!c->metrics_listen || FROM(c, metrics_listen) == DDP_FROM_ENVIRONMENT ||
+	    !ddp_control_check_listen(c->metrics_listen, c->metrics_remote, &why))
+		return 0;
+	snprintf(err->text, sizeof(err->text), "--metrics_listen %.60s: %.150s",
+		 c->metrics_listen, why.text);
+	return -EINVAL;
+}
+
 static int check(const struct ddprof_config *c, struct ddp_error *err)
 {
 	int modes = !!c->pids.nr + c->global + !!c->command;
@@ -174,7 +221,7 @@ static int check(const struct ddprof_config *c, struct ddp_error *err)
 			      "--descendants goes with -p only: a command's are always profiled");
 	if (c->wait && !c->command)
 		return refuse(err, "--wait goes with a command only");
-	return 0;
+	return check_listen(c, err);
 }
 
 /* An IPv6 address has colons of its own */
@@ -186,8 +233,6 @@ static void make_url(struct ddprof_config *c)
 		 c->host, bare ? "]" : "", c->port);
 	c->url = c->made_url;
 }
-
-#define FROM(c, member) ddp_options_from(&(c)->options, offsetof(struct ddprof_config, member))
 
 static enum ddp_option_from stronger(enum ddp_option_from a, enum ddp_option_from b)
 {

@@ -34,12 +34,18 @@ struct ddprof_config {
 	const char *cpu_affinity;	/* the profiler's, see self.h; NULL: as it is */
 	int32_t nice;		/* the profiler's; DDPROF_NICE_AS_IT_IS */
 	uint32_t print;		/* enum ddprof_print */
+	/* see metrics/monitor.h; NULL: not said */
+	const char *control_socket, *metrics_listen, *internal_stats;
+	bool metrics_remote;
 	bool enabled;		/* false: only run the command */
 	bool timestamps;
 	bool show_help, show_version, show_config;
 	char *const *command;	/* argv of the command; NULL: none */
 	char made_url[DDPROF_MAX_HOST + 32]; /* url points here when it is from host and port */
 };
+
+/** As --control_socket: there is none. */
+#define DDPROF_NO_SOCKET "none"
 
 /** The positions in --sampler's choices. */
 enum { DDPROF_CHOICE_HRTIMER, DDPROF_CHOICE_PERF };

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "core/output.h"
 #include "core/pipeline.h"
+#include "ddprof/monitoring.h"
 #include "ddprof/self.h"
 #include "ddprof/service.h"
 
@@ -198,18 +199,22 @@ static int attach(const struct ddprof_config *c, struct ddp_output **output, int
 	uint32_t scope = c->global ? DDPROF_SCOPE_MACHINE :
 			 c->descendants ? DDPROF_SCOPE_TREES : DDPROF_SCOPE_TGIDS;
 	CLEANUP(ddp_pipeline_destroy) struct ddp_pipeline *p = NULL;
+	CLEANUP(ddprof_monitoring_close) struct ddprof_monitoring monitoring;
 	struct ddp_error err = { "" };
 	int r;
 
 	ddprof_service_open(&service);
+	ddprof_monitoring_open(&monitoring, c);
 	r = create_pipeline(c, &c->pids, scope, *output, &p, &err);
 	if (r) {
 		ddp_log_error("%s", err.text);
 		ddp_log_error("`ddprofctl doctor` says what is missing");
 		return EXIT_FAILED;
 	}
+	ddprof_monitoring_attach(&monitoring, p);
 	ddprof_service_ready(&service, p);
 	r = ddp_pipeline_run(p, signals, w->fds, w->nr);
+	ddprof_monitoring_close(&monitoring);
 	ddprof_service_stopping(&service);
 	if (r == DDP_PIPELINE_ENDED)
 		ddp_log_warn("the module ended the session");
@@ -275,6 +280,7 @@ static int profile_command(const struct ddprof_config *c, pid_t pid, int ready,
 	CLEANUP(close_fd) int pidfd = pidfd_open_pid((uint32_t)pid);
 	CLEANUP(output_finish) struct ddp_output *output = NULL;
 	CLEANUP(ddp_pipeline_destroy) struct ddp_pipeline *p = NULL;
+	CLEANUP(ddprof_monitoring_close) struct ddprof_monitoring monitoring = { .timer = -1 };
 	struct ddp_error err = { "" };
 	int r = pidfd < 0 ? pidfd : create_output(c, &output, &err);
 
@@ -285,7 +291,10 @@ static int profile_command(const struct ddprof_config *c, pid_t pid, int ready,
 	close_fd(ready);
 	if (r)
 		return r;
+	ddprof_monitoring_open(&monitoring, c); /* the command does not wait for it */
+	ddprof_monitoring_attach(&monitoring, p);
 	r = run(p, pidfd, ctx);
+	ddprof_monitoring_close(&monitoring);
 	return finish(p, &output) ? -EIO : r < 0 ? r : 0;
 }
 
