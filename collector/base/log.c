@@ -219,6 +219,26 @@ void ddp_log_progress(const char *text)
 	__atomic_store_n(&shows_progress, true, __ATOMIC_RELAXED);
 }
 
+void ddp_log_text(const char *text)
+{
+	CLEANUP(free) char *line = NULL;
+	int saved = errno, n;
+
+	if (settings.to == TO_SYSLOG)
+		syslog(LOG_NOTICE, "%s", text);
+	if (settings.to >= 0) {
+		char start[64];
+
+		head(start, sizeof(start), DDP_LOG_NOTICE);
+		n = asprintf(&line, "%s%s\n", start, text);
+		if (n < 0)
+			line = NULL;
+		else
+			put_line(line, (size_t)n);
+	}
+	errno = saved;
+}
+
 void ddp_log(enum ddp_log_level level, const char *format, ...)
 {
 	int saved = errno;

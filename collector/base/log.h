@@ -56,6 +56,9 @@ void ddp_log_progress(const char *text);
 void ddp_log(enum ddp_log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/** A line of any length that somebody asked for: whatever the level, and never held back. */
+void ddp_log_text(const char *text);
+
 #define ddp_log_error(...)	ddp_log(DDP_LOG_ERROR, __VA_ARGS__)
 #define ddp_log_warn(...)	ddp_log(DDP_LOG_WARN, __VA_ARGS__)
 #define ddp_log_notice(...)	ddp_log(DDP_LOG_NOTICE, __VA_ARGS__)

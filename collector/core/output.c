@@ -6,13 +6,16 @@
 #include <ddprof/pprof.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <time.h>
 
 #include "base/log.h"
+#include "core/show.h"
 #include "base/write_fd.h"
 
 #define XXH_INLINE_ALL
@@ -33,7 +36,8 @@ struct ddp_output {
 	struct ddp_uploader *uploader;	/* NULL: no upload */
 	/* owned copies of what the config says; NULL: nothing */
 	char *service, *environment, *version, *tags;
-	bool include_kernel;
+	char *runtime_id, *prefix;
+	bool include_kernel, show_samples;
 	unsigned char run_id[16];	/* random; runtime ids are made of it */
 };
 
@@ -73,8 +77,8 @@ int ddp_output_path(const char *path, unsigned int nr, bool numbered, char *ret,
  * Complete or not there: under another name first, one that nobody can have taken or foreseen. For
  * its owner only: it tells where the kernel lies and what everybody runs.
  */
-static int write_file(const struct ddp_output *o, const char *path, const struct ddp_profile *p,
-		      int64_t end_unix_ns)
+static int write_file(const char *path, const struct ddp_profile *p, int64_t end_unix_ns,
+		      enum ddp_compression compression)
 {
 	static const char part[] = ".part";
 	CLEANUP(close_fd) int fd = -1;
@@ -87,7 +91,7 @@ static int write_file(const struct ddp_output *o, const char *path, const struct
 	fd = mkostemps(temporary, sizeof(part) - 1, O_CLOEXEC); /* mode 0600 */
 	if (fd < 0)
 		return -errno;
-	r = encode(p, end_unix_ns, o->compression, write_fd, &fd);
+	r = encode(p, end_unix_ns, compression, write_fd, &fd);
 	if (!r && close(TAKE_FD(fd)))
 		r = -errno;
 	if (!r && rename(temporary, path))
@@ -107,7 +111,7 @@ static int to_file(struct ddp_output *o, const struct ddp_profile *p, int64_t en
 			      strerror(-r));
 		return r;
 	}
-	r = write_file(o, path, p, end_unix_ns);
+	r = write_file(path, p, end_unix_ns, o->compression);
 	if (r)
 		ddp_log_error("cannot write %s: %s", path, strerror(-r));
 	else
@@ -172,7 +176,10 @@ static int make_tags(const struct ddp_output *o, const struct ddp_output_origin 
 	char id[37], seq[16];
 	int r = add_machine(o, ret);
 
-	runtime_id(o, all.service, id);
+	if (o->runtime_id && all.service == o->service)
+		snprintf(id, sizeof(id), "%s", o->runtime_id);
+	else
+		runtime_id(o, all.service, id);
 	snprintf(seq, sizeof(seq), "%u", o->seq);
 	r = r ?: ddp_tags_add(ret, "service", all.service);
 	r = r ?: ddp_tags_add(ret, "env", all.environment);
@@ -183,6 +190,31 @@ static int make_tags(const struct ddp_output *o, const struct ddp_output_origin 
 	r = r ?: ddp_tags_add(ret, "pod_uid", all.pod_uid);
 	r = r ?: ddp_tags_parse(ret, all.tags, err);
 	return r ? r : ddp_tags_parse(ret, o->tags, err);
+}
+
+/*
+ * A copy for who looks into things: its name has the time at which it began, with a number where
+ * several began then. No way out that could fail
+ */
+static void to_prefix(const struct ddp_output *o, const struct ddp_profile *p,
+		      int64_t start_unix_ns, int64_t end_unix_ns)
+{
+	time_t start = (time_t)(start_unix_ns / 1000000000);
+	char name[PATH_MAX], path[PATH_MAX], when[32];
+	struct tm t;
+	int r;
+
+	strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", gmtime_r(&start, &t));
+	r = snprintf(name, sizeof(name), "%s%s.pprof.zst", o->prefix, when);
+	r = r < 0 || (size_t)r >= sizeof(name) ? -ENAMETOOLONG : 0;
+	for (unsigned int nr = 1; !r; nr++) {
+		r = ddp_output_path(name, nr, false, path, sizeof(path));
+		if (!r && access(path, F_OK))
+			break;
+	}
+	r = r ?: write_file(path, p, end_unix_ns, DDP_ZSTD);
+	if (r)
+		ddp_log_warn("cannot write %s...: %s", o->prefix, strerror(-r));
 }
 
 /* Uploads */
@@ -253,6 +285,18 @@ static void count_interval(struct ddp_output *o, int64_t end_unix_ns)
 	o->interval_end_unix_ns = end_unix_ns;
 }
 
+/* What was asked for besides, whose failure is no profile's */
+static void look_on(const struct ddp_output *o, const struct ddp_profile *p, int64_t start_unix_ns,
+		    int64_t end_unix_ns)
+{
+	int r = o->show_samples ? ddp_show_samples(p, end_unix_ns) : 0;
+
+	if (r)
+		ddp_log_warn("cannot show samples: %s", strerror(-r));
+	if (o->prefix)
+		to_prefix(o, p, start_unix_ns, end_unix_ns);
+}
+
 int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p,
 		       const struct ddp_output_origin *origin, int64_t start_unix_ns,
 		       int64_t end_unix_ns)
@@ -260,6 +304,7 @@ int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p,
 	int file = 0, upload = 0;
 
 	count_interval(o, end_unix_ns);
+	look_on(o, p, start_unix_ns, end_unix_ns);
 	o->nr_profiles++;
 	if (o->path)
 		file = to_file(o, p, end_unix_ns);
@@ -287,6 +332,8 @@ unsigned int ddp_output_finish(struct ddp_output *o)
 	free(o->environment);
 	free(o->version);
 	free(o->tags);
+	free(o->runtime_id);
+	free(o->prefix);
 	free(o->path);
 	free(o);
 	return failed;
@@ -343,6 +390,7 @@ static int setup_tags(struct ddp_output *o, const struct ddp_output_config *c,
 	r = r ?: copy_text(&o->environment, c->environment);
 	r = r ?: copy_text(&o->version, c->version);
 	r = r ?: copy_text(&o->tags, c->tags);
+	r = r ?: copy_text(&o->runtime_id, c->runtime_id);
 	if (r)
 		return r;
 	o->include_kernel = c->include_kernel;
@@ -355,7 +403,8 @@ static int setup_upload(struct ddp_output *o, const struct ddp_output_config *c,
 			struct ddp_error *err)
 {
 	struct ddp_exporter_config exporter = {
-		.url = c->url, .origin = "ddprof", .origin_version = DDPROF_VERSION,
+		.url = c->url, .api_key = c->api_key,
+		.origin = "ddprof", .origin_version = DDPROF_VERSION,
 		.external_env = getenv("DD_EXTERNAL_ENV"),
 	};
 	int r = setup_tags(o, c, err);
@@ -373,7 +422,9 @@ int ddp_output_create(const struct ddp_output_config *c, struct ddp_output **ret
 	if (!o)
 		return -ENOMEM;
 	o->numbered = c->numbered;
-	if (c->path)
+	o->show_samples = c->show_samples;
+	r = copy_text(&o->prefix, c->prefix);
+	if (!r && c->path)
 		r = setup_file(o, c->path, err);
 	if (!r && c->url)
 		r = setup_upload(o, c, err);

@@ -21,6 +21,11 @@ struct ddp_output_config {
 	const char *service, *environment, *version;	/* tags */
 	const char *tags;	/* the user's, as ddp_tags_parse() takes them */
 	bool include_kernel;
+	/* goes to the intake with this key instead of the agent; url is the intake's then */
+	const char *api_key;
+	const char *runtime_id;	/* of service; made up */
+	const char *prefix;	/* of the names of files that profiles are written to as well */
+	bool show_samples;	/* every profile's in the log, see show.h */
 };
 
 /**
@@ -41,8 +46,8 @@ int ddp_output_create(const struct ddp_output_config *config, struct ddp_output 
 
 /**
  * Writes and queues one profile. Profiles with the same end are one interval's: they have the same
- * number in their tag profile_seq, and those of a service the same runtime-id all through. What goes wrong with one way out is logged and does not keep the
- * profile from the other.
+ * number in their tag profile_seq, and those of a service the same runtime-id all through. What
+ * goes wrong with one way out is logged and does not keep the profile from the other.
  * @param origin  NULL: the config's
  * @return 0 when it got out some way, or there is none; else the first error of a file or of the
  *	memory for an upload: its samples can go into the next one

@@ -3,6 +3,7 @@
 #include "ddprof/config.h"
 
 #include <ddprof/compress.h>
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -28,6 +29,12 @@ static const char *const prints[] = {
 	[DDPROF_PRINT_CONFIG] = "config", NULL,
 };
 
+static int expected(struct ddp_error *err, const char *what)
+{
+	snprintf(err->text, sizeof(err->text), "expected %s", what);
+	return -EINVAL;
+}
+
 static int check_cpu_set(const char *value, struct ddp_error *err)
 {
 	cpu_set_t set;
@@ -41,9 +48,7 @@ static int check_output(const char *value, struct ddp_error *err)
 
 	if (!ddp_compression_from_path(value, &compression))
 		return 0;
-	snprintf(err->text, sizeof(err->text), "the file's name has to end in .pprof, .gz, .lz4, "
-		 ".zst or .pb");
-	return -EINVAL;
+	return expected(err, "a name that ends in .pprof, .gz, .lz4, .zst or .pb");
 }
 
 static int check_address(const char *value, struct ddp_error *err)
@@ -57,8 +62,25 @@ static int check_socket(const char *value, struct ddp_error *err)
 {
 	if (!strcmp(value, DDPROF_NO_SOCKET) || value[0] == '/')
 		return 0;
-	snprintf(err->text, sizeof(err->text), "expected a path from / on, or none");
-	return -EINVAL;
+	return expected(err, "a path from / on, or none");
+}
+
+static int check_site(const char *value, struct ddp_error *err)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+
+	return value[strspn(value, letters)] ? expected(err, "a domain, as in datadoghq.eu") : 0;
+}
+
+static int check_uuid(const char *value, struct ddp_error *err)
+{
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	bool good = strlen(value) == sizeof(form) - 1;
+
+	for (size_t i = 0; good && form[i]; i++)
+		good = form[i] == '-' ? value[i] == '-' : isxdigit((unsigned char)value[i]);
+	return good ? 0 : expected(err, "a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
 }
 
 #define AT(member)	.offset = offsetof(struct ddprof_config, member)
@@ -93,6 +115,9 @@ const struct ddp_option ddprof_options[] = {
 	  .argument = "TEXT", TAGS, .help = "tag version" },
 	{ "tags", NULL, 'T', DDP_OPTION_TEXT, AT(tags), "DD_TAGS", .argument = "K:V,...", TAGS,
 	  .help = "further tags" },
+	{ "runtime_id", NULL, 0, DDP_OPTION_TEXT, AT(runtime_id), "DD_PROFILING_RUNTIME_ID",
+	  .argument = "UUID", .check = check_uuid, TAGS,
+	  .help = "tag runtime-id, which is made up for each run without this" },
 
 	{ "url", NULL, 'U', DDP_OPTION_URL, AT(url), "DD_TRACE_AGENT_URL", .argument = "URL",
 	  EXPORT, .help = "upload to the agent there; without it to --host and --port" },
@@ -102,6 +127,15 @@ const struct ddp_option ddprof_options[] = {
 	{ "port", NULL, 'P', DDP_OPTION_NUMBER, AT(port), "DD_TRACE_AGENT_PORT",
 	  .min = 1, .max = 65535, .argument = "PORT", .initial = "8126", EXPORT,
 	  .help = "instead of -U: the agent's port" },
+	{ "agentless", NULL, 0, DDP_OPTION_FLAG, AT(agentless), "DD_PROFILING_AGENTLESS",
+	  .flags = DDP_OPTION_WORD, EXPORT,
+	  .help = "upload to Datadog's intake, past any agent: to --site, or to\n"
+		  "--url where the command line or the file has it" },
+	{ "site", NULL, 0, DDP_OPTION_TEXT, AT(site), "DD_SITE", .argument = "DOMAIN",
+	  .max = DDPROF_MAX_HOST, .initial = "datadoghq.com", .check = check_site, EXPORT,
+	  .help = "with --agentless: whose intake" },
+	{ "api_key", NULL, 0, DDP_OPTION_TEXT, AT(api_key), "DD_API_KEY", .argument = "KEY",
+	  .flags = DDP_OPTION_SECRET, EXPORT, .help = "with --agentless: the key, or file:PATH" },
 	{ "output", NULL, 0, DDP_OPTION_TEXT, AT(output), .argument = "FILE", EXPORT,
 	  .check = check_output,
 	  .help = "write FILE; .pprof and .gz are gzip, .lz4, .zst, .pb plain.\n"
@@ -109,6 +143,10 @@ const struct ddp_option ddprof_options[] = {
 		  "One profile over the whole run; with -u FILE.1.pprof,\n"
 		  "FILE.2.pprof, ...; with an upload and no -u, and where one\n"
 		  "grows too large, FILE.pprof, FILE.2.pprof, ..." },
+	{ "debug_pprof_prefix", NULL, 0, DDP_OPTION_TEXT, AT(debug_pprof_prefix),
+	  "DD_PROFILING_PPROF_PREFIX", .argument = "PREFIX", EXPORT,
+	  .help = "write every profile to PREFIX with time and .pprof.zst behind\n"
+		  "it as well, as in PREFIX20240131T235900Z.pprof.zst" },
 	{ "upload_period", NULL, 'u', DDP_OPTION_NUMBER, AT(period_s), "DD_PROFILING_UPLOAD_PERIOD",
 	  .min = 1, .max = 86400, .argument = "SECONDS", .initial = "59", EXPORT,
 	  .help = "length of one profile" },
@@ -137,6 +175,9 @@ const struct ddp_option ddprof_options[] = {
 
 	{ "config", NULL, 0, DDP_OPTION_TEXT, AT(config), "DD_PROFILING_NATIVE_CONFIG",
 	  .argument = "FILE", PROFILER, ONCE, .help = "read options from FILE, too" },
+	{ "switch_user", NULL, 0, DDP_OPTION_TEXT, AT(switch_user), "DD_PROFILING_SWITCH_USER",
+	  .argument = "USER", PROFILER,
+	  .help = "run the command as this user; the profiler stays who it is" },
 	{ "nice", NULL, 0, DDP_OPTION_SIGNED, AT(nice), "DD_PROFILING_NICE", .min = -20, .max = 19,
 	  .argument = "NICENESS", .initial = "-1", PROFILER,
 	  .help = "the profiler's, not the command's; -1: as it is" },
@@ -172,6 +213,9 @@ const struct ddp_option ddprof_options[] = {
 	  .argument = "FILE", INFORMATION, ONCE,
 	  .help = "write what is in effect to FILE, for --config, then go on;\n"
 		  "secrets are left out" },
+	{ "show_samples", NULL, 0, DDP_OPTION_FLAG, AT(show_samples), "DD_PROFILING_SHOW_SAMPLES",
+	  INFORMATION,
+	  .help = "log every profile's samples, a line each, at any log level" },
 	{ "print", NULL, 0, DDP_OPTION_CHOICE, AT(print), .choices = prints, .argument = "WHAT",
 	  INFORMATION, ONCE,
 	  .help = "man (the manual page), bash, zsh (completion) or config\n"
@@ -186,6 +230,8 @@ const struct ddp_option ddprof_options[] = {
 const struct ddp_option_section ddprof_sections[] = {
 	{ 0 },
 };
+
+#define FROM(c, member) ddp_options_from(&(c)->options, offsetof(struct ddprof_config, member))
 
 static int refuse(struct ddp_error *err, const char *text)
 {
@@ -219,8 +265,12 @@ static int check(const struct ddprof_config *c, struct ddp_error *err)
 	if (c->descendants && !c->pids.nr)
 		return refuse(err,
 			      "--descendants goes with -p only: a command's are always profiled");
-	if (c->wait && !c->command)
+	if (c->wait && !c->command && FROM(c, wait) == DDP_FROM_COMMAND_LINE)
 		return refuse(err, "--wait goes with a command only");
+	if (c->switch_user && !c->command && FROM(c, switch_user) == DDP_FROM_COMMAND_LINE)
+		return refuse(err, "--switch_user goes with a command only");
+	if (c->agentless && !c->api_key && FROM(c, agentless) != DDP_FROM_ENVIRONMENT)
+		return refuse(err, "--agentless needs a key: --api_key file:PATH, or DD_API_KEY");
 	return check_listen(c, err);
 }
 
@@ -231,6 +281,20 @@ static void make_url(struct ddprof_config *c)
 
 	snprintf(c->made_url, sizeof(c->made_url), "http://%s%s%s:%" PRIu32, bare ? "[" : "",
 		 c->host, bare ? "]" : "", c->port);
+	c->url = c->made_url;
+}
+
+/* The environment's URL is the agent's: only who writes --agentless himself means the intake */
+static void choose_intake(struct ddprof_config *c)
+{
+	if (!c->api_key) {
+		ddp_log_warn("DD_PROFILING_AGENTLESS without DD_API_KEY: uploading to the agent");
+		c->agentless = false;
+		return;
+	}
+	if (c->url && FROM(c, url) != DDP_FROM_ENVIRONMENT)
+		return;
+	snprintf(c->made_url, sizeof(c->made_url), "https://intake.profile.%s", c->site);
 	c->url = c->made_url;
 }
 
@@ -247,12 +311,15 @@ static void choose_ways_out(struct ddprof_config *c)
 {
 	enum ddp_option_from url = FROM(c, url), output = FROM(c, output),
 			     address = stronger(FROM(c, host), FROM(c, port));
-	bool upload = !c->output || stronger(url, address) >= output;
+	bool upload = !c->output || stronger(url, address) >= output ||
+		      (c->agentless && FROM(c, agentless) >= output);
 
 	c->numbered = c->output && FROM(c, period_s) >= output;
 	if (!upload)
 		c->url = NULL;
-	else if (!c->url || address > url)
+	if (upload && c->agentless)
+		choose_intake(c);
+	if (upload && !c->agentless && (!c->url || address > url))
 		make_url(c);
 	if (!upload && !c->numbered)
 		c->period_s = 0; /* one file, one profile */

@@ -32,6 +32,12 @@ struct ddprof_config {
 	const char *write_config;
 	const char *log_mode;	/* see ddp_log_open() */
 	const char *cpu_affinity;	/* the profiler's, see self.h; NULL: as it is */
+	bool agentless;		/* url is the intake's, and api_key is there */
+	const char *api_key, *site;
+	const char *runtime_id;	/* NULL: made up */
+	const char *debug_pprof_prefix;	/* NULL: no such files */
+	bool show_samples;
+	const char *switch_user;	/* the command's; NULL: as it is */
 	int32_t nice;		/* the profiler's; DDPROF_NICE_AS_IT_IS */
 	uint32_t print;		/* enum ddprof_print */
 	/* see metrics/monitor.h; NULL: not said */
@@ -41,7 +47,8 @@ struct ddprof_config {
 	bool timestamps;
 	bool show_help, show_version, show_config;
 	char *const *command;	/* argv of the command; NULL: none */
-	char made_url[DDPROF_MAX_HOST + 32]; /* url points here when it is from host and port */
+	/* url points here when it is made from host and port, or from site */
+	char made_url[DDPROF_MAX_HOST + 32];
 };
 
 /** As --control_socket: there is none. */

@@ -72,6 +72,10 @@ static int create_output(const struct ddprof_config *c, struct ddp_output **ret,
 		.version = c->version,
 		.tags = c->tags,
 		.include_kernel = true,
+		.api_key = c->agentless ? c->api_key : NULL,
+		.runtime_id = c->runtime_id,
+		.prefix = c->debug_pprof_prefix,
+		.show_samples = c->show_samples,
 	};
 
 	return ddp_output_create(&oc, ret, err);
@@ -247,8 +251,16 @@ int ddprof_run_attached(const struct ddprof_config *c)
 
 /* In front of a command */
 
-static int execute(char *const *argv)
+static int execute(const struct ddprof_config *c)
 {
+	char *const *argv = c->command;
+	struct ddp_error err = { "" };
+
+	/* not as somebody else than it should be */
+	if (c->switch_user && ddprof_self_become(c->switch_user, &err)) {
+		ddp_log_error("cannot run %s: %s", argv[0], err.text);
+		return EXIT_CANNOT_EXECUTE;
+	}
 	execvp(argv[0], argv);
 	ddp_log_error("cannot run %s: %s", argv[0], strerror(errno));
 	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
@@ -256,7 +268,7 @@ static int execute(char *const *argv)
 
 int ddprof_run_unprofiled(const struct ddprof_config *c)
 {
-	return execute(c->command);
+	return execute(c);
 }
 
 /* Until the profiler closes the other end, which is when it samples or never will, but not long.
@@ -418,11 +430,11 @@ int ddprof_run_command(const struct ddprof_config *c)
 
 	if (r) {
 		ddp_log_warn("running without a profile: %s", strerror(-r));
-		return execute(c->command);
+		return execute(c);
 	}
 	close_fd(ready[1]);
 	wait_ready(ready[0]);
-	return execute(c->command);
+	return execute(c);
 }
 
 /* As the command's parent */
@@ -478,7 +490,7 @@ static void be_command(const struct ddprof_config *c, int gate[2], const sigset_
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	close_fd(gate[1]);
 	wait_ready(gate[0]);
-	_exit(execute(c->command));
+	_exit(execute(c));
 }
 
 int ddprof_run_wait(const struct ddprof_config *c)
@@ -491,12 +503,12 @@ int ddprof_run_wait(const struct ddprof_config *c)
 	signals = open_signals(true, &old);
 	if (signals < 0) {
 		ddp_log_warn("running without a profile: %s", strerror(-signals));
-		return execute(c->command);
+		return execute(c);
 	}
 	if (pipe2(gate, O_CLOEXEC)) {
 		ddp_log_warn("running without a profile: %s", strerror(errno));
 		sigprocmask(SIG_SETMASK, &old, NULL);
-		return execute(c->command);
+		return execute(c);
 	}
 	w = (struct waiting){ .command = fork(), .signals = signals };
 	if (w.command < 0) {

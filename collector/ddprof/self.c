@@ -3,8 +3,11 @@
 #include "ddprof/self.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -91,4 +94,25 @@ void ddprof_self_settle(const struct ddprof_config *c)
 		ddp_log_warn("--cpu_affinity %s: %s", c->cpu_affinity,
 			     errno == EINVAL ? "this machine has none of these CPUs" :
 					       strerror(errno));
+}
+
+int ddprof_self_become(const char *user, struct ddp_error *err)
+{
+	const struct passwd *p;
+	int r;
+
+	errno = 0;
+	p = getpwnam(user);
+	if (!p) {
+		r = errno ? -errno : -ENOENT;
+		snprintf(err->text, sizeof(err->text), "--switch_user %.60s: %s", user,
+			 errno ? strerror(errno) : "there is no such user");
+		return r;
+	}
+	if (!initgroups(user, p->pw_gid) && !setresgid(p->pw_gid, p->pw_gid, p->pw_gid) &&
+	    !setresuid(p->pw_uid, p->pw_uid, p->pw_uid))
+		return 0;
+	r = -errno;
+	snprintf(err->text, sizeof(err->text), "--switch_user %.60s: %s", user, strerror(-r));
+	return r;
 }

@@ -284,9 +284,69 @@ static void progress_is_for_terminals(void **state)
 	close(fd);
 }
 
+static void to_a_file(void **state)
+{
+	char path[] = "/tmp/ddprof-test-log-XXXXXX", text[256] = "";
+	struct ddp_error err = { "" };
+	int fd = mkstemp(path), other;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "was there\n", 10), 10);
+	ddp_log_setup("prog", DDP_LOG_NOTICE);
+	assert_int_equal(ddp_log_open(path, &err), 0);
+	assert_true(ddp_log_descriptor() > STDERR_FILENO);
+	ddp_log(DDP_LOG_WARN, "to a file");
+	assert_int_equal(ddp_log_open("/nonexistent/log", &err), -ENOENT);
+	assert_string_equal(err.text, "cannot log to /nonexistent/log: No such file or directory");
+	ddp_log(DDP_LOG_INFO, "not at this level");
+	ddp_log_text("whatever the level");
+	assert_int_equal(ddp_log_open("disabled", &err), 0);
+	assert_int_equal(ddp_log_descriptor(), -1);
+	ddp_log(DDP_LOG_ERROR, "nowhere");
+	ddp_log_text("nowhere");
+	assert_int_equal(ddp_log_open("stderr", &err), 0);
+	other = redirect();
+	ddp_log(DDP_LOG_ERROR, "to stderr again");
+	restore();
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	assert_string_equal(text, "was there\nprog: warn: to a file\nprog: whatever the level\n");
+	memset(text, 0, sizeof(text));
+	assert_true(read(other, text, sizeof(text) - 1) > 0);
+	assert_string_equal(text, "prog: error: to stderr again\n");
+	close(other);
+	close(fd);
+	unlink(path);
+}
+
+/* As it was when the log was opened: the profiler gives stdout back to nobody */
+static void to_stdout(void **state)
+{
+	struct ddp_error err = { "" };
+	char text[64] = "";
+	int fds[2], real = dup(STDOUT_FILENO);
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	fflush(stdout);
+	dup2(fds[1], STDOUT_FILENO);
+	assert_int_equal(ddp_log_open("stdout", &err), 0);
+	dup2(real, STDOUT_FILENO);
+	ddp_log(DDP_LOG_WARN, "out");
+	assert_int_equal(ddp_log_open("stderr", &err), 0);
+	close(fds[1]);
+	assert_true(read(fds[0], text, sizeof(text) - 1) > 0);
+	assert_string_equal(text, "prog: warn: out\n");
+	assert_int_equal(read(fds[0], text, 1), 0);
+	close(fds[0]);
+	close(real);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(to_a_file), cmocka_unit_test(to_stdout),
 		cmocka_unit_test(lines),
 		cmocka_unit_test(lines_for_the_journal),
 		cmocka_unit_test(the_level_changes),

@@ -72,6 +72,13 @@ static void refused(void **state)
 		{ { "--cpu_affinity", "0x0", "-g" }, "--cpu_affinity 0x0: expected CPUs below" },
 		{ { "--cpu_affinity", "3-1", "-g" }, "--cpu_affinity 3-1: expected CPUs below" },
 		{ { "--cpu_affinity", "1024", "-g" }, "--cpu_affinity 1024: expected CPUs" },
+		{ { "--agentless", "-g" }, "--agentless needs a key: --api_key file:PATH, or" },
+		{ { "--agentless=maybe", "-g" }, "--agentless maybe: expected 1 or 0" },
+		{ { "--api_key", "file:/nonexistent", "-g" },
+		  "--api_key file:/nonexistent: No such file or directory" },
+		{ { "--site", "https://x", "-g" }, "--site https://x: expected a domain" },
+		{ { "--runtime_id", "1234", "-g" }, "--runtime_id 1234: expected a UUID" },
+		{ { "--switch_user", "nobody", "-g" }, "--switch_user goes with a command only" },
 		{ { "--print", "html" }, "--print html: expected one of nothing, man, bash, " },
 		{ { "-p", "0" }, "-p 0: expected process ids" },
 		{ { "-p", "12,", "-g" }, "-p 12,: expected process ids" },
@@ -79,7 +86,7 @@ static void refused(void **state)
 		{ { "-p", "1", "-g" }, "exclude each other" },
 		{ { "-g", "true" }, "exclude each other" },
 		{ { "--descendants", "-g" }, "--descendants goes with -p" },
-		{ { "--output", "x.txt", "-g" }, "--output x.txt: the file's name has to end in" },
+		{ { "--output", "x.txt", "-g" }, "--output x.txt: expected a name that ends in" },
 		{ { "--wait", "-g" }, "--wait goes with a command" },
 		{ { "-P", "65536", "-g" }, "-P 65536: expected a number from 1 to 65535" },
 		{ { "-U", "foo", "-g" }, "-U foo: expected a URL that begins with http://, "
@@ -253,6 +260,52 @@ static void where_the_agent_is(void **state)
 	unsetenv("DD_TRACE_AGENT_PORT");
 }
 
+/* Without an agent: the key is used, and never for an agent */
+static void where_the_intake_is(void **state)
+{
+	static const struct {
+		const char *what, *args[MAX_ARGS], *env_agentless, *env_key, *env_url, *url;
+		bool agentless;
+	} rows[] = {
+		{ "a key alone is no reason", { "-g" }, "", "k", "", "http://localhost:8126",
+		  false },
+		{ "the default site", { "-g", "--agentless" }, "", "k", "",
+		  "https://intake.profile.datadoghq.com", true },
+		{ "a site", { "-g", "--agentless", "--site=datadoghq.eu" }, "", "k", "",
+		  "https://intake.profile.datadoghq.eu", true },
+		{ "the environment's URL is the agent's", { "-g", "--agentless" }, "", "k",
+		  "http://u", "https://intake.profile.datadoghq.com", true },
+		{ "a URL beside it", { "-g", "--agentless", "-U", "https://v" }, "", "k", "",
+		  "https://v", true },
+		{ "all from the environment", { "-g" }, "1", "k", "http://u",
+		  "https://intake.profile.datadoghq.com", true },
+		{ "the environment forgot the key", { "-g" }, "1", "", "http://u", "http://u",
+		  false },
+		{ "switched off by the next word", { "-g", "--agentless", "false" }, "1", "k", "",
+		  "http://localhost:8126", false },
+		{ "beside --output", { "-g", "--output", "x.pprof", "--agentless" }, "", "k", "",
+		  "https://intake.profile.datadoghq.com", true },
+		{ "not beside --output", { "-g", "--output", "x.pprof" }, "1", "k", "", NULL,
+		  true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ddprof_config c;
+
+		setenv("DD_PROFILING_AGENTLESS", rows[i].env_agentless, 1);
+		setenv("DD_API_KEY", rows[i].env_key, 1);
+		setenv("DD_TRACE_AGENT_URL", rows[i].env_url, 1);
+		accept(rows[i].args, &c);
+		if (!c.url != !rows[i].url || (c.url && strcmp(c.url, rows[i].url)) ||
+		    c.agentless != rows[i].agentless)
+			fail_msg("%s: %s", rows[i].what, c.url);
+	}
+	unsetenv("DD_PROFILING_AGENTLESS");
+	unsetenv("DD_API_KEY");
+	unsetenv("DD_TRACE_AGENT_URL");
+}
+
 static void switched_off(void **state)
 {
 	struct ddprof_config c;
@@ -269,6 +322,14 @@ static void switched_off(void **state)
 	accept((const char *[MAX_ARGS]){ "ls" }, &c);
 	assert_true(c.enabled);
 	unsetenv("DD_PROFILING_ENABLED");
+	accept((const char *[MAX_ARGS]){ "--no-enable", "ls" }, &c);
+	assert_false(c.enabled);
+	accept((const char *[MAX_ARGS]){ "--enable", "false", "ls" }, &c);
+	assert_false(c.enabled);
+	assert_string_equal(c.command[0], "ls");
+	accept((const char *[MAX_ARGS]){ "--enable=0", "--", "true" }, &c);
+	assert_false(c.enabled);
+	assert_string_equal(c.command[0], "true");
 }
 
 static void the_environment_fills_in(void **state)
@@ -425,7 +486,8 @@ int main(void)
 		cmocka_unit_test(the_command_begins_at_the_first_word), cmocka_unit_test(spellings),
 		cmocka_unit_test(too_many_processes),
 		cmocka_unit_test(output_decides_periods_and_uploads),
-		cmocka_unit_test(where_the_agent_is), cmocka_unit_test(switched_off),
+		cmocka_unit_test(where_the_agent_is), cmocka_unit_test(where_the_intake_is),
+		cmocka_unit_test(switched_off),
 		cmocka_unit_test(the_environment_fills_in),
 		cmocka_unit_test(every_option_is_in_every_text),
 		cmocka_unit_test(the_table_is_sound), cmocka_unit_test(names_of_files),

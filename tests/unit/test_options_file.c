@@ -358,7 +358,8 @@ static void what_is_written_gives_it_again(void **state)
 
 	(void)state;
 	good(&o, &v, "lit = 1\nbeds = 4\nfloor = -1\ncolor = green\nname = x\nguest = a b\n"
-		     "guest = c\npid = 4,5\n[room one]\ncolor = c\nbeds = 0\n[room two]\nbeds = 9\n");
+		     "guest = c\npid = 4,5\n[room one]\ncolor = c\nbeds = 0\n"
+		     "[room two]\nbeds = 9\n");
 	while (strlen(list) < sizeof(list) - 20)
 		strcat(list, "some:thing, ");
 	list[strlen(list) - 1] = '\0';

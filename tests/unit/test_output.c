@@ -250,6 +250,55 @@ static void an_origin_replaces_what_it_says(void **state)
 	}
 }
 
+static void the_run_s_id_may_be_given(void **state)
+{
+	static const char id[] = "01234567-89ab-4cde-8f01-23456789abcd";
+	struct receiver *r = receiver_start(NULL);
+	struct ddp_output_config config = { .service = "run", .runtime_id = id, .api_key = "k" };
+	struct ddp_profile *p = large_profile(0);
+	struct ddp_error err = { "" };
+	char event[2048], url[64];
+	struct ddp_output *o;
+
+	(void)state;
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", receiver_port(r));
+	config.url = url;
+	assert_int_equal(ddp_output_create(&config, &o, &err), 0);
+	assert_int_equal(ddp_output_profile(o, p, NULL, 1, 2), 0);
+	assert_int_equal(ddp_output_finish(o), 0);
+	last_event(r, event, sizeof(event));
+	assert_non_null(strstr(event, "runtime-id:01234567-89ab-4cde-8f01-23456789abcd,"));
+	assert_string_equal(receiver_last(r)->path, "/api/v2/profile");
+	ddp_profile_destroy(p);
+	receiver_stop(r);
+}
+
+/* Beside no other way out; two of one second have two names, and a failure is nobody's */
+static void copies_have_a_prefix(void **state)
+{
+	struct ddp_output_config config = { .show_samples = false };
+	struct ddp_error err = { "" };
+	struct ddp_output *o;
+	char path[160], copy[192];
+
+	(void)state;
+	path_in("p_", path);
+	config.prefix = path;
+	assert_int_equal(ddp_output_create(&config, &o, &err), 0);
+	assert_int_equal(write_profile(o), 0);
+	assert_int_equal(write_profile(o), 0);
+	snprintf(copy, sizeof(copy), "%s19700101T000000Z.pprof.zst", path);
+	assert_int_equal(access(copy, F_OK), 0);
+	snprintf(copy, sizeof(copy), "%s19700101T000000Z.2.pprof.zst", path);
+	assert_int_equal(access(copy, F_OK), 0);
+	assert_int_equal(ddp_output_finish(o), 0);
+	assert_int_equal(empty_folder(), 2);
+	config.prefix = "/nonexistent/p_";
+	assert_int_equal(ddp_output_create(&config, &o, &err), 0);
+	assert_int_equal(write_profile(o), 0);
+	assert_int_equal(ddp_output_finish(o), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -258,6 +307,8 @@ int main(void)
 		cmocka_unit_test(failures_leave_nothing),
 		cmocka_unit_test(large_profiles_go_up_in_parts),
 		cmocka_unit_test(an_origin_replaces_what_it_says),
+		cmocka_unit_test(the_run_s_id_may_be_given),
+		cmocka_unit_test(copies_have_a_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
