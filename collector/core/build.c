@@ -69,7 +69,7 @@ static int intern_mapping(struct builder *b, const struct frame *f, uint32_t *re
 {
 	struct ddp_mapping m = {
 		.start = f->start, .limit = f->limit, .file_offset = f->file_offset,
-		.has_functions = true,
+		.has_functions = !b->in->without_names,
 	};
 	int r;
 
@@ -85,8 +85,10 @@ static int intern_mapping(struct builder *b, const struct frame *f, uint32_t *re
 static int intern_frame(struct builder *b, const struct frame *f, uint32_t *ret)
 {
 	struct ddp_line line = { 0 };
-	struct ddp_location l = { .address = f->address, .lines = &line, .nr_lines = 1 };
-	int r = intern_function(b, f, &line.function);
+	/* what stands in for frames is all that it says */
+	bool named = !b->in->without_names || !f->file;
+	struct ddp_location l = { .address = f->address, .lines = &line, .nr_lines = named };
+	int r = named ? intern_function(b, f, &line.function) : 0;
 
 	r = r ?: intern_mapping(b, f, &l.mapping);
 	return r ? r : ddp_profile_location(b->profile, &l, ret);
@@ -220,6 +222,10 @@ static int intern_stack(struct builder *b, const struct ddp_trace *t, uint32_t *
 	const char *end = end_frame(t);
 	int r = 0;
 
+	if (a && a->unfollowed && t->nr_user) {
+		nr = t->nr_kernel;
+		end = "[maximum pids]";
+	}
 	for (; !r && n < nr; n++)
 		r = frame_location(b, a, n < t->nr_kernel, t->frames[n], is_exact(t, n),
 				   &b->locations[n]);

@@ -24,6 +24,8 @@ struct ddp_build {
 	const struct ddp_link_started *started;	/* event 0 gives the profile's period */
 	int64_t start_unix_ns;
 	uint64_t profile_nr;			/* counts up from 1 */
+	/* frames keep address, mapping and build-id only, for who finds names elsewhere */
+	bool without_names;
 };
 
 /** @return 0, or what the profile builder answers (profile.h) */

@@ -52,6 +52,7 @@ struct ddp_pipeline {
 	int64_t interval_end_ms, next_resync_ms; /* monotonic; interval_end_ms 0: no end */
 	int64_t start_ms, interval_start_ms, records_ms; /* monotonic */
 	uint32_t period_s;
+	bool without_names;
 	size_t max_sample_bytes;	/* that an interval may add ... */
 	size_t kept_bytes;		/* ... to what is still known from before */
 	uint64_t profile_nr;
@@ -125,9 +126,10 @@ static int on_aspace(void *ctx, const struct ddp_aspace *a)
 static int on_map(void *ctx, const struct ddp_map *m, uint32_t left)
 {
 	struct ddp_pipeline *p = ctx;
+	const struct ddp_aspace_state *a = ddp_process_find(&p->process, m->aspace);
 	int r = ddp_process_map(&p->process, m, left);
 
-	if (!r)
+	if (!r && !(a && a->unfollowed))
 		ddp_unwinding_map(&p->unwinding, m->file_id);
 	return r;
 }
@@ -205,7 +207,7 @@ static int build(struct ddp_pipeline *p, struct ddp_profile **ret)
 	struct ddp_build in = {
 		.samples = &p->samples, .process = &p->process, .symbols = &p->symbols,
 		.started = &p->started, .start_unix_ns = p->interval_start_unix_ns,
-		.profile_nr = p->profile_nr,
+		.profile_nr = p->profile_nr, .without_names = p->without_names,
 	};
 
 	return ddp_build_profile(&in, ret);
@@ -581,8 +583,10 @@ int ddp_pipeline_create(const struct ddp_pipeline_config *c, struct ddp_pipeline
 		return -ENOMEM;
 	p->output = c->output;
 	p->period_s = c->period_s;
+	p->without_names = c->without_names;
 	p->max_sample_bytes = c->max_sample_bytes ? c->max_sample_bytes : MAX_SAMPLE_BYTES;
 	ddp_process_init(&p->process, open_file, p);
+	p->process.max_followed = c->max_processes;
 	r = start(p, c, err);
 	if (r) {
 		if (!err->text[0])

@@ -20,6 +20,8 @@ struct ddp_pipeline_config {
 	const char *table_cache;	/* folder for unwind tables, borrowed; NULL: none */
 	/* longest wait for the tables of running programs before START; 0: none are made before */
 	uint32_t ahead_ms;
+	uint32_t max_processes;	/* followed at a time, see process.h; 0: any number */
+	bool without_names;	/* see build.h */
 	/*
 	 * A session of this process that goes on until the new one's START, when it is stopped: the
 	 * caller finishes it afterwards, also on errors. NULL: none

@@ -54,6 +54,23 @@ struct ddp_aspace_state *ddp_process_find(const struct ddp_process *p, uint64_t 
 	return a ? ddp_table_pointer(*a) : NULL;
 }
 
+static bool follows_process(const struct ddp_process *p, uint32_t tgid)
+{
+	ddp_table_for_each(&p->aspaces, slot) {
+		const struct ddp_aspace_state *a = ddp_table_pointer(slot->value);
+
+		if (a->tgid == tgid && !a->unfollowed && !a->gone)
+			return true;
+	}
+	return false;
+}
+
+/* A process that executes another program has two address spaces for a moment */
+static bool is_too_many(const struct ddp_process *p, uint32_t tgid)
+{
+	return p->max_followed && p->followed >= p->max_followed && !follows_process(p, tgid);
+}
+
 static int aspace_get(struct ddp_process *p, const struct ddp_aspace *said,
 		      struct ddp_aspace_state **ret)
 {
@@ -64,10 +81,12 @@ static int aspace_get(struct ddp_process *p, const struct ddp_aspace *said,
 		if (!a)
 			return -ENOMEM;
 		a->id = said->aspace;
+		a->unfollowed = is_too_many(p, said->tgid);
 		if (ddp_table_set(&p->aspaces, a->id, ddp_table_value(a))) {
 			free(a);
 			return -ENOMEM;
 		}
+		p->followed += !a->unfollowed;
 		p->bytes += sizeof(*a);
 	}
 	a->tgid = said->tgid;
@@ -196,8 +215,10 @@ int ddp_process_aspace(struct ddp_process *p, const struct ddp_aspace *said)
 
 	if (said->flags & DDPROF_ASPACE_GONE) {
 		a = ddp_process_find(p, said->aspace);
-		if (a)
+		if (a && !a->gone) {
+			p->followed -= !a->unfollowed;
 			a->gone = true;
+		}
 		return 0;
 	}
 	r = aspace_get(p, said, &a);
@@ -206,7 +227,7 @@ int ddp_process_aspace(struct ddp_process *p, const struct ddp_aspace *said)
 	coming_free(a);
 	a->layout = said->layout;
 	p->counts.partial_lists += !!(said->flags & DDPROF_ASPACE_PARTIAL);
-	return said->nr_maps ? 0 : commit(p, a);
+	return said->nr_maps || a->unfollowed ? 0 : commit(p, a);
 }
 
 int ddp_process_map(struct ddp_process *p, const struct ddp_map *m, uint32_t left)
@@ -214,8 +235,8 @@ int ddp_process_map(struct ddp_process *p, const struct ddp_map *m, uint32_t lef
 	struct ddp_aspace_state *a = ddp_process_find(p, m->aspace);
 	struct ddp_range *range, *more;
 
-	if (!a)
-		return 0; /* its ASPACE was lost, or it is gone */
+	if (!a || a->unfollowed)
+		return 0; /* its ASPACE was lost, or it is gone, or one too many */
 	more = array_reserve(a->coming, &a->cap_coming, a->nr_coming + 1, sizeof(*more));
 	if (!more)
 		return -ENOMEM;

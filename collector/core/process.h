@@ -2,7 +2,8 @@
 /*
  * What the module said about address spaces, files and processes: which file lies at an address,
  * and a process's name where a stack came without. Knows nothing that the module did not tell.
- * Filled by pipeline from decode; asked when a profile is built.
+ * Filled by pipeline from decode; asked when a profile is built. With max_followed, a process that
+ * is met when so many are there stays one too many for its life.
  *
  * A new layout replaces the old one, but ranges of the old that nothing new covers stay until the
  * profile that may need them is built: a library that was just unloaded still has its names. For
@@ -35,6 +36,7 @@ struct ddp_aspace_state {
 	uint64_t id, layout;
 	uint32_t tgid;
 	bool gone;
+	bool unfollowed;	/* one too many: nothing is known of its mappings */
 	struct ddp_range *ranges;	/* owned, sorted by start, not overlapping */
 	uint32_t nr_ranges;
 	struct ddp_range *coming;	/* owned; a list that is not complete yet, as it came */
@@ -54,6 +56,8 @@ struct ddp_process {			/* all zero: empty, see ddp_process_init() */
 	struct ddp_table aspaces;	/* id -> struct ddp_aspace_state *, owned */
 	struct ddp_table names;		/* tgid + 1 -> struct process_name *, owned */
 	size_t bytes;			/* of these, roughly */
+	uint32_t max_followed;		/* processes at a time whose mappings are kept; 0: any */
+	uint32_t followed;		/* address spaces that are, and are not gone */
 	struct ddp_process_counts counts;
 	struct ddp_objects objects;	/* the mapped files */
 };

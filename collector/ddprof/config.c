@@ -173,6 +173,15 @@ const struct ddp_option ddprof_options[] = {
 	  .argument = "DIR", SAMPLING,
 	  .help = "keep unwind tables in DIR for the next start" },
 
+	{ "maximum_pids", NULL, 0, DDP_OPTION_SIGNED, AT(maximum_pids),
+	  "DD_PROFILING_MAXIMUM_PIDS", .min = -1, .max = INT32_MAX, .argument = "N",
+	  .initial = "-1", SAMPLING,
+	  .help = "processes at a time whose user frames are kept; those of\n"
+		  "others are [maximum pids]; -1: all" },
+	{ "disable_symbolization", NULL, 0, DDP_OPTION_FLAG, AT(disable_symbolization),
+	  "DD_PROFILING_DISABLE_SYMBOLIZATION", SAMPLING,
+	  .help = "no names of functions: addresses, mappings and build-ids only" },
+
 	{ "config", NULL, 0, DDP_OPTION_TEXT, AT(config), "DD_PROFILING_NATIVE_CONFIG",
 	  .argument = "FILE", PROFILER, ONCE, .help = "read options from FILE, too" },
 	{ "switch_user", NULL, 0, DDP_OPTION_TEXT, AT(switch_user), "DD_PROFILING_SWITCH_USER",
@@ -265,6 +274,8 @@ static int check(const struct ddprof_config *c, struct ddp_error *err)
 	if (c->descendants && !c->pids.nr)
 		return refuse(err,
 			      "--descendants goes with -p only: a command's are always profiled");
+	if (!c->maximum_pids)
+		return refuse(err, "--maximum_pids 0: expected -1 (all) or a number from 1 on");
 	if (c->wait && !c->command && FROM(c, wait) == DDP_FROM_COMMAND_LINE)
 		return refuse(err, "--wait goes with a command only");
 	if (c->switch_user && !c->command && FROM(c, switch_user) == DDP_FROM_COMMAND_LINE)

@@ -101,6 +101,8 @@ static int create_pipeline(const struct ddprof_config *c, const struct ddp_pids 
 		.output = output, .period_s = c->period_s, .table_cache = c->unwind_cache,
 		/* a command is not running yet, and waits for us */
 		.ahead_ms = c->command ? 0 : AHEAD_TIMEOUT_MS,
+		.max_processes = c->maximum_pids > 0 ? (uint32_t)c->maximum_pids : 0,
+		.without_names = c->disable_symbolization,
 	};
 	struct ddp_link_event event;
 

@@ -34,6 +34,7 @@ struct world {
 	struct ddp_symbols symbols;
 	struct ddp_link_started started;
 	struct ddp_pprof *read;
+	bool without_names;
 };
 
 static int open_self(void *ctx, uint64_t file_id, int *ret)
@@ -127,7 +128,8 @@ static void hit(struct world *w, const struct ddp_stack *s, const struct ddp_nam
 static const struct ddp_pprof *build(struct world *w)
 {
 	CLEANUP(ddp_profile_destroy) struct ddp_profile *p = NULL;
-	struct ddp_build b = { &w->samples, &w->process, &w->symbols, &w->started, 5, 1 };
+	struct ddp_build b = { &w->samples, &w->process, &w->symbols, &w->started, 5, 1,
+			       w->without_names };
 	struct ddp_buffer bytes = { 0 };
 	struct ddp_error err;
 
@@ -309,6 +311,51 @@ static const struct ddp_pprof_label *label(const struct ddp_pprof_sample *s, con
 	return NULL;
 }
 
+static void frames_without_names_keep_their_places(void **state)
+{
+	struct world *w = *state;
+	u64 frames[] = { 0xffffffff81000000, address_of(w, "ddp_build_profile"),
+			 NO_FILE_START + 8, 0x7f0000000000 };
+	struct ddp_stack s = { .aspace = 1, .nr_kernel = 1, .nr_user = 3, .frames = frames,
+			       .user_end = DDPROF_END_TRUNCATED };
+	const struct ddp_pprof_sample *sample;
+
+	w->without_names = true;
+	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
+	sample = build(w)->samples;
+	assert_int_equal(sample->nr_locations, 5);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(sample->locations[i]->address, frames[i]);
+	for (size_t i = 1; i < 3; i++) {
+		assert_int_equal(sample->locations[i]->nr_lines, 0);
+		assert_non_null(sample->locations[i]->mapping);
+		assert_false(sample->locations[i]->mapping->has_functions);
+	}
+	assert_string_not_equal(sample->locations[1]->mapping->build_id, "");
+	/* what stands in for frames has nothing but its name */
+	assert_string_equal(frame_name(sample, 3), "[unknown mapping]");
+	assert_string_equal(frame_name(sample, 4), "[truncated]");
+}
+
+static void a_process_too_many_has_one_frame(void **state)
+{
+	struct world *w = *state;
+	u64 frames[] = { 0xffffffff81000000, EXE_START, EXE_START + 8 };
+	struct ddp_stack s = { .aspace = 2, .nr_kernel = 1, .nr_user = 2, .frames = frames,
+			       .user_end = DDPROF_END_ROOT };
+	const struct ddp_pprof_sample *sample;
+
+	w->process.max_followed = 1;
+	assert_int_equal(ddp_process_aspace(&w->process, &(struct ddp_aspace){ .aspace = 2,
+			 .layout = 1, .tgid = 8, .nr_maps = 1 }), 0);
+	hit(w, &s, &(struct ddp_names){ "p", "t" }, 3, NULL);
+	sample = build(w)->samples;
+	assert_int_equal(sample->nr_locations, 2);
+	assert_int_equal(sample->locations[0]->address, frames[0]);
+	assert_string_equal(frame_name(sample, 1), "[maximum pids]");
+	assert_int_equal(sample->values[0], 3);
+}
+
 static void labels_and_values(void **state)
 {
 	struct world *w = *state;
@@ -361,6 +408,8 @@ int main(void)
 		TEST(return_addresses_are_looked_up_before),
 		TEST(a_user_frame_is_exact_only_when_said), TEST(kernel_frames_come_first),
 		TEST(mappings_have_build_ids),
+		TEST(frames_without_names_keep_their_places),
+		TEST(a_process_too_many_has_one_frame),
 		TEST(labels_and_values), TEST(nothing_sampled_is_a_profile),
 	};
 #undef TEST

@@ -79,6 +79,8 @@ static void refused(void **state)
 		{ { "--site", "https://x", "-g" }, "--site https://x: expected a domain" },
 		{ { "--runtime_id", "1234", "-g" }, "--runtime_id 1234: expected a UUID" },
 		{ { "--switch_user", "nobody", "-g" }, "--switch_user goes with a command only" },
+		{ { "--maximum_pids=0", "-g" }, "--maximum_pids 0: expected -1 (all) or a number" },
+		{ { "--maximum_pids=-2", "-g" }, "--maximum_pids -2: expected a number from -1" },
 		{ { "--print", "html" }, "--print html: expected one of nothing, man, bash, " },
 		{ { "-p", "0" }, "-p 0: expected process ids" },
 		{ { "-p", "12,", "-g" }, "-p 12,: expected process ids" },

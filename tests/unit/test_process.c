@@ -227,6 +227,52 @@ static void layouts_without_end(void **state)
 	ddp_process_free(&p);
 }
 
+/* Of two at a time: what ended makes room, what was too many stays so */
+static void processes_at_a_time(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t aspace;
+		uint32_t tgid, flags;
+		bool followed;
+	} steps[] = {
+		{ "the first", 1, 10, 0, true },
+		{ "the second", 2, 20, 0, true },
+		{ "one too many", 3, 30, 0, false },
+		{ "known ones stay", 1, 10, 0, true },
+		{ "another program of a known one", 4, 20, 0, true },
+		{ "its old one", 2, 20, DDPROF_ASPACE_GONE, true },
+		{ "an end said twice", 2, 20, DDPROF_ASPACE_GONE, true },
+		{ "still one too many", 5, 50, 0, false },
+		{ "an end that makes room", 1, 10, DDPROF_ASPACE_GONE, true },
+		{ "who was too many stays so", 3, 30, 0, false },
+		{ "who comes now has room", 6, 60, 0, true },
+		{ "and no more", 7, 70, 0, false },
+	};
+	struct ddp_process p;
+
+	(void)state;
+	ddp_process_init(&p, NULL, NULL);
+	p.max_followed = 2;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct ddp_map m = { .aspace = steps[i].aspace, .start = 0x1000, .length = 0x1000,
+				     .name = "//anon", .name_len = 6 };
+		struct ddp_aspace_state *a;
+
+		assert_int_equal(ddp_process_aspace(&p, &(struct ddp_aspace){
+			.aspace = steps[i].aspace, .tgid = steps[i].tgid, .layout = i + 1,
+			.nr_maps = 1, .flags = (uint8_t)steps[i].flags }), 0);
+		if (!steps[i].flags)
+			assert_int_equal(ddp_process_map(&p, &m, 0), 0);
+		a = ddp_process_find(&p, steps[i].aspace);
+		assert_non_null(a);
+		if (a->unfollowed == steps[i].followed ||
+		    !ddp_process_range(a, 0x1800) == steps[i].followed)
+			fail_msg("%s", steps[i].what);
+	}
+	ddp_process_free(&p);
+}
+
 static void files_without_end(void **state)
 {
 	struct ddp_process p;
@@ -588,6 +634,7 @@ int main(void)
 		cmocka_unit_test(table_is_a_map), cmocka_unit_test(names_in_use_stay),
 		cmocka_unit_test(layouts), cmocka_unit_test(strange_lists),
 		cmocka_unit_test(layouts_without_end),
+		cmocka_unit_test(processes_at_a_time),
 		cmocka_unit_test(files_without_end),
 		cmocka_unit_test(descriptors_are_left_for_others),
 		cmocka_unit_test(files_by_path),
