@@ -27,6 +27,7 @@ CFLAGS_ALL   = -std=gnu11 -O2 -g -fno-omit-frame-pointer -fPIC -pthread $(WARN) 
 SAN          := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 LIB_SRC   := $(wildcard collector/lib/*.c)
+PROTO     := $(wildcard collector/lib/*.proto)
 LIB_MAP   := collector/lib/libddprof.map
 PARTS     := base link core symbols unwind report metrics
 CORE_SRC  := $(wildcard $(PARTS:%=collector/%/*.c) kmod/core/*.c)
@@ -44,6 +45,7 @@ DKMS_SRC   = $(DESTDIR)/usr/src/ddprof_kmod-$(VERSION)
 Q := $(if $(filter 1,$(V)),,@)
 say = @$(if $(filter 1,$(V)),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 obj = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
+gen = $(PROTO:collector/lib/%.proto=$(BUILD)/$(1)/gen/%.o)
 
 .PHONY: all
 all: userspace module	## build library, commands, and the module where its headers are (default)
@@ -61,13 +63,12 @@ deps:	## install the distribution packages that are missing (Debian, Ubuntu)
 .PHONY: userspace
 userspace: $(BUILD)/libddprof.a $(BUILD)/libddprof.so $(COMMANDS:%=$(BUILD)/%) $(TEXTS:%=$(BUILD)/text/%)	## build library and commands
 
-# pprof's message format, for the reader; under the library's prefix, as another part of a program may have it, too
-$(BUILD)/gen/profile.pb-c.c: collector/lib/profile.proto Makefile
+# message formats; pprof's under the library's prefix, as another part of a program may have it, too
+$(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: collector/lib/%.proto Makefile
 	@mkdir -p $(@D)
 	$(call say,PROTOC,$@)
 	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $(<F)
-	$(Q)sed -i 's/perftools__profiles__/ddp__pb__/g' $(basename $@).c $(basename $@).h
-$(BUILD)/gen/profile.pb-c.h: $(BUILD)/gen/profile.pb-c.c ;
+	$(Q)sed -i 's/perftools__profiles__/ddp__pb__/g' $(@D)/$*.pb-c.c $(@D)/$*.pb-c.h
 
 # the flame graph's page, which the assembler puts into page.o
 $(BUILD)/gen/flamegraph.head: $(addprefix collector/report/flamegraph.,html css js) scripts/page
@@ -77,29 +78,33 @@ $(BUILD)/gen/flamegraph.head: $(addprefix collector/report/flamegraph.,html css 
 $(BUILD)/opt/collector/report/page.o $(BUILD)/san/collector/report/page.o: $(BUILD)/gen/flamegraph.head
 
 # two variants of every object: opt (what is installed) and san (what the tests run)
-$(BUILD)/opt/%.o: %.c | $(BUILD)/gen/profile.pb-c.h
+$(BUILD)/opt/%.o: %.c | $(PROTO:collector/lib/%.proto=$(BUILD)/gen/%.pb-c.h)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
-$(BUILD)/san/%.o: %.c | $(BUILD)/gen/profile.pb-c.h
+$(BUILD)/san/%.o: %.c | $(PROTO:collector/lib/%.proto=$(BUILD)/gen/%.pb-c.h)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -O1 $(SAN) -MMD -MP -c $< -o $@
-$(BUILD)/opt/gen.o $(BUILD)/san/gen.o: $(BUILD)/gen/profile.pb-c.c
-	@mkdir -p $(@D)
-	$(call say,CC,$@)
-	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fvisibility=hidden $(if $(findstring /san/,$@),$(SAN)) -c $< -o $@
+define gen_rule
+$(call gen,$(1)): $(BUILD)/$(1)/gen/%.o: $(BUILD)/gen/%.pb-c.c
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)
+	$$(Q)$$(CC) $$(CPPFLAGS_ALL) $$(CFLAGS_ALL) -fvisibility=hidden $(2) -c $$< -o $$@
+endef
+$(eval $(call gen_rule,opt,))
+$(eval $(call gen_rule,san,$(SAN)))
 
-$(BUILD)/libddprof.a: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o
+$(BUILD)/libddprof.a: $(call obj,opt,$(LIB_SRC)) $(call gen,opt)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
-$(BUILD)/libddprof.so: $(call obj,opt,$(LIB_SRC)) $(BUILD)/opt/gen.o $(LIB_MAP)
+$(BUILD)/libddprof.so: $(call obj,opt,$(LIB_SRC)) $(call gen,opt) $(LIB_MAP)
 	$(call say,LD,$@)
 	$(Q)$(CC) -shared -Wl,-soname,libddprof.so.$(ABI) -Wl,--version-script=$(LIB_MAP) -o $@ $(filter %.o,$^) \
 		$(LDFLAGS) $(LIB_LIBS)
 $(BUILD)/opt/core.a: $(call obj,opt,$(CORE_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
-$(BUILD)/san/all.a: $(call obj,san,$(LIB_SRC) $(CORE_SRC) $(UNIT_SUP)) $(BUILD)/san/gen.o
+$(BUILD)/san/all.a: $(call obj,san,$(LIB_SRC) $(CORE_SRC) $(UNIT_SUP)) $(call gen,san)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 define command_rule
@@ -170,7 +175,7 @@ unit: $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)	## build the host unit tests (A
 
 # the library's unit tests once more, of the opt variant
 VALGRIND_SRC := $(if $(UNIT_SRC),$(shell grep -lE 'ddp_(profile|pprof|compressor|record|strings|exporter)_' $(UNIT_SRC)))
-$(BUILD)/opt/all.a: $(call obj,opt,$(LIB_SRC) $(CORE_SRC) $(UNIT_SUP)) $(BUILD)/opt/gen.o
+$(BUILD)/opt/all.a: $(call obj,opt,$(LIB_SRC) $(CORE_SRC) $(UNIT_SUP)) $(call gen,opt)
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(BUILD)/valgrind/%: $(BUILD)/opt/tests/unit/%.o $(BUILD)/opt/all.a
 	@mkdir -p $(@D)
@@ -210,7 +215,7 @@ $(BUILD)/bench/lib_%: $(BUILD)/opt/tests/bench/lib_%.o $(BUILD)/opt/tests/bench/
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -Wl,--as-needed $(LIB_LIBS) -lm
 
 # what others make of our pprof files, and we of theirs
-$(BUILD)/conformance/profiles: $(BUILD)/opt/tests/conformance/profiles.o $(BUILD)/libddprof.a
+$(BUILD)/conformance/%: $(BUILD)/opt/tests/conformance/%.o $(BUILD)/libddprof.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(LIB_LIBS)

@@ -13,11 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "alloc.h"
-#include "cleanup.h"
-#include "ddprof/exporter.h"
-#include "error.h"
-#include "export_form.h"
+#include "export_request.h"
 #include "utf8.h"
 
 #define NS_PER_S 1000000000LL

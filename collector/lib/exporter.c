@@ -1,179 +1,117 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One POST of a profile over libcurl, and what its answer means. The form's bytes are read
- * through callbacks and never copied; everything about the request that does not change is
- * prepared once at creation. Curl cleans up after itself, no signal is used, and the
- * environment's proxy applies only to uploads that leave for the intake.
+ * An exporter: one target in one format. A send makes the form a request of the format, which is
+ * pure, posts it (export_http.c), and says what the answer means. The table of formats is here.
  */
-#include <curl/curl.h>
 #include <errno.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "alloc.h"
-#include "cleanup.h"
-#include "ddprof/exporter.h"
-#include "error.h"
-#include "export_form.h"
+#include "export_target.h"
+#include "export_uuid.h"
 
-#define AGENT_PATH	"/profiling/v1/input"
-#define INTAKE_PATH	"/api/v2/profile"
-
-enum {
-	ANSWER_BYTES = 200,		/* of the answer's body, for the message */
-	URL_BYTES_MAX = 2048,
-	HEADER_BYTES_MAX = 4096,
-	RETRY_AFTER_MAX_S = 24 * 3600,	/* a receiver that says more is not believed */
-};
+enum { ANSWER_SHOWN_BYTES = 200 };	/* of the answer's body, in a message */
 
 struct ddp_exporter {
 	CURL *curl;
-	struct curl_slist *headers;
-	char *url;		/* where the request goes; http://localhost/... with a socket */
-	char *shown;		/* how messages name it */
-	char *socket_path;	/* NULL: TCP */
-	bool through_proxy;	/* as the environment says */
-	uint32_t timeout_ms;
+	const struct export_format *format;
+	struct export_target target;
+	char *shown;		/* how messages name the target */
+	export_secrets secrets;
 	atomic_bool cancelled;
 };
 
 DEFINE_CLEANUP(struct ddp_exporter *, ddp_exporter_destroy)
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
-DEFINE_CLEANUP(curl_mime *, curl_mime_free)
 
-/* Creating */
+/* Formats */
 
-static char *format_text(const char *a, const char *b, const char *c)
+static bool is_busy(long status)
 {
-	size_t n = strlen(a) + strlen(b) + strlen(c) + 1;
-	char *s = ddp__alloc(n);
-
-	if (s)
-		snprintf(s, n, "%s%s%s", a, b, c);
-	return s;
+	return status >= 500 || status == 408 || status == 429;
 }
 
-static bool has_control(const char *s)
+/* OTLP: these and no others */
+static bool is_busy_otlp(long status)
 {
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			return true;
-	return false;
+	return status == 429 || status == 502 || status == 503 || status == 504;
 }
 
-static int append_line(struct ddp_exporter *e, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(e->headers, line);
+static const char *const no_headers[] = { NULL };
+static const char *const pyroscope_headers[] = { "Content-Type: " EXPORT_BINARY, NULL };
+static const char *const otlp_headers[] = {
+	"Content-Type: application/x-protobuf", "Content-Encoding: gzip", NULL,
+};
 
-	if (!longer)
+static const struct export_format formats[] = {
+	[DDP_EXPORT_DATADOG] = {
+		.name = "datadog",
+		.agent_path = "/profiling/v1/input", .intake_path = "/api/v2/profile",
+		.headers = no_headers,
+		.make = ddp__export_datadog, .may_retry = is_busy,
+	},
+	[DDP_EXPORT_DATADOG_LEGACY] = {
+		.name = "datadog-legacy",
+		.agent_path = "/profiling/v1/input", .intake_path = "/v1/input",
+		.headers = no_headers, .id_as_header = true,
+		.make = ddp__export_legacy, .may_retry = is_busy,
+	},
+	[DDP_EXPORT_PYROSCOPE] = {
+		.name = "pyroscope",
+		.agent_path = "/ingest",
+		.headers = pyroscope_headers, .id_as_header = true,
+		.make = ddp__export_pyroscope, .may_retry = is_busy,
+	},
+	[DDP_EXPORT_OTLP] = {
+		.name = "otlp",
+		.agent_path = "/v1development/profiles",
+		.headers = otlp_headers,
+		.make = ddp__export_otlp, .may_retry = is_busy_otlp,
+		.read_answer = ddp__export_otlp_answer,
+	},
+};
+
+enum { NR_FORMATS = sizeof(formats) / sizeof(*formats) };
+
+const char *ddp_export_format_name(enum ddp_export_format format)
+{
+	return formats[format].name;
+}
+
+int ddp_export_format_from_name(const char *name, enum ddp_export_format *ret)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_FORMATS; i++) {
+		if (!strcmp(name, formats[i].name)) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* Life */
+
+static int init(struct ddp_exporter *e, const struct ddp_exporter_config *config,
+		struct ddp_error *err)
+{
+	if ((unsigned int)config->format >= NR_FORMATS)
+		return ddp__fail(err, -EINVAL, "there is no format %u", config->format);
+	e->format = &formats[config->format];
+	atomic_init(&e->cancelled, false);
+	e->curl = curl_easy_init();
+	if (!e->curl)
 		return -ENOMEM;
-	e->headers = longer;
-	return 0;
-}
-
-static int add_header(struct ddp_exporter *e, const char *name, const char *value,
-		      struct ddp_error *err)
-{
-	char line[HEADER_BYTES_MAX];
-	int n;
-
-	if (!value)
-		return 0;
-	if (has_control(value))
-		return ddp__fail(err, -EINVAL, "header %s has control characters", name);
-	/* curl leaves out a header that has nothing after the colon; "Name;" sends it empty */
-	n = snprintf(line, sizeof(line), *value ? "%s: %s" : "%s;", name, value);
-	if (n < 0 || (size_t)n >= sizeof(line))
-		return ddp__fail(err, -EINVAL, "header %s is too long", name);
-	return append_line(e, line);
-}
-
-static int add_origin(struct ddp_exporter *e, const struct ddp_exporter_config *c,
-		      struct ddp_error *err)
-{
-	const char *origin = c->origin ? c->origin : "ddprof";
-	const char *version = c->origin_version ? c->origin_version : ddp_version();
-	CLEANUP(ddp__free) char *agent = format_text(origin, "/", version);
-	int r;
-
-	if (!agent)
-		return -ENOMEM;
-	if ((r = add_header(e, "DD-EVP-ORIGIN", origin, err)) ||
-	    (r = add_header(e, "DD-EVP-ORIGIN-VERSION", version, err)))
-		return r;
-	return add_header(e, "User-Agent", agent, err);
-}
-
-static int add_headers(struct ddp_exporter *e, const struct ddp_exporter_config *c,
-		       struct ddp_error *err)
-{
-	int r;
-
-	if ((r = add_origin(e, c, err)) ||
-	    (r = add_header(e, "Connection", "close", err)) ||
-	    (r = add_header(e, "dd-api-key", c->api_key, err)) ||
-	    (r = add_header(e, "datadog-container-id", c->container_id, err)) ||
-	    (r = add_header(e, "datadog-entity-id", c->entity_id, err)) ||
-	    (r = add_header(e, "datadog-external-env", c->external_env, err)))
-		return r;
-	/* no 100-continue round trip: agents do not answer it, and curl would wait a second */
-	return append_line(e, "Expect:");
-}
-
-static int set_unix_target(struct ddp_exporter *e, const char *socket_path, const char *path,
-			   struct ddp_error *err)
-{
-	if (socket_path[0] != '/')
-		return ddp__fail(err, -EINVAL, "unix:// needs an absolute path: unix:///run/...");
-	e->socket_path = format_text(socket_path, "", "");
-	e->url = format_text("http://localhost", path, "");
-	e->shown = format_text("unix://", socket_path, path);
-	return e->socket_path && e->url && e->shown ? 0 : -ENOMEM;
-}
-
-static int set_target(struct ddp_exporter *e, const struct ddp_exporter_config *c,
-		      struct ddp_error *err)
-{
-	const char *path = c->api_key ? INTAKE_PATH : AGENT_PATH;
-	const char *url = c->url ? c->url : "";
-	size_t n = strlen(url);
-
-	if (n > URL_BYTES_MAX || has_control(url) || strchr(url, ' '))
-		return ddp__fail(err, -EINVAL, "the URL is too long or has control characters");
-	if (!strncmp(url, "unix://", 7))
-		return set_unix_target(e, url + 7, path, err);
-	if (strncmp(url, "http://", 7) && strncmp(url, "https://", 8))
-		return ddp__fail(err, -EINVAL,
-				 "'%s' is not http://host:port, https://... or unix:///path", url);
-	if (!url[strcspn(url, ":") + 3] || strpbrk(url, "?#@"))
-		return ddp__fail(err, -EINVAL, "'%s' is not the address of an agent", url);
-	CLEANUP(ddp__free) char *base = format_text(url, "", "");
-	if (!base)
-		return -ENOMEM;
-	while (n && base[n - 1] == '/')
-		base[--n] = '\0';
-	e->url = format_text(base, path, "");
-	e->shown = format_text(base, path, "");
-	e->through_proxy = c->api_key != NULL;
-	return e->url && e->shown ? 0 : -ENOMEM;
+	return ddp__export_target_init(&e->target, config, e->format, &e->shown, &e->secrets,
+				       err);
 }
 
 int ddp_exporter_create(const struct ddp_exporter_config *config, struct ddp_exporter **ret,
 			struct ddp_error *err)
 {
 	CLEANUP(ddp_exporter_destroy) struct ddp_exporter *e = ddp__alloc(sizeof(*e));
-	int r;
+	int r = e ? init(e, config, err) : -ENOMEM;
 
-	if (!e)
-		return ddp__fail(err, -ENOMEM, "out of memory");
-	atomic_init(&e->cancelled, false);
-	e->timeout_ms = config->timeout_ms ? config->timeout_ms : DDP_EXPORT_TIMEOUT_MS;
-	e->curl = curl_easy_init();
-	r = e->curl ? set_target(e, config, err) : -ENOMEM;
-	if (!r)
-		r = add_headers(e, config, err);
 	if (r == -ENOMEM)
 		return ddp__fail(err, r, "out of memory");
 	if (r)
@@ -187,10 +125,9 @@ void ddp_exporter_destroy(struct ddp_exporter *e)
 	if (!e)
 		return;
 	curl_easy_cleanup(e->curl);
-	curl_slist_free_all(e->headers);
-	ddp__free(e->url);
+	ddp__export_target_deinit(&e->target);
+	ddp__export_secrets_free(&e->secrets);
 	ddp__free(e->shown);
-	ddp__free(e->socket_path);
 	ddp__free(e);
 }
 
@@ -200,45 +137,6 @@ void ddp_exporter_cancel(struct ddp_exporter *e)
 }
 
 /* The form */
-
-/* A part's bytes as curl reads them. */
-struct reader {
-	const char *bytes;
-	size_t n, at;
-};
-
-static size_t read_part(char *to, size_t size, size_t nr, void *ctx)
-{
-	struct reader *r = ctx;
-	size_t n = size * nr < r->n - r->at ? size * nr : r->n - r->at;
-
-	if (n)
-		memcpy(to, r->bytes + r->at, n);
-	r->at += n;
-	return n;
-}
-
-static int seek_part(void *ctx, curl_off_t offset, int origin)
-{
-	struct reader *r = ctx;
-
-	if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > r->n)
-		return CURL_SEEKFUNC_CANTSEEK;
-	r->at = offset;
-	return CURL_SEEKFUNC_OK;
-}
-
-static int add_part(curl_mime *mime, const char *name, const char *file, const char *type,
-		    struct reader *reader)
-{
-	curl_mimepart *part = curl_mime_addpart(mime);
-
-	if (!part || curl_mime_name(part, name) || curl_mime_filename(part, file) ||
-	    curl_mime_type(part, type) ||
-	    curl_mime_data_cb(part, reader->n, read_part, seek_part, NULL, reader))
-		return -ENOMEM;
-	return 0;
-}
 
 static int check_file(const struct ddp_export_file *f)
 {
@@ -253,35 +151,14 @@ static int check_file(const struct ddp_export_file *f)
 	return 0;
 }
 
-#define BINARY "application/octet-stream"
-
-/* @readers has room for every part: the event, the files, the profile. */
-static int add_parts(curl_mime *mime, const struct ddp_export_form *form,
-		     const struct ddp_buffer *event, struct reader *readers)
-{
-	size_t i;
-	int r;
-
-	readers[0] = (struct reader){ (const char *)event->bytes, event->len, 0 };
-	r = add_part(mime, EXPORT_EVENT_PART, EXPORT_EVENT_FILE, "application/json", readers++);
-	for (i = 0; !r && i < form->nr_files; i++, readers++) {
-		const struct ddp_export_file *f = &form->files[i];
-
-		*readers = (struct reader){ f->bytes, f->n, 0 };
-		r = add_part(mime, f->name, f->name, BINARY, readers);
-	}
-	if (r)
-		return r;
-	*readers = (struct reader){ form->profile, form->profile_bytes, 0 };
-	return add_part(mime, EXPORT_PROFILE_NAME, EXPORT_PROFILE_NAME, BINARY, readers);
-}
-
 static int check_form(const struct ddp_export_form *form)
 {
+	unsigned char id[UUID_BYTES];
 	size_t i;
 	int r;
 
-	if (!form->profile || !form->profile_bytes)
+	if (!form->profile || !form->profile_bytes ||
+	    (form->id && !ddp__uuid_parse(form->id, id)))
 		return -EINVAL;
 	for (i = 0; i < form->nr_files; i++) {
 		r = check_file(&form->files[i]);
@@ -293,147 +170,99 @@ static int check_form(const struct ddp_export_form *form)
 
 /* Sending */
 
-struct answer {
-	char body[ANSWER_BYTES + 1];	/* its beginning, printable */
-	size_t n;
-};
-
-static size_t take_answer(char *bytes, size_t size, size_t nr, void *ctx)
+/* One line: the address, what came of it, and what the receiver said */
+static void say(const struct ddp_exporter *e, struct ddp_export_result *ret, const char *what,
+		const char *body, size_t n)
 {
-	struct answer *a = ctx;
-	size_t i;
-
-	for (i = 0; i < size * nr && a->n < ANSWER_BYTES; i++)
-		a->body[a->n++] = bytes[i] >= 0x20 && bytes[i] < 0x7f ? bytes[i] : ' ';
-	return size * nr;
+	if (n > ANSWER_SHOWN_BYTES)
+		n = ANSWER_SHOWN_BYTES;
+	snprintf(ret->message, sizeof(ret->message), "%s%s%s%.*s", e->shown, what,
+		 n ? ": " : "", (int)n, body ?: "");
+	ddp__export_hide(&e->secrets, ret->message);
 }
 
-static int check_cancelled(void *ctx, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
-			   curl_off_t ulnow)
+static int judge_taken(const struct ddp_exporter *e, const struct export_answer *a,
+		       struct ddp_export_result *ret)
 {
-	const struct ddp_exporter *e = ctx;
+	char said[ANSWER_SHOWN_BYTES + 1] = "";
+	int class = DDP_EXPORT_OK;
 
-	(void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
-	return atomic_load(&e->cancelled);
-}
-
-/* The same option, as a text only since 7.85 and deprecated as bits since then */
-static CURLcode only_http(CURL *c)
-{
-#if LIBCURL_VERSION_NUM >= 0x075500
-	return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-	return curl_easy_setopt(c, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-}
-
-static int set_options(struct ddp_exporter *e, curl_mime *mime, struct answer *answer,
-		       char *curl_error)
-{
-	CURL *c = e->curl;
-	CURLcode r = CURLE_OK;
-
-	r |= curl_easy_setopt(c, CURLOPT_URL, e->url);
-	r |= only_http(c);
-	r |= curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, e->socket_path);
-	if (!e->through_proxy)
-		r |= curl_easy_setopt(c, CURLOPT_PROXY, "");
-	r |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, e->headers);
-	r |= curl_easy_setopt(c, CURLOPT_MIMEPOST, mime);
-	r |= curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	r |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	r |= curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)e->timeout_ms);
-	r |= curl_easy_setopt(c, CURLOPT_ERRORBUFFER, curl_error);
-	r |= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_answer);
-	r |= curl_easy_setopt(c, CURLOPT_WRITEDATA, answer);
-	r |= curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-	r |= curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, check_cancelled);
-	r |= curl_easy_setopt(c, CURLOPT_XFERINFODATA, e);
-	return r == CURLE_OK ? 0 : -ENOMEM;
-}
-
-static int class_of_status(long status)
-{
-	if (status >= 200 && status < 300)
-		return DDP_EXPORT_OK;
-	if (status >= 500 || status == 408 || status == 429)
-		return DDP_EXPORT_RETRY;
-	return DDP_EXPORT_REFUSED;
-}
-
-/* Seconds, or a date, which curl counts from now; 0 where the answer has none */
-static uint32_t retry_after_ms(CURL *curl)
-{
-	curl_off_t s = 0;
-
-	if (curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &s) || s <= 0)
-		return 0;
-	return (s < RETRY_AFTER_MAX_S ? s : RETRY_AFTER_MAX_S) * 1000;
-}
-
-static int judge(const struct ddp_exporter *e, CURLcode code, const char *curl_error,
-		 const struct answer *answer, struct ddp_export_result *ret)
-{
-	int class;
-
-	if (code == CURLE_OUT_OF_MEMORY)
-		return -ENOMEM;
-	curl_easy_getinfo(e->curl, CURLINFO_RESPONSE_CODE, &ret->http_status);
-	if (code == CURLE_ABORTED_BY_CALLBACK) {
-		snprintf(ret->message, sizeof(ret->message), "%s: cancelled", e->shown);
-		return DDP_EXPORT_CANCELLED;
-	}
-	/* an answer counts even when the connection broke behind it */
-	if (code != CURLE_OK && ret->http_status < 200) {
-		ret->http_status = 0;
-		snprintf(ret->message, sizeof(ret->message), "%s: %s", e->shown,
-			 *curl_error ? curl_error : curl_easy_strerror(code));
-		return DDP_EXPORT_RETRY;
-	}
-	class = class_of_status(ret->http_status);
-	if (class == DDP_EXPORT_RETRY)
-		ret->retry_after_ms = retry_after_ms(e->curl);
-	if (class != DDP_EXPORT_OK)
-		snprintf(ret->message, sizeof(ret->message), "%s answered %ld%s%s", e->shown,
-			 ret->http_status, answer->n ? ": " : "", answer->body);
+	if (e->format->read_answer)
+		class = e->format->read_answer(a->body, a->kept, said, sizeof(said));
+	if (*said)
+		say(e, ret, "", said, strlen(said));
 	return class;
 }
 
-static int perform(struct ddp_exporter *e, curl_mime *mime, struct ddp_export_result *ret)
+static int judge(const struct ddp_exporter *e, const struct export_answer *a,
+		 struct ddp_export_result *ret)
 {
-	char curl_error[CURL_ERROR_SIZE] = "";
-	struct answer answer = { .n = 0 };
-	CURLcode code;
-	int r = set_options(e, mime, &answer, curl_error);
+	char status[32];
 
-	if (r)
+	ret->http_status = a->status;
+	if (a->code == CURLE_ABORTED_BY_CALLBACK) {
+		say(e, ret, ": cancelled", NULL, 0);
+		return DDP_EXPORT_CANCELLED;
+	}
+	/* an answer counts even when the connection broke behind it */
+	if (a->code != CURLE_OK && a->status < 200) {
+		const char *why = *a->error ? a->error : curl_easy_strerror(a->code);
+
+		ret->http_status = 0;
+		say(e, ret, "", why, strlen(why));
+		return DDP_EXPORT_RETRY;
+	}
+	if (a->status >= 200 && a->status < 300)
+		return judge_taken(e, a, ret);
+	snprintf(status, sizeof(status), " answered %ld", a->status);
+	say(e, ret, status, a->body, a->kept);
+	if (!e->format->may_retry(a->status))
+		return DDP_EXPORT_REFUSED;
+	ret->retry_after_ms = a->retry_after_ms;
+	return DDP_EXPORT_RETRY;
+}
+
+static int post(struct ddp_exporter *e, const struct ddp_export_form *form,
+		const struct export_request *q, struct ddp_export_result *ret)
+{
+	CLEANUP(ddp__free) struct export_answer *answer = ddp__alloc(sizeof(*answer));
+	struct export_target target = e->target;
+	char line[sizeof("X-Request-Id: ") + UUID_CHARS];
+	struct curl_slist id = { line, target.headers };
+	int r;
+
+	if (!answer)
+		return -ENOMEM;
+	if (form->id && e->format->id_as_header) {
+		snprintf(line, sizeof(line), "X-Request-Id: %s", form->id);
+		target.headers = &id;
+	}
+	r = ddp__export_post(e->curl, &target, q, &e->cancelled, answer);
+	return r ? r : judge(e, answer, ret);
+}
+
+/* What cannot be made a request will not be one next time either */
+static int refuse(const struct ddp_exporter *e, int r, const struct ddp_error *err,
+		  struct ddp_export_result *ret)
+{
+	if (r != -EBADMSG && r != -EFBIG && r != -ENODATA && r != -ENOTSUP)
 		return r;
-	/* curl asks for the first time only after it has connected */
-	code = atomic_load(&e->cancelled) ? CURLE_ABORTED_BY_CALLBACK : curl_easy_perform(e->curl);
-	r = judge(e, code, curl_error, &answer, ret);
-	curl_easy_reset(e->curl);	/* forget the pointers into this frame */
-	return r;
+	say(e, ret, "", err->text, strlen(err->text));
+	return DDP_EXPORT_REFUSED;
 }
 
 int ddp_exporter_send(struct ddp_exporter *e, const struct ddp_export_form *form,
 		      struct ddp_export_result *ret)
 {
-	CLEANUP(ddp_buffer_free) struct ddp_buffer event = { 0 };
-	CLEANUP(ddp__free) struct reader *readers = NULL;
-	CLEANUP(curl_mime_free) curl_mime *mime = NULL;
+	CLEANUP(ddp__export_request_free) struct export_request q = { .owned = NULL };
 	struct ddp_export_result result = { 0 };
-	int r;
+	struct ddp_error err = { "" };
+	int r = check_form(form);
 
-	if ((r = check_form(form)) ||
-	    (r = ddp_export_form_event(form, ddp_buffer_write, &event)))
+	if (r)
 		return r;
-	readers = ddp__alloc((form->nr_files + 2) * sizeof(*readers));
-	mime = curl_mime_init(e->curl);
-	if (!readers || !mime)
-		return -ENOMEM;
-	r = add_parts(mime, form, &event, readers);
-	if (!r)
-		r = perform(e, mime, &result);
+	r = e->format->make(form, &q, &err);
+	r = r ? refuse(e, r, &err, &result) : post(e, form, &q, &result);
 	if (r >= 0 && ret)
 		*ret = result;
 	return r;

@@ -97,6 +97,17 @@ static int put_noted(struct pool *pool, uint32_t *ret)
 	return 0;
 }
 
+int ddp__pool_list(struct pool *pool, const uint32_t *numbers, uint32_t nr, uint32_t *ret)
+{
+	int r = 0;
+	uint32_t i;
+
+	pool->scratch.nr = 0;
+	for (i = 0; !r && i < nr; i++)
+		r = note(pool, numbers[i]);
+	return r ? r : put_noted(pool, ret);
+}
+
 /* What samples refer to */
 
 static int put_mapping(struct pool *pool, const struct ddp_pprof_mapping *m, uint32_t *ret)
@@ -168,18 +179,24 @@ static int compare_numbers(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int put_label(struct pool *pool, const struct ddp_pprof_label *l)
+int ddp__pool_label(struct pool *pool, const struct ddp_pprof_label *l, uint32_t *ret)
 {
 	struct pool_label thing = { .num = l->num };
-	uint32_t number;
 	int r;
 
 	if ((r = ddp__pprof_string(&pool->strings, l->key, &thing.key)) ||
 	    (r = ddp__pprof_string(&pool->strings, l->str ?: "", &thing.str)) ||
-	    (r = ddp__pprof_string(&pool->strings, l->num_unit, &thing.num_unit)) ||
-	    (r = set_put(pool, &pool->labels, &thing, &number)))
+	    (r = ddp__pprof_string(&pool->strings, l->num_unit, &thing.num_unit)))
 		return r;
-	return note(pool, number);
+	return set_put(pool, &pool->labels, &thing, ret);
+}
+
+static int put_label(struct pool *pool, const struct ddp_pprof_label *l)
+{
+	uint32_t number;
+	int r = ddp__pool_label(pool, l, &number);
+
+	return r ? r : note(pool, number);
 }
 
 static int put_labels(struct pool *pool, const struct pool_source *source,

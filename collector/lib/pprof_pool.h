@@ -101,6 +101,12 @@ DDP_INTERNAL int ddp__pool_add(struct pool *pool, const struct pool_source *sour
 /* Adds a comment, if it is not there: errors as above. */
 DDP_INTERNAL int ddp__pool_comment(struct pool *pool, const char *text);
 
+/* A label, and a list of any numbers, by themselves: 0, -ENOMEM, -E2BIG. */
+DDP_INTERNAL int ddp__pool_label(struct pool *pool, const struct ddp_pprof_label *l,
+				 uint32_t *ret);
+DDP_INTERNAL int ddp__pool_list(struct pool *pool, const uint32_t *numbers, uint32_t nr,
+				uint32_t *ret);
+
 /* Has a sample come to have only zeros? */
 DDP_INTERNAL bool ddp__pool_has_zeros(const struct pool *pool);
 

@@ -74,12 +74,14 @@ static bool copy(struct slice s, char *to, size_t size)
 	return true;
 }
 
-/* Name: value */
+/* Name: value, or Name: and nothing */
 static bool parse_header(struct slice line, char *name, char *value, size_t size)
 {
 	struct slice head;
 
-	return cut(&line, ": ", 2, &head) && copy(head, name, size) && copy(line, value, size);
+	if (!cut(&line, ": ", 2, &head) && (!cut(&line, ":", 1, &head) || line.n))
+		return false;
+	return copy(head, name, size) && copy(line, value, size);
 }
 
 static const char *parse_request_line(struct slice line, struct received *u)
@@ -191,10 +193,11 @@ static const char *parse_request(struct slice head, struct slice body, struct re
 	u->body = body.at;
 	u->body_n = body.n;
 	type = received_header(u, "Content-Type");
-	if (type && !strcmp(type, "application/x-protobuf"))
+	if (type && (!strcmp(type, "application/x-protobuf") ||
+		     !strcmp(type, "application/octet-stream")))
 		return NULL;
 	if (!type || strncmp(type, multipart, strlen(multipart)))
-		return "neither multipart/form-data nor application/x-protobuf";
+		return "a body of another type";
 	return parse_multipart(body, type + strlen(multipart), u);
 }
 

@@ -387,7 +387,7 @@ static void bad_configurations_are_refused(void **state)
 		{ "no scheme", "localhost:8126", NULL, "localhost:8126" },
 		{ "no host", "http://", NULL, "http://" },
 		{ "a query", "http://x/?a", NULL, "http://x/?a" },
-		{ "a password", "http://u:p@x", NULL, "address of an agent" },
+		{ "a password", "http://u:p@x", NULL, "give user and password by themselves" },
 		{ "a relative socket", "unix://run/x", NULL, "absolute" },
 		{ "a line break in the URL", "http://x/\r\ny", NULL, "control" },
 		{ "a line break in a header", "http://x", "k\r\nHost: y", "dd-api-key" },

@@ -389,11 +389,12 @@ static void cutting_survives_each_failure(void **state)
 }
 
 /* Nobody listens on port 1: memory errors and connection errors are told apart. */
-static int try_upload(void)
+static int try_upload(struct ddp_exporter_config c, const struct ddp_buffer *profile)
 {
-	struct ddp_exporter_config c = { .url = "http://127.0.0.1:1", .api_key = "k" };
 	struct ddp_buffer tags = { 0 };
-	struct ddp_export_form form = { .tags = &tags, .profile = "x", .profile_bytes = 1 };
+	struct ddp_export_form form = { .tags = &tags, .profile = profile->bytes,
+					.profile_bytes = profile->len,
+					.id = "7d444840-9dc0-11d1-b245-5ffdce74fad2" };
 	struct ddp_exporter *e = NULL;
 	struct ddp_error err;
 	int r;
@@ -412,17 +413,40 @@ static int try_upload(void)
 
 static void the_exporter_survives_each_failure(void **state)
 {
+	static const struct ddp_export_pair header = { "X-Key", "secret" };
+	static const struct {
+		const char *what;
+		struct ddp_exporter_config config;
+	} rows[] = {
+		{ "Datadog's intake", { .api_key = "secret" } },
+		{ "Datadog's older form", { .format = DDP_EXPORT_DATADOG_LEGACY } },
+		{ "Pyroscope", { .format = DDP_EXPORT_PYROSCOPE, .user = "u", .password = "secret" } },
+		{ "OTLP", { .format = DDP_EXPORT_OTLP, .headers = &header, .nr_headers = 1,
+			    .bearer_token = "secret", .ca_file = "/dev/null" } },
+	};
+	struct ddp_profile *p = filled();
+	struct ddp_buffer plain = { 0 };
+	size_t i;
 	long nth;
-	int r = -ENOMEM;
+	int r;
 
 	(void)state;
-	for (nth = 0; r == -ENOMEM; nth++) {
-		left_until_failure = nth;
-		r = try_upload();
+	assert_int_equal(ddp_pprof_encode(p, 2, ddp_buffer_write, &plain), 0);
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct ddp_exporter_config config = rows[i].config;
+
+		print_message("  %s\n", rows[i].what);
+		config.url = "http://127.0.0.1:1";
+		for (nth = 0, r = -ENOMEM; r == -ENOMEM; nth++) {
+			left_until_failure = nth;
+			r = try_upload(config, &plain);
+		}
+		left_until_failure = -1;
+		assert_int_equal(r, DDP_EXPORT_RETRY);
+		assert_true(nth > 5);
 	}
-	left_until_failure = -1;
-	assert_int_equal(r, DDP_EXPORT_RETRY);
-	assert_true(nth > 5);
+	ddp_buffer_free(&plain);
+	ddp_profile_destroy(p);
 }
 
 int main(void)
