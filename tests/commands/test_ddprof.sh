@@ -1,0 +1,308 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# ddprof as it is typed, where there is no module: what is refused and how it is said, what a command in front of which
+# it stands can see of that (nothing), and the texts that it prints of itself. One TAP line a case. Called by tests/run;
+# needs BUILD/ddprof.
+# shellcheck disable=SC2317	# cases are called by their names
+set -euo pipefail
+
+ddprof=$(readlink -m "${BUILD:-build}")/ddprof
+here=$(readlink -f "$(dirname "$0")")
+export LC_ALL=C
+unset "${!DD_@}"
+
+# said STATUS STDERR-PATTERN COMMAND...: runs it; its stdout goes to the file out
+said()
+{
+	local status=$1 pattern=$2 rc=0
+	shift 2
+	"$@" >out 2>err </dev/null || rc=$?
+	if ((rc != status)); then
+		echo "$*: exit status $rc, expected $status; $(<err)"
+		return 1
+	fi
+	# shellcheck disable=SC2053	# a pattern is meant
+	[[ $(<err) == $pattern ]] || { echo "$*: said '$(<err)', expected '$pattern'"; return 1; }
+}
+
+# lacks PATTERN FILE...
+lacks()
+{
+	local pattern=$1
+	shift
+	if grep -n -- "$pattern" "$@"; then
+		return 1
+	fi
+}
+
+# each ROW...: calls the function "row" with the fields of every row, which a | separates
+each()
+{
+	local line fields
+	for line; do
+		IFS='|' read -ra fields <<<"$line"
+		row "${fields[@]}" || { echo "in the row '${fields[0]}'"; return 1; }
+	done
+}
+
+no_module='ddprof: warn: running without a profile: *modprobe ddprof_kmod*'
+
+# what is wrong on the command line: nothing runs, exit status 2
+wrong_options_are_refused()
+{
+	row()
+	{
+		local words
+		read -ra words <<<"$3"
+		said 2 "ddprof: error: $2" "$ddprof" "${words[@]}" touch ran || return
+		[[ ! -e ran ]]
+	}
+	each \
+		'no such option|--nonsense: no such option, see --help|--nonsense' \
+		'a misspelt one|--servce: no such option, did you mean --service?|--servce x' \
+		'misspelt, dashed|--service-versoin: no such option, did you mean --service_version?|--service-versoin=1' \
+		'two letters swapped|--uplaod-period: no such option, did you mean --upload_period?|--uplaod-period' \
+		'no such letter|-y: no such option, see --help|-y' \
+		'a flag with what is none|--timeline maybe: expected 1 or 0|--timeline=maybe' \
+		'a flag of one letter with a value|-g: takes no value, but got x|-gx' \
+		'switched off twice|--no-timeline: takes no value, but got 0|--no-timeline=0' \
+		'--no of what is no flag|--no-service: no such option*|--no-service' \
+		'no number|-F fast: expected a number from 1 to 10000|-F fast' \
+		'a number with a unit|-u 5s: expected a number from 1 to 86400|-u 5s' \
+		'too small|--upload-period 0: expected a number from 1 to 86400|--upload-period=0' \
+		'too large|-P 65536: expected a number from 1 to 65535|-P 65536' \
+		'larger than any|-P 99999999999999999999: expected a number*|-P 99999999999999999999' \
+		'negative|--depth -1: expected a number from 1 to 1024|--depth -1' \
+		'a niceness that there is not|--nice 20: expected a number from -20 to 19|--nice 20' \
+		'none of the choices|-l loud: expected one of error, warn, notice, info, debug|-l loud' \
+		'another of these|--sampler ebpf: expected one of hrtimer, perf|--sampler ebpf' \
+		'nothing as a text|--service: expected NAME, not nothing|--service=' \
+		'no URL|-U agent:8126: expected a URL that begins with *, as in http://agent:8126|-U agent:8126' \
+		'a scheme of others|-U ftp://agent: expected a URL that begins with *|-U ftp://agent' \
+		'no host in the URL|-U http://: expected a URL that begins with *|-U http://' \
+		'a relative socket|-U unix://run/apm.sock: expected a URL that begins with *|-U unix://run/apm.sock' \
+		'no process id|-p 12,x: expected process ids separated by commas|-p 12,x' \
+		'a name that says no form|--output x.txt: expected a name that ends in *|--output x.txt' \
+		'no mask of CPUs|--cpu_affinity 0xg: expected CPUs below *|--cpu_affinity 0xg' \
+		'a list backwards|--cpu_affinity 3-1: expected CPUs below *|--cpu_affinity 3-1' \
+		'no limit at all|--maximum_pids 0: expected -1 (all) or a number from 1 on|--maximum_pids 0' \
+		'no UUID|--runtime_id 1234: expected a UUID of the form *|--runtime_id 1234' \
+		'no domain|--site https://x: expected a domain*|--agentless --site https://x' \
+		'without a key|--agentless needs a key: *|--agentless' \
+		'a key that is not there|--api_key file:/none: No such file or directory|--api_key file:/none' \
+		'a file that is not there|cannot read /none/x.conf: No such file or directory|--config /none/x.conf' \
+		'two things to profile|a command, -p and -g exclude each other|-g' \
+		'what goes with -p only|--descendants goes with -p only*|--descendants'
+}
+
+# with nothing behind the options
+incomplete_use_is_refused()
+{
+	row()
+	{
+		local words
+		read -ra words <<<"${3-}"
+		said 2 "ddprof: error: $2" "$ddprof" "${words[@]}"
+	}
+	each \
+		'nothing at all|nothing to profile: give a command, -p PID or -g, see --help|' \
+		'no value behind it|--service: expected NAME behind it|--service' \
+		'no value behind a letter|-u: expected SECONDS behind it|-g -u' \
+		'two ways|a command, -p and -g exclude each other|-g -p 1' \
+		'what goes with a command|--wait goes with a command only|-g --wait' \
+		'a user for no command|--switch_user goes with a command only|-g --switch_user nobody'
+}
+
+wrong_lines_of_a_file_are_refused()
+{
+	row()
+	{
+		printf '%b' "$3" >x.conf
+		said 2 "ddprof: error: x.conf:$2" "$ddprof" --config x.conf touch ran || return
+		[[ ! -e ran ]]
+	}
+	each \
+		'no key and value|1: expected key = value*|service web\n' \
+		'a misspelt key|2: frequncy: no such option, did you mean frequency?|service = web\nfrequncy = 99\n' \
+		'a value|1: upload_period 0: expected a number from 1 to 86400|upload_period = 0\n' \
+		'a value with a comment behind it|1: '\''#'\'' behind a blank: comments are lines of their own|port = 1 # one\n' \
+		'twice|3: service: is there for the second time|service = a\n\nservice = b\n' \
+		'what is of one run|1: global: goes on the command line, not into a file|global = 1\n' \
+		'no such section|2: \[other\]: no such section*|[other]\na = 1\n' \
+		'nothing as a text|1: environment: expected NAME, not nothing|environment =\n' \
+		'no text|2: there is a zero byte*|service = a\n\0\n'
+}
+
+# somebody else's, and meant for many programs: the command runs
+wrong_variables_are_warnings()
+{
+	row()
+	{
+		said 7 "ddprof: warn: $2; ignoring it"$'\n'"$no_module" env "$3" "$ddprof" sh -c 'exit 7'
+	}
+	each \
+		'a number|DD_PROFILING_UPLOAD_PERIOD 0: expected a number*|DD_PROFILING_UPLOAD_PERIOD=0' \
+		'a flag|DD_PROFILING_TIMELINE_ENABLE maybe: expected 1 or 0|DD_PROFILING_TIMELINE_ENABLE=maybe' \
+		'a URL|DD_TRACE_AGENT_URL agent:8126: expected a URL*|DD_TRACE_AGENT_URL=agent:8126' \
+		'a choice|DD_PROFILING_NATIVE_LOG_LEVEL x: expected one of *|DD_PROFILING_NATIVE_LOG_LEVEL=x'
+	said 7 "ddprof: warn: DD_PROFILING_AGENTLESS without DD_API_KEY: uploading to the agent"$'\n'"$no_module" \
+		env DD_PROFILING_AGENTLESS=1 "$ddprof" sh -c 'exit 7'
+}
+
+the_command_notices_nothing()
+{
+	sh "$here/unnoticed.sh" compare "$ddprof" -S svc 2>err
+	sh "$here/unnoticed.sh" compare "$ddprof" -S svc --nice 5 --cpu_affinity 0 -o log 2>err
+	grep -q "$(basename "$ddprof"): warn: running without a profile" log
+	sh "$here/unnoticed.sh" compare "$ddprof" --no-enable 2>err
+	[[ ! -s err ]]
+}
+
+its_terminal_is_the_command_s()
+{
+	cat >run.sh <<-'END'
+		test -t 0 && test -t 1 && test -t 2 && tty >/dev/null || exit 1
+		# in the foreground of it
+		sed 's/.*) //' /proc/$$/stat | { read -r _ _ group _ _ foreground _; test "$group" = "$foreground"; }
+	END
+	script -qec "$ddprof -S svc sh run.sh" /dev/null >out
+	# or it would have found one anywhere
+	if script -qec "$ddprof -S svc sh run.sh </dev/null" /dev/null >out; then
+		return 1
+	fi
+}
+
+signals_reach_the_command()
+{
+	local pid tries=200 rc=0
+	"$ddprof" -S svc sh -c 'trap "exit 9" USR1; echo ready >ready; while :; do sleep 0.02; done' 2>err &
+	pid=$!
+	while [[ ! -e ready ]] && ((tries-- > 0)); do sleep 0.05; done
+	kill -USR1 "$pid"
+	wait "$pid" || rc=$?
+	((rc == 9))
+	rc=0
+	# shellcheck disable=SC2016	# that shell expands it
+	bash -c 'exec "$@"' bash "$ddprof" sh -c 'kill -KILL $$' 2>err || rc=$?
+	((rc == 137))
+}
+
+statuses_of_what_cannot_run()
+{
+	said 127 "$no_module"$'\n''ddprof: error: cannot run ./none: No such file or directory' "$ddprof" ./none
+	: >none
+	said 126 "$no_module"$'\n''ddprof: error: cannot run ./none: Permission denied' "$ddprof" ./none
+	said 126 "$no_module"$'\n''*--switch_user nobody-here: there is no such user' \
+		"$ddprof" --switch_user nobody-here touch ran
+	[[ ! -e ran ]]
+	said 1 '*modprobe ddprof_kmod*' "$ddprof" -g
+}
+
+the_command_s_user()
+{
+	[[ $(id -u) == 0 ]] || return 0
+	"$ddprof" --switch_user nobody sh -c 'id -un; id -Gn; grep CapEff /proc/self/status' >out 2>err
+	printf '%s\n' nobody nogroup $'CapEff:\t0000000000000000' | diff - out
+}
+
+where_messages_go()
+{
+	said 0 '' "$ddprof" -o disabled true
+	said 0 '' "$ddprof" -o stdout true
+	# shellcheck disable=SC2053	# a pattern is meant
+	[[ $(<out) == $no_module ]]
+	said 0 '' env DD_PROFILING_NATIVE_LOG_MODE="$PWD/log" "$ddprof" true
+	grep -q 'running without a profile' log
+	said 0 'ddprof: warn: cannot log to /none/log: No such file or directory'$'\n'"$no_module" "$ddprof" -o /none/log true
+	said 0 '' "$ddprof" -l error true
+}
+
+secrets_are_not_shown()
+{
+	local key=0123456789abcdef0123456789abcdef
+	echo "$key" >key
+	said 0 '*api_key = \*\*\*  (environment)*' env DD_API_KEY="$key" "$ddprof" --agentless --show_config
+	lacks "$key" out err
+	said 0 '*api_key = \*\*\*  (command line)*' "$ddprof" --api_key=file:key --agentless --show_config --write_config=x.conf
+	lacks "$key" out err x.conf
+	[[ $(stat -c %a x.conf) == 600 ]]
+	said 0 '*every user of this machine can see it*' "$ddprof" --api_key="$key" --agentless --show_config
+	lacks "$key" out err
+}
+
+what_is_in_effect_can_be_kept()
+{
+	printf 'tags = a:b,\n\tc:d\nfrequency = 50\n' >one.conf
+	said 0 '' env DD_SERVICE=web "$ddprof" --config one.conf -u 7 --no-timeline --write_config two.conf
+	said 0 '*frequency = 50  (file)*' "$ddprof" --config two.conf --show_config
+	grep -qx 'service = web  (file)' err
+	grep -qx 'tags = a:b, c:d  (file)' err
+	grep -qx 'upload_period = 7  (file)' err
+	said 0 '*frequency = 60  (command line)*' env DD_SERVICE=db DD_PROFILING_NATIVE_CONFIG=two.conf \
+		"$ddprof" -F 60 --show_config
+	grep -qx 'service = db  (environment)' err
+}
+
+texts_of_itself()
+{
+	local what
+	said 0 '' "$ddprof" --version
+	grep -q '^ddprof [0-9]' out
+	for what in --help --print=man --print=bash --print=zsh --print=config; do
+		said 0 '' "$ddprof" "$what"
+		grep -q 'upload_period' out
+	done
+	"$ddprof" --print bash | bash -n
+	# the sample says nothing but the defaults
+	"$ddprof" --print config >sample.conf
+	said 0 '' "$ddprof" --config sample.conf --write_config one.conf
+	said 0 '' "$ddprof" --write_config two.conf
+	diff one.conf two.conf
+	# and every key of it is one, once the # in front is gone
+	sed -n 's/^#\([a-z_]* = .*\)/\1/p' sample.conf | grep -cE '^[a-z_]+ = ' >keys
+	(($(<keys) > 20))
+}
+
+completes_words()
+{
+	"$ddprof" --print bash >completion
+	cat >complete.sh <<-'END'
+		. ./completion
+		COMP_WORDS=(ddprof "$@") COMP_CWORD=$#
+		_ddprof
+		echo "${COMPREPLY[*]}"
+	END
+	[[ $(bash complete.sh --upl) == --upload_period ]]
+	[[ $(bash complete.sh --sampler p) == perf ]]
+	: >some.conf
+	[[ $(bash complete.sh --config some) == some.conf ]]
+}
+
+cases=(wrong_options_are_refused incomplete_use_is_refused wrong_lines_of_a_file_are_refused wrong_variables_are_warnings
+	the_command_notices_nothing its_terminal_is_the_command_s signals_reach_the_command statuses_of_what_cannot_run
+	the_command_s_user where_messages_go secrets_are_not_shown what_is_in_effect_can_be_kept texts_of_itself
+	completes_words)
+
+# one case, in a folder of its own: the first command that fails ends it
+if (($#)); then
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	chmod 755 "$work"
+	cd "$work"
+	trap 'echo "failed: $BASH_COMMAND"' ERR
+	"$1"
+	exit
+fi
+
+bad=0
+for name in "${cases[@]}"; do
+	if output=$(bash -E "$0" "$name" 2>&1); then
+		echo "ok $name"
+	else
+		echo "not ok $name"
+		# shellcheck disable=SC2001	# of each line
+		sed 's/^/# /' <<<"$output"
+		bad=1
+	fi
+done
+exit "$bad"
