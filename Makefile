@@ -29,7 +29,7 @@ SAN          := -fsanitize=address,undefined -fno-sanitize-recover=all
 LIB_SRC   := $(wildcard collector/lib/*.c)
 PROTO     := $(wildcard collector/lib/*.proto)
 LIB_MAP   := collector/lib/libddprof.map
-PARTS     := base link core symbols unwind report metrics
+PARTS     := base link core service symbols unwind report metrics
 CORE_SRC  := $(wildcard $(PARTS:%=collector/%/*.c) kmod/core/*.c)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT_SUP  := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(filter-out %/main.c,$(wildcard collector/ddprof/*.c))
