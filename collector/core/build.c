@@ -12,7 +12,10 @@
 
 #include "symbols/demangle.h"
 
-enum { MAX_LOCATIONS = DDPROF_MAX_DEPTH + 1 };	/* every frame and how the walk ended */
+enum {
+	MAX_LOCATIONS = DDPROF_MAX_DEPTH + 1,	/* every frame and how the walk ended */
+	MAX_LABELS = 6,
+};
 
 struct builder {
 	const struct ddp_build *in;
@@ -20,7 +23,9 @@ struct builder {
 	struct ddp_table kernel;	/* frame key -> location id */
 	struct ddp_table unmapped;	/* the same for user frames without an address space */
 	uint32_t key_process_id, key_process_name, key_thread_id, key_thread_name;
+	uint32_t key_container_id, key_pod_uid;
 	struct ddp_table traces;	/* trace -> ids of its stack and its label set */
+	struct ddp_aspace_state *used;	/* those with locations of this profile */
 	uint32_t locations[MAX_LOCATIONS];
 };
 
@@ -193,6 +198,10 @@ static int frame_location(struct builder *b, struct ddp_aspace_state *a, bool ke
 		*ret = (uint32_t)*id;
 		return 0;
 	}
+	if (!kernel && a && !a->locations.capacity) {
+		a->next_used = b->used;
+		b->used = a;
+	}
 	r = kernel ? kernel_frame(b, address, lookup, ret) : user_frame(b, a, address, lookup, ret);
 	return r ? r : ddp_table_set(known, key, *ret);
 }
@@ -234,22 +243,43 @@ static int intern_stack(struct builder *b, const struct ddp_trace *t, uint32_t *
 	return r ? r : ddp_profile_stack(b->profile, b->locations, n, ret);
 }
 
+/* Where it runs, as far as it is known. Adds to the @nr labels that there are */
+static int container_labels(struct builder *b, const struct ddp_trace *t,
+			    struct ddp_label *labels, uint32_t *nr)
+{
+	const struct ddp_services_who who = { t->tgid, t->aspace, t->names.process };
+	const struct ddp_identity *i = NULL;
+	int r = b->in->services ? ddp_services_identity(b->in->services, &who, &i) : 0;
+
+	if (!r && i && i->container_id[0]) {
+		labels[*nr].key = b->key_container_id;
+		r = intern(b, i->container_id, &labels[(*nr)++].str);
+	}
+	if (!r && i && i->pod_uid[0]) {
+		labels[*nr].key = b->key_pod_uid;
+		r = intern(b, i->pod_uid, &labels[(*nr)++].str);
+	}
+	return r;
+}
+
 static int intern_labels(struct builder *b, const struct ddp_trace *t, uint32_t *ret)
 {
 	const char *process = t->names.process, *thread = t->names.thread;
-	struct ddp_label labels[] = {
+	struct ddp_label labels[MAX_LABELS] = {
 		{ .key = b->key_process_id, .num = t->tgid },
 		{ .key = b->key_process_name },
 		{ .key = b->key_thread_id, .num = t->tid },
 		{ .key = b->key_thread_name },
 	};
+	uint32_t nr = 4;
 	int r;
 
 	if (!process[0])
 		process = ddp_process_name(b->in->process, t->tgid);
 	r = intern(b, process[0] ? process : "[unknown]", &labels[1].str);
 	r = r ?: intern(b, thread[0] ? thread : "[unknown]", &labels[3].str);
-	return r ? r : ddp_profile_label_set(b->profile, labels, 4, ret);
+	r = r ?: container_labels(b, t, labels, &nr);
+	return r ? r : ddp_profile_label_set(b->profile, labels, nr, ret);
 }
 
 /* The ids of its stack and label set; made once a trace */
@@ -286,23 +316,17 @@ static int add(struct builder *b, const struct ddp_trace *t, uint64_t count, uin
 	return r ? r : ddp_profile_add(b->profile, &s);
 }
 
-static int add_folded(void *ctx, const struct ddp_trace *t)
+static int add_folded(void *ctx, struct ddp_trace *t)
 {
 	return add(ctx, t, t->count, t->value, 0);
 }
 
-static int add_timed(struct builder *b)
+static int add_timed(void *ctx, const struct ddp_timed *h)
 {
-	const struct ddp_samples *s = b->in->samples;
-	int r = 0;
+	struct builder *b = ctx;
 
-	for (size_t i = 0; !r && i < s->nr_timed; i++) {
-		const struct ddp_timed *h = &s->timed[i];
-
-		r = add(b, h->trace, h->count, h->value,
-			clamp(b->in->started->realtime_ns + h->time_ns));
-	}
-	return r;
+	return add(b, h->trace, h->count, h->value,
+		   clamp(b->in->started->realtime_ns + h->time_ns));
 }
 
 static int create(struct builder *b)
@@ -320,17 +344,16 @@ static int create(struct builder *b)
 	r = r ?: intern(b, "process_name", &b->key_process_name);
 	r = r ?: intern(b, "thread id", &b->key_thread_id);
 	r = r ?: intern(b, "thread_name", &b->key_thread_name);
+	r = r ?: intern(b, "container_id", &b->key_container_id);
+	r = r ?: intern(b, "pod_uid", &b->key_pod_uid);
 	return r;
 }
 
 /* Ids are this profile's: the next one starts over */
 static void forget_ids(struct builder *b)
 {
-	ddp_table_for_each(&b->in->process->aspaces, slot) {
-		struct ddp_aspace_state *a = ddp_table_pointer(slot->value);
-
-		ddp_table_free(&a->locations);
-	}
+	for (; b->used; b->used = b->used->next_used)
+		ddp_table_free(&b->used->locations);
 	ddp_table_free(&b->kernel);
 	ddp_table_free(&b->unmapped);
 	ddp_table_free(&b->traces);
@@ -339,12 +362,10 @@ static void forget_ids(struct builder *b)
 int ddp_build_profile(const struct ddp_build *in, struct ddp_profile **ret)
 {
 	struct builder b = { .in = in };
-	int r;
+	int r = create(&b);
 
-	ddp_symbols_refresh(in->symbols);
-	r = create(&b);
-	r = r ?: ddp_samples_each(in->samples, add_folded, &b);
-	r = r ?: add_timed(&b);
+	r = r ?: ddp_samples_each(in->samples, in->part, add_folded, &b);
+	r = r ?: ddp_samples_each_timed(in->samples, in->part, add_timed, &b);
 	forget_ids(&b);
 	if (r) {
 		ddp_profile_destroy(b.profile);

@@ -13,6 +13,7 @@
 #include "link/link.h"
 #include "core/process.h"
 #include "core/samples.h"
+#include "service/services.h"
 #include "symbols/symbols.h"
 
 DEFINE_CLEANUP(struct ddp_profile *, ddp_profile_destroy)
@@ -26,6 +27,8 @@ struct ddp_build {
 	uint64_t profile_nr;			/* counts up from 1 */
 	/* frames keep address, mapping and build-id only, for who finds names elsewhere */
 	bool without_names;
+	const struct ddp_samples_part *part;	/* NULL: all samples */
+	struct ddp_services *services;		/* for the containers' labels; NULL: none */
 };
 
 /** @return 0, or what the profile builder answers (profile.h) */

@@ -30,7 +30,7 @@ static int comment_kernel_ends(struct ddp_profile *p, const uint64_t *ends)
 		       ends[DDPROF_END_BAD_FRAME], ends[DDPROF_END_NONE]);
 }
 
-static int comment_user_ends(struct ddp_profile *p, const struct ddp_samples *s)
+static int comment_user_ends(struct ddp_profile *p, const struct ddp_sample_sums *s)
 {
 	const uint64_t *ends = s->ends[1];
 
@@ -47,7 +47,7 @@ static int comment_user_ends(struct ddp_profile *p, const struct ddp_samples *s)
 static int comment_coverage(struct ddp_profile *p, const struct ddp_comments *c)
 {
 	struct ddp_coverage found;
-	int r = ddp_coverage_find(c->samples, c->process, &found);
+	int r = ddp_coverage_find(c->samples, c->part, c->process, &found);
 
 	for (size_t i = 0; !r && i < found.nr; i++)
 		r = comment(p, "user walks ended early: %" PRIu64 " in %.400s",
@@ -122,15 +122,16 @@ static int comment_overhead(struct ddp_profile *p, const struct ddp_link_stats *
 
 int ddp_comments_add(const struct ddp_comments *c, struct ddp_profile *profile)
 {
+	const struct ddp_sample_sums *sums = ddp_samples_sums(c->samples, c->part);
 	const struct ddp_marks *now = c->now, *then = c->then;
 	int r = comment(profile, "ddprof " DDPROF_VERSION ", ddprof_kmod %s, kernel unwinder %s",
 			c->module->module_version, c->module->kernel_unwinder);
 
-	r = r ?: comment(profile, "samples: %" PRIu64, c->samples->pending);
+	r = r ?: comment(profile, "samples: %" PRIu64, sums->pending);
 	r = r ?: comment_loss(profile, &now->decode, &then->decode);
 	r = r ?: comment_gaps(profile, now, then);
-	r = r ?: comment_user_ends(profile, c->samples);
-	r = r ?: comment_kernel_ends(profile, c->samples->ends[0]);
+	r = r ?: comment_user_ends(profile, sums);
+	r = r ?: comment_kernel_ends(profile, sums->ends[0]);
 	r = r ?: comment_coverage(profile, c);
 	r = r ?: comment_tables(profile, now);
 	return r ? r : comment_overhead(profile, &now->stats, &then->stats);

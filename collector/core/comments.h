@@ -27,6 +27,7 @@ struct ddp_marks {
 struct ddp_comments {
 	const struct ddp_link_info *module;	/* as it was at START */
 	const struct ddp_samples *samples;
+	const struct ddp_samples_part *part;	/* the profile's; NULL: all of them */
 	const struct ddp_process *process;
 	/* at the interval's beginning and end; figures of a session that is over are 0 */
 	const struct ddp_marks *then, *now;

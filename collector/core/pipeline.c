@@ -14,6 +14,7 @@
 
 #include "core/build.h"
 #include "core/comments.h"
+#include "core/split.h"
 #include "unwind/coverage.h"
 #include "base/log.h"
 #include "unwind/unwinding.h"
@@ -42,6 +43,7 @@ struct ddp_pipeline {
 	struct ddp_samples samples;
 	struct ddp_process process;
 	struct ddp_symbols symbols;
+	struct ddp_services services;
 	struct ddp_unwinding unwinding;
 	struct ddp_output *output;
 	struct ddp_link_info info;
@@ -89,6 +91,7 @@ static int on_stack(void *ctx, const struct ddp_stack *s, const struct ddp_names
 	struct ddp_trace *t;
 	int r = ddp_samples_trace(&p->samples, s, names, &t);
 
+	r = r ?: ddp_services_stack(&p->services, s, names);
 	if (!r)
 		*ret_token = ddp_table_value(t);
 	return r;
@@ -115,12 +118,19 @@ static int on_hit(void *ctx, uint64_t token, const struct ddp_hit *h)
 
 static int on_task(void *ctx, const struct ddp_task *t)
 {
-	return ddp_process_task(&((struct ddp_pipeline *)ctx)->process, t);
+	struct ddp_pipeline *p = ctx;
+	int r = ddp_process_task(&p->process, t);
+
+	return r ? r : ddp_services_task(&p->services, t);
 }
 
 static int on_aspace(void *ctx, const struct ddp_aspace *a)
 {
-	return ddp_process_aspace(&((struct ddp_pipeline *)ctx)->process, a);
+	struct ddp_pipeline *p = ctx;
+
+	if (a->flags & DDPROF_ASPACE_GONE)
+		ddp_services_aspace_gone(&p->services, a->tgid, a->aspace);
+	return ddp_process_aspace(&p->process, a);
 }
 
 static int on_map(void *ctx, const struct ddp_map *m, uint32_t left)
@@ -202,40 +212,59 @@ static void take_marks(struct ddp_pipeline *p, struct ddp_marks *ret)
 		ddp_log_warn("%s", err.text);
 }
 
-static int build(struct ddp_pipeline *p, struct ddp_profile **ret)
+/* @part  NULL: all samples */
+static int build(struct ddp_pipeline *p, const struct ddp_samples_part *part,
+		 int64_t start_unix_ns, struct ddp_profile **ret)
 {
 	struct ddp_build in = {
 		.samples = &p->samples, .process = &p->process, .symbols = &p->symbols,
-		.started = &p->started, .start_unix_ns = p->interval_start_unix_ns,
+		.started = &p->started, .start_unix_ns = start_unix_ns,
 		.profile_nr = p->profile_nr, .without_names = p->without_names,
+		.part = part, .services = &p->services,
 	};
 
 	return ddp_build_profile(&in, ret);
 }
 
-static int make_profile(struct ddp_pipeline *p, const struct ddp_marks *now, int64_t end_unix_ns)
+static int64_t start_of(const struct ddp_pipeline *p, const struct ddp_part *part)
+{
+	return part->service && part->service->start_unix_ns ? part->service->start_unix_ns :
+							       p->interval_start_unix_ns;
+}
+
+static int make_profile(struct ddp_pipeline *p, const struct ddp_part *part,
+			const struct ddp_marks *now, int64_t end_unix_ns)
 {
 	CLEANUP(ddp_profile_destroy) struct ddp_profile *profile = NULL;
+	const struct ddp_service *service = part->service;
 	struct ddp_comments comments = {
-		.module = &p->info, .samples = &p->samples, .process = &p->process,
-		.then = &p->marks, .now = now,
+		.module = &p->info, .samples = &p->samples, .part = &part->samples,
+		.process = &p->process, .then = &p->marks, .now = now,
 	};
-	int r = build(p, &profile);
+	struct ddp_output_origin origin = {
+		.service = service ? service->name : NULL,
+		.environment = service ? service->environment : NULL,
+		.version = service ? service->version : NULL,
+		.container_id = part->container_id, .pod_uid = part->pod_uid,
+	};
+	int r = build(p, &part->samples, start_of(p, part), &profile);
 
 	r = r ?: ddp_comments_add(&comments, profile);
 	if (r) {
 		ddp_log_error("cannot build the profile: %s", strerror(-r));
 		return r;
 	}
-	ddp_log_info("profile %" PRIu64 ": %" PRIu64 " samples, %.2f%% of user stacks whole",
-		     p->profile_nr, p->samples.pending, ddp_coverage_percent(p->samples.ends[1]));
-	return ddp_output_profile(p->output, profile, NULL, p->interval_start_unix_ns,
-				  end_unix_ns);
+	ddp_log_info("profile %" PRIu64 "%s%s: %" PRIu64 " samples, %.2f%% of user stacks whole",
+		     p->profile_nr, service ? " of " : "", service ? service->name : "",
+		     part->samples.sums.pending,
+		     ddp_coverage_percent(part->samples.sums.ends[1]));
+	return ddp_output_profile(p->output, profile, &origin, start_of(p, part), end_unix_ns);
 }
 
 static size_t bytes(const struct ddp_pipeline *p)
 {
-	return p->samples.bytes + p->process.bytes + p->process.objects.bytes;
+	return p->samples.bytes + p->process.bytes + p->process.objects.bytes +
+	       ddp_services_bytes(&p->services);
 }
 
 static bool over_memory(const struct ddp_pipeline *p)
@@ -243,14 +272,76 @@ static bool over_memory(const struct ddp_pipeline *p)
 	return bytes(p) > p->kept_bytes + p->max_sample_bytes;
 }
 
+static void lose(struct ddp_pipeline *p, uint64_t samples, int why)
+{
+	ddp_log_error("its %" PRIu64 " samples are lost", samples);
+	p->counts.samples_dropped += samples;
+	p->lost = why;
+}
+
+/* One service's profile. @may_wait: a disk that is full now may have room at the next end */
+static int end_part(struct ddp_pipeline *p, const struct ddp_part *part,
+		    const struct ddp_marks *now, int64_t end_unix_ns, bool may_wait)
+{
+	uint64_t samples = part->samples.sums.pending;
+	bool excluded = part->service && part->service->excluded;
+	int r = excluded ? 0 : make_profile(p, part, now, end_unix_ns);
+
+	p->counts.profiles += !r && !excluded;
+	p->counts.profiles_failed += !!r;
+	p->counts.samples += r || excluded ? 0 : samples;
+	p->services.counts.excluded_samples += excluded ? samples : 0;
+	if (r && may_wait) {
+		ddp_log_notice("its samples go into the next profile");
+		if (part->service)
+			part->service->start_unix_ns = start_of(p, part);
+		return r;
+	}
+	if (r)
+		lose(p, samples, r);
+	if (part->service)
+		part->service->start_unix_ns = 0;
+	ddp_samples_drop(&p->samples, &part->samples);
+	return r;
+}
+
+/* What samples that wait may need stays with them */
 static void forget_interval(struct ddp_pipeline *p, const struct ddp_marks *now,
 			    int64_t end_unix_ns)
 {
-	ddp_samples_clear(&p->samples);
-	p->want_resync |= ddp_process_trim(&p->process, MAX_SYMBOL_BYTES);
-	p->kept_bytes = bytes(p);
 	p->marks = *now;
 	p->interval_start_unix_ns = end_unix_ns;
+	if (p->samples.sums.pending)
+		return;
+	p->want_resync |= ddp_process_trim(&p->process, MAX_SYMBOL_BYTES);
+	ddp_services_trim(&p->services);
+	p->kept_bytes = bytes(p);
+}
+
+static int end_parts(struct ddp_pipeline *p, const struct ddp_marks *now, int64_t end_unix_ns)
+{
+	CLEANUP(ddp_split_free) struct ddp_split split = { 0 };
+	bool may_wait = !p->stopped && !over_memory(p);
+	int r = ddp_split_make(&p->samples, &p->services, &split);
+
+	if (r) {
+		ddp_log_error("cannot sort samples by service: %s", strerror(-r));
+		if (may_wait)
+			return r;
+		lose(p, p->samples.sums.pending, r);
+		ddp_samples_clear(&p->samples);
+	}
+	ddp_symbols_refresh(&p->symbols);
+	for (size_t i = 0; i < split.nr; i++) {
+		int failed = end_part(p, &split.parts[i], now, end_unix_ns, may_wait);
+
+		r = r ? r : failed;
+	}
+	ddp_samples_tidy(&p->samples);
+	/* one profile of all begins where it did when it has to wait */
+	if (!r || !may_wait || p->services.config.split)
+		forget_interval(p, now, end_unix_ns);
+	return r;
 }
 
 static int end_interval(struct ddp_pipeline *p, const struct ddp_marks *now)
@@ -259,25 +350,11 @@ static int end_interval(struct ddp_pipeline *p, const struct ddp_marks *now)
 	int r;
 
 	p->profile_nr++;
-	r = make_profile(p, now, end_unix_ns);
+	r = end_parts(p, now, end_unix_ns);
 	p->counts.build_ns += (uint64_t)(clock_ns(CLOCK_MONOTONIC) - began);
-	p->counts.profiles += !r;
-	p->counts.profiles_failed += !!r;
-	p->counts.samples += r ? 0 : p->samples.pending;
 	if (p->period_s)
 		p->interval_end_ms = now_ms() + (int64_t)p->period_s * 1000;
 	p->interval_start_ms = now_ms();
-	/* a disk that is full now may have room at the next interval's end */
-	if (r && !p->stopped && !over_memory(p)) {
-		ddp_log_notice("its samples go into the next profile");
-		return r;
-	}
-	if (r) {
-		ddp_log_error("its %" PRIu64 " samples are lost", p->samples.pending);
-		p->counts.samples_dropped += p->samples.pending;
-		p->lost = r;
-	}
-	forget_interval(p, now, end_unix_ns);
 	return r;
 }
 
@@ -325,6 +402,7 @@ static int receive(struct ddp_pipeline *p)
 	}
 	if (r)
 		ddp_log_error("%s", err.text);
+	ddp_services_work(&p->services);
 	resync(p);
 	return r;
 }
@@ -477,7 +555,8 @@ void ddp_pipeline_count(struct ddp_pipeline *p, struct ddp_pipeline_counts *ret)
 	ret->uptime_ns = ns_between(p->start_ms, now);
 	ret->interval_ns = ns_between(p->interval_start_ms, now);
 	ret->quiet_ns = ns_between(p->records_ms, now);
-	ret->pending_samples = p->samples.pending;
+	ret->services = p->services.counts;
+	ret->pending_samples = p->samples.sums.pending;
 	ret->traces = p->samples.nr_traces;
 	ret->aspaces = p->process.aspaces.nr;
 	ret->objects = p->process.objects.by_id.nr;
@@ -495,7 +574,8 @@ void ddp_pipeline_count(struct ddp_pipeline *p, struct ddp_pipeline_counts *ret)
 
 int ddp_pipeline_peek(struct ddp_pipeline *p, struct ddp_profile **ret)
 {
-	return build(p, ret);
+	ddp_symbols_refresh(&p->symbols);
+	return build(p, NULL, p->interval_start_unix_ns, ret);
 }
 
 /* Setting up */
@@ -541,6 +621,15 @@ static int take_over(struct ddp_pipeline *p, const struct ddp_pipeline_config *c
 	return r;
 }
 
+/* The module knows us by our number in the initial PID namespace */
+static int start_services(struct ddp_pipeline *p, struct ddp_error *err)
+{
+	struct ddp_link_info now = { 0 };
+	int r = ddp_link_get_info(p->link, &now, err);
+
+	return r ? r : ddp_services_started(&p->services, p->started.monotonic_ns, now.owner_tgid);
+}
+
 static int start(struct ddp_pipeline *p, const struct ddp_pipeline_config *c, struct ddp_error *err)
 {
 	struct ddp_unwinding_config unwinding = {
@@ -557,6 +646,7 @@ static int start(struct ddp_pipeline *p, const struct ddp_pipeline_config *c, st
 	ddp_unwinding_open(&p->unwinding, &unwinding, &p->process);
 	ddp_link_on_batch(p->link, on_batch, p);
 	r = take_over(p, c, err);
+	r = r ?: start_services(p, err);
 	if (!r)
 		ddp_unwinding_start(&p->unwinding);
 	return r;
@@ -587,7 +677,8 @@ int ddp_pipeline_create(const struct ddp_pipeline_config *c, struct ddp_pipeline
 	p->max_sample_bytes = c->max_sample_bytes ? c->max_sample_bytes : MAX_SAMPLE_BYTES;
 	ddp_process_init(&p->process, open_file, p);
 	p->process.max_followed = c->max_processes;
-	r = start(p, c, err);
+	r = ddp_services_init(&p->services, &c->services, err);
+	r = r ?: start(p, c, err);
 	if (r) {
 		if (!err->text[0])
 			snprintf(err->text, sizeof(err->text), "%s", strerror(-r));
@@ -612,5 +703,6 @@ void ddp_pipeline_destroy(struct ddp_pipeline *p)
 	ddp_samples_free(&p->samples);
 	ddp_process_free(&p->process);
 	ddp_symbols_free(&p->symbols);
+	ddp_services_free(&p->services);
 	free(p);
 }

@@ -10,6 +10,7 @@
 #include "link/link.h"
 #include "core/comments.h"
 #include "core/output.h"
+#include "service/services.h"
 
 struct ddp_pipeline_config {
 	struct ddp_link_start start;	/* borrowed while ddp_pipeline_create() runs */
@@ -22,6 +23,7 @@ struct ddp_pipeline_config {
 	uint32_t ahead_ms;
 	uint32_t max_processes;	/* followed at a time, see process.h; 0: any number */
 	bool without_names;	/* see build.h */
+	struct ddp_services_config services;	/* borrowed while ddp_pipeline_create() runs */
 	/*
 	 * A session of this process that goes on until the new one's START, when it is stopped: the
 	 * caller finishes it afterwards, also on errors. NULL: none
@@ -54,10 +56,11 @@ int ddp_pipeline_watch(struct ddp_pipeline *p, int fd, ddp_pipeline_watch_fn fn,
 struct ddp_pipeline_counts {
 	/* totals of the session; stats and info are 0 when the module could not be asked */
 	struct ddp_marks marks;
-	uint64_t profiles;		/* total: intervals that became profiles and got out */
+	uint64_t profiles;		/* total: that got out, one an interval and service */
 	uint64_t profiles_failed;	/* total: those that did not, at the first attempt */
 	uint64_t samples;		/* total: samples in the profiles that got out */
 	uint64_t samples_dropped;	/* total: samples whose profile could not be made */
+	struct ddp_services_counts services;	/* totals */
 	uint64_t build_ns;		/* total: time spent making profiles and handing them on */
 	uint64_t resyncs;		/* total: times the module was asked for its stacks again */
 	/* as it is now */

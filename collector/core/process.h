@@ -42,7 +42,9 @@ struct ddp_aspace_state {
 	struct ddp_range *coming;	/* owned; a list that is not complete yet, as it came */
 	uint32_t nr_coming;
 	size_t cap_coming;
-	struct ddp_table locations;	/* the builder's, for one profile: frame -> location id */
+	/* the builder's, for one profile */
+	struct ddp_table locations;	/* frame -> location id */
+	struct ddp_aspace_state *next_used;
 };
 
 /** What frames stay without names for. Totals. */

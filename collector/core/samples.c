@@ -140,6 +140,14 @@ void ddp_samples_put(struct ddp_samples *s, struct ddp_trace *t)
 		destroy(s, t);
 }
 
+void ddp_sample_sums_add(struct ddp_sample_sums *sums, const struct ddp_trace *t, uint64_t count)
+{
+	sums->pending = add_saturating(sums->pending, count);
+	sums->ends[0][t->kernel_end] += count;
+	sums->ends[1][t->user_end] += count;
+	sums->guessed += t->guessed ? count : 0;
+}
+
 int ddp_samples_hit(struct ddp_samples *s, struct ddp_trace *t, uint64_t count, uint64_t value,
 		    const uint64_t *time_ns)
 {
@@ -156,18 +164,15 @@ int ddp_samples_hit(struct ddp_samples *s, struct ddp_trace *t, uint64_t count, 
 		t->count = add_saturating(t->count, count);
 		t->value = add_saturating(t->value, value);
 	}
-	s->pending = add_saturating(s->pending, count);
-	s->ends[0][t->kernel_end] += count;
-	s->ends[1][t->user_end] += count;
-	s->guessed += t->guessed ? count : 0;
+	ddp_sample_sums_add(&s->sums, t, count);
 	return 0;
 }
 
-int ddp_samples_each(const struct ddp_samples *s, int (*fn)(void *ctx, const struct ddp_trace *t),
-		     void *ctx)
+static int each_of_all(const struct ddp_samples *s, int (*fn)(void *ctx, struct ddp_trace *t),
+		       void *ctx)
 {
 	ddp_table_for_each(&s->by_hash, slot) {
-		const struct ddp_trace *t = ddp_table_pointer(slot->value);
+		struct ddp_trace *t = ddp_table_pointer(slot->value);
 
 		for (; t; t = t->next_same) {
 			int r = t->count ? fn(ctx, t) : 0;
@@ -179,32 +184,38 @@ int ddp_samples_each(const struct ddp_samples *s, int (*fn)(void *ctx, const str
 	return 0;
 }
 
-int ddp_samples_each_count(const struct ddp_samples *s,
-			   int (*fn)(void *ctx, const struct ddp_trace *t, uint64_t count),
-			   void *ctx)
+int ddp_samples_each(const struct ddp_samples *s, const struct ddp_samples_part *part,
+		     int (*fn)(void *ctx, struct ddp_trace *t), void *ctx)
 {
 	int r = 0;
 
-	ddp_table_for_each(&s->by_hash, slot) {
-		const struct ddp_trace *t = ddp_table_pointer(slot->value);
-
-		for (; !r && t; t = t->next_same)
-			r = t->count ? fn(ctx, t, t->count) : 0;
-	}
-	for (size_t i = 0; !r && i < s->nr_timed; i++)
-		r = fn(ctx, s->timed[i].trace, s->timed[i].count);
+	if (!part)
+		return each_of_all(s, fn, ctx);
+	for (size_t i = 0; !r && i < part->nr_traces; i++)
+		r = fn(ctx, part->traces[i]);
 	return r;
 }
 
-/* Unused traces of one list, without touching the table they hang in */
+int ddp_samples_each_timed(const struct ddp_samples *s, const struct ddp_samples_part *part,
+			   int (*fn)(void *ctx, const struct ddp_timed *h), void *ctx)
+{
+	size_t nr = part ? part->nr_timed : s->nr_timed;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < nr; i++)
+		r = fn(ctx, &s->timed[part ? part->timed[i] : i]);
+	return r;
+}
+
+/* Traces of one list without use or hits go, without touching the table they hang in */
 static struct ddp_trace *prune(struct ddp_samples *s, struct ddp_trace *t)
 {
 	struct ddp_trace *kept = NULL, *next;
 
 	for (; t; t = next) {
 		next = t->next_same;
-		t->count = t->value = 0;
-		if (t->refs) {
+		t->service = NULL;
+		if (t->refs || t->count) {
 			t->next_same = kept;
 			kept = t;
 			continue;
@@ -233,18 +244,73 @@ static int remove_empty(struct ddp_table *t)
 	return 0;
 }
 
-void ddp_samples_clear(struct ddp_samples *s)
+static void prune_all(struct ddp_samples *s)
 {
-	s->bytes -= s->nr_timed * sizeof(*s->timed);
-	s->nr_timed = 0;
-	s->pending = s->guessed = 0;
-	memset(s->ends, 0, sizeof(s->ends));
 	ddp_table_for_each(&s->by_hash, slot)
 		slot->value = ddp_table_value(prune(s, ddp_table_pointer(slot->value)));
 	/*
 	 * a list that is empty and still there finds nothing; without memory it goes the next time
 	 */
 	(void)remove_empty(&s->by_hash);
+}
+
+static void forget_folded(struct ddp_trace *t)
+{
+	for (; t; t = t->next_same)
+		t->count = t->value = 0;
+}
+
+void ddp_samples_clear(struct ddp_samples *s)
+{
+	s->bytes -= s->nr_timed * sizeof(*s->timed);
+	s->nr_timed = 0;
+	s->sums = (struct ddp_sample_sums){ 0 };
+	ddp_table_for_each(&s->by_hash, slot)
+		forget_folded(ddp_table_pointer(slot->value));
+	prune_all(s);
+}
+
+static void subtract(struct ddp_sample_sums *from, const struct ddp_sample_sums *what)
+{
+	from->pending -= what->pending;
+	from->guessed -= what->guessed;
+	for (int i = 0; i < __DDPROF_END_MAX; i++) {
+		from->ends[0][i] -= what->ends[0][i];
+		from->ends[1][i] -= what->ends[1][i];
+	}
+}
+
+void ddp_samples_drop(struct ddp_samples *s, const struct ddp_samples_part *part)
+{
+	for (size_t i = 0; i < part->nr_traces; i++)
+		part->traces[i]->count = part->traces[i]->value = 0;
+	for (size_t i = 0; i < part->nr_timed; i++)
+		s->timed[part->timed[i]].trace = NULL;
+	subtract(&s->sums, &part->sums);
+}
+
+static void forget_service(struct ddp_trace *t)
+{
+	for (; t; t = t->next_same)
+		t->service = NULL;
+}
+
+void ddp_samples_tidy(struct ddp_samples *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->nr_timed; i++)
+		if (s->timed[i].trace)
+			s->timed[kept++] = s->timed[i];
+	s->bytes -= (s->nr_timed - kept) * sizeof(*s->timed);
+	s->nr_timed = kept;
+	if (!kept) {
+		prune_all(s);
+		return;
+	}
+	/* a timed hit may name any of them: they go the next time */
+	ddp_table_for_each(&s->by_hash, slot)
+		forget_service(ddp_table_pointer(slot->value));
 }
 
 void ddp_samples_free(struct ddp_samples *s)

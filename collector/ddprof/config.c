@@ -11,6 +11,8 @@
 
 #include "base/log.h"
 #include "ddprof/self.h"
+#include "service/rules.h"
+#include "service/services.h"
 #include "metrics/control.h"
 #include "metrics/listen.h"
 #include "metrics/statsd.h"
@@ -40,6 +42,13 @@ static int check_cpu_set(const char *value, struct ddp_error *err)
 	cpu_set_t set;
 
 	return ddprof_cpu_set(value, &set, err);
+}
+
+static int check_service_rule(const char *value, struct ddp_error *err)
+{
+	CLEANUP(ddp_service_rules_free) struct ddp_service_rules *rules = NULL;
+
+	return ddp_service_rules_add(&rules, value, err);
 }
 
 static int check_output(const char *value, struct ddp_error *err)
@@ -86,6 +95,7 @@ static int check_uuid(const char *value, struct ddp_error *err)
 #define AT(member)	.offset = offsetof(struct ddprof_config, member)
 #define WHAT		.group = "What to profile"
 #define TAGS		.group = "Tags"
+#define SERVICES	.group = "Services"
 #define EXPORT		.group = "Where profiles go"
 #define SAMPLING	.group = "Sampling"
 #define PROFILER	.group = "The profiler itself"
@@ -118,6 +128,27 @@ const struct ddp_option ddprof_options[] = {
 	{ "runtime_id", NULL, 0, DDP_OPTION_TEXT, AT(runtime_id), "DD_PROFILING_RUNTIME_ID",
 	  .argument = "UUID", .check = check_uuid, TAGS,
 	  .help = "tag runtime-id, which is made up for each run without this" },
+
+	{ "services", NULL, 0, DDP_OPTION_FLAG, AT(services), "DD_PROFILING_NATIVE_SERVICES",
+	  SERVICES,
+	  .help = "a profile for each service instead of one for all, with the\n"
+		  "tags service, env, version and container_id of its processes:\n"
+		  "by their DD_SERVICE or OTEL_SERVICE_NAME, systemd unit,\n"
+		  "container or name" },
+	{ "service_rule", NULL, 0, DDP_OPTION_TEXTS, AT(service_rules), .argument = "RULE",
+	  .check = check_service_rule, SERVICES,
+	  .help = "with --services: \"exclude process:cron\",\n"
+		  "\"rename unit:web-*.service = web\" or \"include ...\", by\n"
+		  "service:, process:, unit:, container: and pod:. Repeatable;\n"
+		  "the first that fits counts" },
+	{ "max_services", NULL, 0, DDP_OPTION_NUMBER, AT(max_services), .min = 1,
+	  .max = DDPROF_MAX_SERVICES, .argument = "N", .initial = "64", SERVICES,
+	  .help = "with --services: those with most samples; the rest are one,\n"
+		  "\"" DDP_SERVICE_OTHER "\"" },
+	{ "host_proc", NULL, 0, DDP_OPTION_TEXT, AT(host_proc), "HOST_PROC", .argument = "DIR",
+	  SERVICES,
+	  .help = "where the machine's procfs is, if /proc is a container's\n"
+		  "own; /host/proc is tried without this" },
 
 	{ "url", NULL, 'U', DDP_OPTION_URL, AT(url), "DD_TRACE_AGENT_URL", .argument = "URL",
 	  EXPORT, .help = "upload to the agent there; without it to --host and --port" },
@@ -280,6 +311,8 @@ static int check(const struct ddprof_config *c, struct ddp_error *err)
 		return refuse(err, "--wait goes with a command only");
 	if (c->switch_user && !c->command && FROM(c, switch_user) == DDP_FROM_COMMAND_LINE)
 		return refuse(err, "--switch_user goes with a command only");
+	if (c->services && FROM(c, service) == DDP_FROM_COMMAND_LINE)
+		return refuse(err, "--service and --services exclude each other");
 	if (c->agentless && !c->api_key && FROM(c, agentless) != DDP_FROM_ENVIRONMENT)
 		return refuse(err, "--agentless needs a key: --api_key file:PATH, or DD_API_KEY");
 	return check_listen(c, err);

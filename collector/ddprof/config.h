@@ -12,6 +12,7 @@
 enum {
 	DDPROF_MAX_HOST = 253,		/* characters of a DNS name */
 	DDPROF_MAX_TABLES_KIB = 1048576, /* START_TABLES_KIB's */
+	DDPROF_MAX_SERVICES = 4096,
 	DDPROF_NICE_AS_IT_IS = -1,	/* as ddprof has it: -1 is a niceness that nobody needs */
 };
 
@@ -21,6 +22,10 @@ struct ddprof_config {
 	struct ddp_pids pids;
 	bool global, descendants, wait;
 	const char *service, *environment, *version, *tags, *output;
+	bool services;		/* one profile a service, see docs/service.md */
+	struct ddp_texts service_rules;
+	uint32_t max_services;
+	const char *host_proc;	/* where the machine's procfs is; NULL: where it usually is */
 	const char *url;	/* where uploads go; NULL: nowhere */
 	const char *host;	/* part of url when there is none; NULL: localhost */
 	uint32_t port;

@@ -103,6 +103,11 @@ static int create_pipeline(const struct ddprof_config *c, const struct ddp_pids 
 		.ahead_ms = c->command ? 0 : AHEAD_TIMEOUT_MS,
 		.max_processes = c->maximum_pids > 0 ? (uint32_t)c->maximum_pids : 0,
 		.without_names = c->disable_symbolization,
+		.services = {
+			.split = c->services, .proc = c->host_proc,
+			.max_services = c->max_services,
+			.rules = c->service_rules.text, .nr_rules = c->service_rules.nr,
+		},
 	};
 	struct ddp_link_event event;
 

@@ -42,9 +42,8 @@ static const char *one_of_its_kind(const char *name)
 	return name;
 }
 
-static int add(void *ctx, const struct ddp_trace *t, uint64_t count)
+static int add(struct finder *f, const struct ddp_trace *t, uint64_t count)
 {
-	struct finder *f = ctx;
 	const char *name = ended_early(t) ? ended_in(f->process, t) : NULL;
 	uint64_t key, *known;
 
@@ -60,6 +59,16 @@ static int add(void *ctx, const struct ddp_trace *t, uint64_t count)
 	return 0;
 }
 
+static int add_folded(void *ctx, struct ddp_trace *t)
+{
+	return add(ctx, t, t->count);
+}
+
+static int add_timed(void *ctx, const struct ddp_timed *h)
+{
+	return add(ctx, h->trace, h->count);
+}
+
 static void keep_most(struct ddp_coverage *c, const char *name, uint64_t count)
 {
 	size_t i = c->nr;
@@ -73,12 +82,13 @@ static void keep_most(struct ddp_coverage *c, const char *name, uint64_t count)
 	c->files[i] = (struct ddp_coverage_file){ name, count };
 }
 
-int ddp_coverage_find(const struct ddp_samples *s, const struct ddp_process *p,
-		      struct ddp_coverage *ret)
+int ddp_coverage_find(const struct ddp_samples *s, const struct ddp_samples_part *part,
+		      const struct ddp_process *p, struct ddp_coverage *ret)
 {
 	struct finder f = { .process = p };
-	int r = ddp_samples_each_count(s, add, &f);
+	int r = ddp_samples_each(s, part, add_folded, &f);
 
+	r = r ?: ddp_samples_each_timed(s, part, add_timed, &f);
 	*ret = (struct ddp_coverage){ 0 };
 	ddp_table_for_each(&f.counts, slot)
 		keep_most(ret, ddp_table_pointer(slot->key), slot->value);

@@ -19,9 +19,9 @@ struct ddp_coverage {
 	size_t nr;
 };
 
-/** @return 0, -ENOMEM */
-int ddp_coverage_find(const struct ddp_samples *s, const struct ddp_process *p,
-		      struct ddp_coverage *ret);
+/** @param part  NULL: all samples. @return 0, -ENOMEM */
+int ddp_coverage_find(const struct ddp_samples *s, const struct ddp_samples_part *part,
+		      const struct ddp_process *p, struct ddp_coverage *ret);
 
 /** Percent of the walks with an end that reached the root; 0 without any. */
 double ddp_coverage_percent(const uint64_t ends[__DDPROF_END_MAX]);

@@ -128,8 +128,11 @@ static void hit(struct world *w, const struct ddp_stack *s, const struct ddp_nam
 static const struct ddp_pprof *build(struct world *w)
 {
 	CLEANUP(ddp_profile_destroy) struct ddp_profile *p = NULL;
-	struct ddp_build b = { &w->samples, &w->process, &w->symbols, &w->started, 5, 1,
-			       w->without_names };
+	struct ddp_build b = {
+		.samples = &w->samples, .process = &w->process, .symbols = &w->symbols,
+		.started = &w->started, .start_unix_ns = 5, .profile_nr = 1,
+		.without_names = w->without_names,
+	};
 	struct ddp_buffer bytes = { 0 };
 	struct ddp_error err;
 

@@ -104,7 +104,7 @@ static void files_that_walks_ended_in(void **state)
 	struct world *w = *state;
 	struct ddp_coverage c;
 
-	assert_int_equal(ddp_coverage_find(&w->samples, &w->process, &c), 0);
+	assert_int_equal(ddp_coverage_find(&w->samples, NULL, &w->process, &c), 0);
 	assert_int_equal(c.nr, 0);
 	hit(w, 1, in_file(1), DDPROF_END_ROOT, 0, 1000, false);
 	hit(w, 1, in_file(2), DDPROF_END_NO_TABLE, 0, 3, false);
@@ -116,7 +116,7 @@ static void files_that_walks_ended_in(void **state)
 	hit(w, 2, VDSO + 9, DDPROF_END_TRUNCATED, 0, 4, false);
 	hit(w, 1, 0x10, DDPROF_END_BAD_FRAME, 0, 50, false); /* in no mapping */
 	hit(w, 3, in_file(4), DDPROF_END_BAD_FRAME, 0, 10, false); /* of nobody we know */
-	assert_int_equal(ddp_coverage_find(&w->samples, &w->process, &c), 0);
+	assert_int_equal(ddp_coverage_find(&w->samples, NULL, &w->process, &c), 0);
 	assert_int_equal(c.nr, 4);
 	assert_string_equal(c.files[0].name, "[unknown mapping]");
 	assert_int_equal(c.files[0].count, 60);
@@ -135,7 +135,7 @@ static void only_the_first_few_are_told(void **state)
 
 	for (uint32_t i = 1; i <= NR_FILES; i++)
 		hit(w, 1, in_file(i), DDPROF_END_NO_TABLE, 0, (i * 5) % 9, false);
-	assert_int_equal(ddp_coverage_find(&w->samples, &w->process, &c), 0);
+	assert_int_equal(ddp_coverage_find(&w->samples, NULL, &w->process, &c), 0);
 	assert_int_equal(c.nr, DDP_COVERAGE_FILES);
 	for (size_t i = 0; i < c.nr; i++)
 		assert_int_equal(c.files[i].count, 8 - i);
@@ -199,7 +199,10 @@ static void a_profile_says_how_walks_ended(void **state)
 			    .dropped = 8, .stuck = 1,
 			    .cfi = { .code_bytes = 1000, .unknown_bytes = 9 } },
 	};
-	struct ddp_comments c = { &module, &w->samples, &w->process, &then, &now };
+	struct ddp_comments c = {
+		.module = &module, .samples = &w->samples, .process = &w->process,
+		.then = &then, .now = &now,
+	};
 	struct ddp_pprof *p;
 
 	hit(w, 1, in_file(1), DDPROF_END_ROOT, 0, 6, false);

@@ -535,7 +535,7 @@ static struct ddp_trace *trace(struct ddp_samples *s, uint32_t tid, uint64_t fra
 	return t;
 }
 
-static int sum(void *ctx, const struct ddp_trace *t)
+static int sum(void *ctx, struct ddp_trace *t)
 {
 	*(uint64_t *)ctx += t->count;
 	return 0;
@@ -545,7 +545,7 @@ static uint64_t total(const struct ddp_samples *s)
 {
 	uint64_t n = 0;
 
-	assert_int_equal(ddp_samples_each(s, sum, &n), 0);
+	assert_int_equal(ddp_samples_each(s, NULL, sum, &n), 0);
 	return n;
 }
 
@@ -562,7 +562,7 @@ static void equal_stacks_are_one(void **state)
 	assert_int_equal(ddp_samples_hit(&s, c, 2, 1, NULL), 0);
 	assert_int_equal(a->value, 30);
 	assert_int_equal(c->count, UINT64_MAX);
-	assert_int_equal(s.pending, UINT64_MAX);
+	assert_int_equal(s.sums.pending, UINT64_MAX);
 	ddp_samples_free(&s);
 }
 
@@ -576,7 +576,7 @@ static void pending_hits_outlive_their_ids(void **state)
 	assert_int_equal(ddp_samples_hit(&s, a, 3, 30, NULL), 0);
 	ddp_samples_put(&s, a);
 	assert_int_equal(total(&s), 3);
-	assert_int_equal(s.ends[1][DDPROF_END_ROOT], 3);
+	assert_int_equal(s.sums.ends[1][DDPROF_END_ROOT], 3);
 	assert_int_equal(ddp_samples_hit(&s, b, 1, 10, &time), 0);
 	ddp_samples_put(&s, b);
 	assert_int_equal(s.nr_timed, 1);
@@ -584,7 +584,7 @@ static void pending_hits_outlive_their_ids(void **state)
 	ddp_samples_clear(&s);
 	assert_int_equal(s.nr_traces, 0);
 	assert_int_equal(s.bytes, 0);
-	assert_int_equal(s.pending, 0);
+	assert_int_equal(s.sums.pending, 0);
 	ddp_samples_free(&s);
 }
 
