@@ -348,9 +348,20 @@ static void ddp_sample_take(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_
 	ddp_capture_count_walk(&x->stats, &s->walk);
 }
 
+/* The budget's answer for @events events of the same kind at once: a weight, or 0. */
+static u32 ddp_admit_events(struct ddp_cpu *c, u32 event, u64 events, u64 now_ns)
+{
+	u32 weight = ddp_budget_admit(&c->budget, &c->events[event].skipped, now_ns);
+	u32 more = min_t(u64, events, S32_MAX) - 1;
+
+	if (!weight)
+		ddp_budget_give_back(&c->events[event].skipped, more + 1);
+	return weight ? min_t(u64, (u64)weight + more, S32_MAX) : 0;
+}
+
 /* Whether this interrupt is to become a sample, and of what weight; 0: no (counted). */
 static u32 ddp_admit(struct ddp_cpu *c, u32 event, struct ddp_stats *stats, struct pt_regs *regs,
-		     u64 now_ns)
+		     u64 events, u64 now_ns)
 {
 	if (!regs)
 		stats->no_regs++;
@@ -359,7 +370,7 @@ static u32 ddp_admit(struct ddp_cpu *c, u32 event, struct ddp_stats *stats, stru
 	else if (!ddp_scope_has(&c->session->scope, current->tgid))
 		stats->out_of_scope++;
 	else
-		return ddp_budget_admit(&c->budget, &c->events[event].skipped, now_ns);
+		return ddp_admit_events(c, event, events, now_ns);
 	return 0;
 }
 
@@ -381,7 +392,8 @@ void ddp_capture(struct ddp_cpu *c, struct pt_regs *regs, u32 event, u64 value)
 	}
 	x->busy = true;
 	barrier(); /* only an interrupt of the same level, on this CPU, can look */
-	s.weight = ddp_admit(c, event, &x->stats, regs, begin_ns);
+	s.weight = ddp_admit(c, event, &x->stats, regs, ev->period == 1 ? max(value, 1ULL) : 1,
+			     begin_ns);
 	if (s.weight) {
 		s.value *= s.weight;
 		rcu_read_lock(); /* ranges and tables that the walk sees stay */

@@ -14,7 +14,8 @@ struct pt_regs;
 
 /*
  * Take a sample of what @regs interrupted. @value: what it stands for in the event's unit, where
- * that varies; ignored where the event has a fixed period. Never sleeps, allocates, prints or
+ * that varies or the period is 1, so that one sample may be many events; ignored where the event
+ * has another period. Interrupts are off; any lock may be held. Never sleeps, allocates, prints or
  * waits.
  */
 void ddp_capture(struct ddp_cpu *c, struct pt_regs *regs, u32 event, u64 value);

@@ -61,7 +61,9 @@ struct ddp_cpu_event {
 	struct ddp_cpu *cpu;
 	u32 index;		/* in session->events */
 	struct hrtimer timer;	/* sampler hrtimer */
-	struct perf_event *perf; /* sampler perf; NULL when stopped */
+	/* sampler perf, guarded by counters->lock: */
+	struct perf_event *perf; /* NULL: none */
+	u32 made_for;		/* cpu->ups when it was made; 0: there is none */
 	u64 skipped;		/* samples for the budget, to be in the next one's weight */
 	u64 missed;		/* timer periods that passed without an interrupt */
 	bool started;
@@ -73,6 +75,7 @@ struct ddp_cpu {
 	struct ddp_session *session;
 	u32 cpu;
 	bool online;		/* being sampled */
+	u32 ups;		/* how often it came online, from 1 */
 
 	struct ddp_ring ring;
 	struct ddp_stack_cache cache;

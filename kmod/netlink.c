@@ -45,6 +45,8 @@ static const struct nla_policy ddp_event_policy[DDPROF_A_EVENT_MAX + 1] = {
 	[DDPROF_A_EVENT_CONFIG] = { .type = NLA_U64 },
 	[DDPROF_A_EVENT_FREQUENCY_HZ] = NLA_POLICY_RANGE(NLA_U32, 1, 10000),
 	[DDPROF_A_EVENT_PERIOD] = NLA_POLICY_FULL_RANGE(NLA_U64, &ddp_range_period),
+	[DDPROF_A_EVENT_ON_MISSING] = NLA_POLICY_RANGE(NLA_U32, DDPROF_MISSING_FAIL,
+						       DDPROF_MISSING_SKIP),
 };
 
 static const struct nla_policy ddp_start_policy[DDPROF_A_START_MAX + 1] = {
@@ -211,13 +213,19 @@ static int ddp_check_event(const struct ddp_event *event, struct nlattr **tb,
 		return ddp_fault(extack, attr, -EINVAL,
 				 "an EVENT needs either FREQUENCY_HZ or PERIOD");
 	if (event->sampler == DDPROF_SAMPLER_HRTIMER &&
-	    (tb[DDPROF_A_EVENT_TYPE] || tb[DDPROF_A_EVENT_CONFIG] || tb[DDPROF_A_EVENT_PERIOD]))
+	    (tb[DDPROF_A_EVENT_TYPE] || tb[DDPROF_A_EVENT_CONFIG] || tb[DDPROF_A_EVENT_PERIOD] ||
+	     tb[DDPROF_A_EVENT_ON_MISSING]))
 		return ddp_fault(extack, attr, -EINVAL,
 				 "the hrtimer sampler takes FREQUENCY_HZ only");
 	if (clock && event->period && event->period < DDP_CPU_CLOCK_PERIOD_MIN_NS)
 		return ddp_fault(extack, tb[DDPROF_A_EVENT_PERIOD], -ERANGE,
 				 "a cpu clock PERIOD is at least 100000 ns");
 	return 0;
+}
+
+static u32 ddp_u32_or(const struct nlattr *attr, u32 value)
+{
+	return attr ? nla_get_u32(attr) : value;
 }
 
 static int ddp_parse_event(const struct nlattr *attr, struct ddp_config *config,
@@ -245,6 +253,7 @@ static int ddp_parse_event(const struct nlattr *attr, struct ddp_config *config,
 		event->frequency_hz = nla_get_u32(tb[DDPROF_A_EVENT_FREQUENCY_HZ]);
 	if (tb[DDPROF_A_EVENT_PERIOD])
 		event->period = nla_get_u64(tb[DDPROF_A_EVENT_PERIOD]);
+	event->on_missing = ddp_u32_or(tb[DDPROF_A_EVENT_ON_MISSING], DDPROF_MISSING_FAIL);
 	return ddp_check_event(event, tb, attr, extack);
 }
 
@@ -260,11 +269,6 @@ static int ddp_parse_tgid(const struct nlattr *attr, struct ddp_config *config,
 		return ddp_fault(extack, attr, -ESRCH, "there is no process with this TGID");
 	config->tgids[config->nr_tgids++] = pid;
 	return 0;
-}
-
-static u32 ddp_u32_or(const struct nlattr *attr, u32 value)
-{
-	return attr ? nla_get_u32(attr) : value;
 }
 
 static void ddp_parse_numbers(struct nlattr **tb, struct ddp_config *config)

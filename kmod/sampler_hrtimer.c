@@ -32,7 +32,8 @@ static enum hrtimer_restart ddp_timer_fire(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-static int ddp_timer_resolve(struct ddp_event *event, struct netlink_ext_ack *extack)
+static int ddp_timer_resolve(struct ddp_event *event, const char **missing,
+			     struct netlink_ext_ack *extack)
 {
 	if (!event->period)
 		event->period = div_u64(NSEC_PER_SEC, event->frequency_hz);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sampling by an in-kernel perf counter a CPU: any type and config that perf knows, in NMI context
- * where the PMU raises NMIs. An event that this machine does not have (a virtual machine without
- * PMU) is replaced by the CPU clock, and the collector is told the errno.
+ * Sampling by an in-kernel perf counter a CPU: hardware events, raw ones and those of the caches,
+ * in NMI context where the PMU raises NMIs; software events and tracepoints, where they happen: in
+ * any context, under any lock, the scheduler's included; and the CPU clock. Counters are made and
+ * released by counters.c.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/irqflags.h>
 #include <linux/math64.h>
 #include <linux/perf_event.h>
 #include <linux/time64.h>
@@ -19,8 +21,20 @@ static void ddp_perf_overflow(struct perf_event *event, struct perf_sample_data 
 			      struct pt_regs *regs)
 {
 	struct ddp_cpu_event *ce = event->overflow_handler_context;
+	unsigned long flags;
 
-	ddp_capture(ce->cpu, regs, ce->index, data->period);
+	/* software events and tracepoints may come with interrupts on; what follows shares */
+	local_irq_save(flags);
+	if (READ_ONCE(ce->cpu->online)) /* or the counter is waiting to be released */
+		ddp_capture(ce->cpu, regs, ce->index, data->period);
+	local_irq_restore(flags);
+}
+
+bool ddp_event_is_cpu_clock(const struct ddp_event *event)
+{
+	return event->sampler == DDPROF_SAMPLER_PERF && event->type == PERF_TYPE_SOFTWARE &&
+	       (event->config == PERF_COUNT_SW_CPU_CLOCK ||
+		event->config == PERF_COUNT_SW_TASK_CLOCK);
 }
 
 static struct perf_event *ddp_perf_create(const struct ddp_event *event, u32 cpu,
@@ -38,20 +52,10 @@ static struct perf_event *ddp_perf_create(const struct ddp_event *event, u32 cpu
 		attr.freq = 1;
 		attr.sample_freq = event->frequency_hz;
 	}
+	/* Some tracepoints count nanoseconds: one call for all of them rather than one for each. */
+	if (event->period == 1)
+		attr.sample_type = PERF_SAMPLE_PERIOD;
 	return perf_event_create_kernel_counter(&attr, cpu, NULL, handler, context);
-}
-
-static bool ddp_perf_is_cpu_clock(const struct ddp_event *event)
-{
-	return event->type == PERF_TYPE_SOFTWARE &&
-	       (event->config == PERF_COUNT_SW_CPU_CLOCK ||
-		event->config == PERF_COUNT_SW_TASK_CLOCK);
-}
-
-static bool ddp_perf_is_hardware(const struct ddp_event *event)
-{
-	return event->type == PERF_TYPE_HARDWARE || event->type == PERF_TYPE_HW_CACHE ||
-	       event->type == PERF_TYPE_RAW;
 }
 
 /* Tries an event on one CPU; the counter is gone again when it returns. */
@@ -59,14 +63,14 @@ static int ddp_perf_try(const struct ddp_event *event)
 {
 	struct perf_event *perf;
 
-	perf = ddp_perf_create(event, raw_smp_processor_id(), NULL, NULL);
+	perf = ddp_perf_create(event, cpumask_first(cpu_online_mask), NULL, NULL);
 	if (IS_ERR(perf))
 		return PTR_ERR(perf);
 	perf_event_release_kernel(perf);
 	return 0;
 }
 
-static void ddp_perf_use_cpu_clock(struct ddp_event *event)
+void ddp_event_use_cpu_clock(struct ddp_event *event)
 {
 	u32 hz = event->frequency_hz ? event->frequency_hz : DDP_FALLBACK_HZ;
 
@@ -76,34 +80,41 @@ static void ddp_perf_use_cpu_clock(struct ddp_event *event)
 	event->unit = DDPROF_UNIT_NANOSECONDS;
 }
 
-static int ddp_perf_resolve(struct ddp_event *event, struct netlink_ext_ack *extack)
+static const char *ddp_perf_missing(const struct ddp_event *event)
+{
+	switch (event->type) {
+	case PERF_TYPE_SOFTWARE:
+		return "this kernel does not have this software event";
+	case PERF_TYPE_TRACEPOINT:
+		return "no tracepoint of this id can be sampled; see events/ in tracefs";
+	default:
+		return "this machine, or its hypervisor, does not count this hardware event";
+	}
+}
+
+static int ddp_perf_resolve(struct ddp_event *event, const char **missing,
+			    struct netlink_ext_ack *extack)
 {
 	int ret;
 
-	if (ddp_perf_is_cpu_clock(event)) {
+	if (ddp_event_is_cpu_clock(event)) {
 		if (!event->period)
 			event->period = div_u64(NSEC_PER_SEC, event->frequency_hz);
 		event->unit = DDPROF_UNIT_NANOSECONDS;
 		return 0;
 	}
-	/*
-	 * Making a software event or a tracepoint patches code under the CPU hotplug lock, which
-	 * the hotplug callbacks that make our counters already hold.
-	 */
-	if (!ddp_perf_is_hardware(event)) {
-		NL_SET_ERR_MSG(extack, "only hardware events and the cpu clock can be sampled");
+	if (event->type > PERF_TYPE_RAW) {
+		NL_SET_ERR_MSG(extack,
+			       "an EVENT_TYPE is hardware, software, tracepoint, hw cache or raw");
 		return -EOPNOTSUPP;
 	}
 	event->unit = DDPROF_UNIT_EVENTS;
 	ret = ddp_perf_try(event);
-	if (ret) {
-		ddp_perf_use_cpu_clock(event);
-		event->fallback = -ret;
-	}
-	return 0;
+	*missing = ddp_perf_missing(event);
+	return ret == -ENOMEM ? ret : -ret;
 }
 
-static int ddp_perf_start(struct ddp_cpu_event *ce, const struct ddp_event *event)
+static int ddp_perf_make(struct ddp_cpu_event *ce, const struct ddp_event *event)
 {
 	struct perf_event *perf = ddp_perf_create(event, ce->cpu->cpu, ddp_perf_overflow, ce);
 
@@ -113,7 +124,7 @@ static int ddp_perf_start(struct ddp_cpu_event *ce, const struct ddp_event *even
 	return 0;
 }
 
-static void ddp_perf_stop(struct ddp_cpu_event *ce)
+static void ddp_perf_release(struct ddp_cpu_event *ce)
 {
 	perf_event_release_kernel(ce->perf);
 	ce->perf = NULL;
@@ -121,6 +132,6 @@ static void ddp_perf_stop(struct ddp_cpu_event *ce)
 
 const struct ddp_sampler_ops ddp_sampler_perf = {
 	.resolve = ddp_perf_resolve,
-	.start = ddp_perf_start,
-	.stop = ddp_perf_stop,
+	.make = ddp_perf_make,
+	.release = ddp_perf_release,
 };

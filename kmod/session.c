@@ -4,10 +4,10 @@
  * hotplug.
  *
  * The order of taking down, which is the reverse of setting up:
- *   1 disarm:  hotplug instance removed (on each CPU its timers and counters stop and are waited
- *   for),
- *              tracepoints off and waited for, each CPU's irq_work waited for. Now nothing
- *              produces.
+ *   1 disarm:  hotplug instance removed (on each CPU its timers stop and are waited for; what its
+ *              counters report from then on is dropped), the work that follows CPUs cancelled,
+ *              counters released and their handlers waited for, tracepoints off and waited for,
+ *              each CPU's irq_work waited for. Now nothing produces.
  *   2 drain:   thread ended (after a last flush, when it was STOP that ended the session)
  *   3 free:    CPUs, deferred samples, address spaces (pins and holds dropped, ranges through a
  *              grace period), unwind tables, files (holds dropped), scope, owner
@@ -56,13 +56,13 @@ static void ddp_session_cpu_stop(struct ddp_session *s, struct ddp_cpu *c)
 {
 	u32 i = s->config.nr_events;
 
+	WRITE_ONCE(c->online, false);
 	while (i--) {
 		if (!c->events[i].started)
 			continue;
 		s->config.events[i].ops->stop(&c->events[i]);
 		c->events[i].started = false;
 	}
-	WRITE_ONCE(c->online, false);
 }
 
 static int ddp_session_cpu_start(struct ddp_session *s, struct ddp_cpu *c)
@@ -70,15 +70,21 @@ static int ddp_session_cpu_start(struct ddp_session *s, struct ddp_cpu *c)
 	u32 i;
 	int ret;
 
+	WRITE_ONCE(c->ups, c->ups + 1);
+	/* pairs with ddp_counter_follow() */
+	smp_store_release(&c->online, true);
 	for (i = 0; i < s->config.nr_events; i++) {
-		ret = s->config.events[i].ops->start(&c->events[i], &s->config.events[i]);
+		const struct ddp_event *event = &s->config.events[i];
+
+		if (!event->ops || !event->ops->start)
+			continue;
+		ret = event->ops->start(&c->events[i], event);
 		if (ret) {
 			ddp_session_cpu_stop(s, c);
 			return ret;
 		}
 		c->events[i].started = true;
 	}
-	WRITE_ONCE(c->online, true);
 	return 0;
 }
 
@@ -95,6 +101,7 @@ static int ddp_session_cpu_up(unsigned int cpu, struct hlist_node *node)
 	}
 	if (c)
 		ret = ddp_session_cpu_start(s, c);
+	ddp_counters_changed(s);
 	return s->starting ? ret : 0;
 }
 
@@ -104,6 +111,7 @@ static int ddp_session_cpu_down(unsigned int cpu, struct hlist_node *node)
 
 	if (s->cpus[cpu])
 		ddp_session_cpu_stop(s, s->cpus[cpu]);
+	ddp_counters_changed(s);
 	return 0;
 }
 
@@ -115,6 +123,7 @@ static void ddp_session_disarm(struct ddp_session *s)
 		cpuhp_state_remove_instance(ddp_hotplug_state, &s->hotplug);
 		INIT_HLIST_NODE(&s->hotplug);
 	}
+	ddp_counters_stop(s);
 	ddp_task_trace_stop(s);
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
 		if (s->cpus[cpu])
@@ -168,6 +177,7 @@ static struct ddp_session *ddp_session_alloc(const struct ddp_config *config, st
 	sock_hold(owner);
 	s->owner = get_pid(task_tgid(current));
 	INIT_HLIST_NODE(&s->hotplug);
+	ddp_counters_init(&s->counters);
 	get_random_bytes(&s->hash_key, sizeof(s->hash_key));
 	return s;
 free:
@@ -177,9 +187,41 @@ put:
 	return NULL;
 }
 
-static int ddp_session_resolve(struct ddp_session *s, struct netlink_ext_ack *extack)
+static bool ddp_event_is_cpu_time(const struct ddp_event *event)
+{
+	return event->sampler == DDPROF_SAMPLER_HRTIMER || ddp_event_is_cpu_clock(event);
+}
+
+static bool ddp_config_has_cpu_time(const struct ddp_config *config)
 {
 	u32 i;
+
+	for (i = 0; i < config->nr_events; i++)
+		if (ddp_event_is_cpu_time(&config->events[i]))
+			return true;
+	return false;
+}
+
+/* What @event is to be for, and @errno why it cannot: as its START_EVENT wants it. */
+static int ddp_session_missing(struct ddp_session *s, struct ddp_event *event, u32 errno,
+			       const char *what, struct netlink_ext_ack *extack)
+{
+	event->fallback = errno;
+	if (event->on_missing == DDPROF_MISSING_REPLACE && !ddp_config_has_cpu_time(&s->config)) {
+		ddp_event_use_cpu_clock(event);
+		return 0;
+	}
+	event->ops = NULL;
+	event->sampler = DDPROF_SAMPLER_NONE;
+	if (extack)
+		extack->_msg = what; /* for when it is the only one as well */
+	return event->on_missing == DDPROF_MISSING_FAIL ? -EOPNOTSUPP : 0;
+}
+
+static int ddp_session_resolve(struct ddp_session *s, struct netlink_ext_ack *extack)
+{
+	const char *missing = "";
+	u32 i, left = 0;
 	int ret;
 
 	for (i = 0; i < s->config.nr_events; i++) {
@@ -187,11 +229,16 @@ static int ddp_session_resolve(struct ddp_session *s, struct netlink_ext_ack *ex
 
 		event->ops = event->sampler == DDPROF_SAMPLER_HRTIMER ? &ddp_sampler_hrtimer :
 									&ddp_sampler_perf;
-		ret = event->ops->resolve(event, extack);
+		ret = event->ops->resolve(event, &missing, extack);
+		if (ret > 0)
+			ret = ddp_session_missing(s, event, ret, missing, extack);
 		if (ret)
 			return ret;
+		left += event->ops != NULL;
 	}
-	return 0;
+	if (left && extack)
+		extack->_msg = NULL;
+	return left ? 0 : -EOPNOTSUPP;
 }
 
 static int ddp_session_make_parts(struct ddp_session *s)
@@ -234,10 +281,12 @@ static int ddp_session_arm(struct ddp_session *s, struct netlink_ext_ack *extack
 	s->starting = true;
 	ret = cpuhp_state_add_instance(ddp_hotplug_state, &s->hotplug);
 	s->starting = false;
-	if (ret) {
+	if (ret)
 		INIT_HLIST_NODE(&s->hotplug);
+	else
+		ret = ddp_counters_start(s);
+	if (ret)
 		NL_SET_ERR_MSG(extack, "a CPU could not start sampling");
-	}
 	return ret;
 }
 

@@ -18,6 +18,7 @@
 #include <uapi/ddprof.h>
 
 #include "core/hash.h"
+#include "counters.h"
 #include "cpu.h"
 #include "scope.h"
 
@@ -36,10 +37,12 @@ struct ddp_event {
 	u64 config;		/* perf_event_attr.config */
 	u32 frequency_hz;	/* 0: by period */
 	u64 period;		/* in unit; 0: by frequency and varying */
+	u32 on_missing;		/* enum ddprof_missing */
 
+	/* NULL: this machine does not have it, and it is left out */
 	const struct ddp_sampler_ops *ops;
 	u32 unit;		/* enum ddprof_unit */
-	u32 fallback;		/* errno why the cpu clock took its place, 0: it did not */
+	u32 fallback;		/* errno why the cpu clock took its place or nothing did, or 0 */
 };
 
 struct ddp_config {
@@ -75,6 +78,7 @@ struct ddp_session {
 	/* a CPU that cannot be sampled fails START, later ones do not */
 	bool starting;
 	struct ddp_cpu **cpus;		/* nr_cpu_ids; NULL: not seen online yet */
+	struct ddp_counters counters;
 
 	struct ddp_scope scope;
 	struct ddp_mmtrack *mmtrack;

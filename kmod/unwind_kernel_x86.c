@@ -31,26 +31,43 @@ static u8 ddp_unwind_end(struct unwind_state *state)
 								 DDPROF_END_BAD_FRAME;
 }
 
+/*
+ * Registers of an interrupt or exception have that bit; what kernel code made up for a tracepoint
+ * or a software event is no more than where it is, ip and sp of the function that reports.
+ */
+static bool ddp_regs_made(const struct pt_regs *regs)
+{
+	return !(regs->flags & X86_EFLAGS_FIXED);
+}
+
 u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end)
 {
+	bool made = ddp_regs_made(regs);
 	struct unwind_state state;
 	unsigned long addr;
 	u32 n = 0;
 
-	/* given registers, the unwinder begins with their caller */
-	frames[n++] = regs->ip;
-	for (unwind_start(&state, current, regs, NULL); !unwind_done(&state);
-	     unwind_next_frame(&state)) {
+	/* given registers, the unwinder begins with their caller; else here, and passes us over */
+	if (!made)
+		frames[n++] = regs->ip;
+	unwind_start(&state, current, made ? NULL : regs, made ? (void *)regs->sp : NULL);
+	*end = DDPROF_END_NONE;
+	for (; !unwind_done(&state); unwind_next_frame(&state)) {
 		if (n == max) {
 			*end = DDPROF_END_TRUNCATED;
-			return n;
+			break;
 		}
 		addr = unwind_get_return_address(&state);
 		if (!addr)
 			break;
 		frames[n++] = addr;
 	}
-	*end = ddp_unwind_end(&state);
+	if (*end == DDPROF_END_NONE)
+		*end = ddp_unwind_end(&state);
+	if (!n)
+		frames[n++] = regs->ip;
+	if (made)
+		frames[0]--; /* a return address, like all others: back into the call */
 	return n;
 }
 

@@ -76,8 +76,8 @@
  *               TABLE_COMMIT: the image is not complete or not right, and is dropped
  *   ESRCH       START: a tgid of the scope does not exist
  *   E2BIG       START: more than DDPROF_MAX_EVENTS events or DDPROF_MAX_TGIDS tgids
- *   EOPNOTSUPP  an event that this machine does not have and that has no fallback; an unknown
- *               command
+ *   EOPNOTSUPP  an event that this machine does not have and that must not be missing, or no event
+ *               of START that it has; an unknown command
  *   ENOMEM, EMFILE, and what opening the file answered (FILE_OPEN)
  *
  * RECORDS
@@ -113,7 +113,8 @@
  *          predecessor (mod 2^64). The first kernel frame, and with DDPROF_STACK_USER_EXACT the
  *          first user frame, are addresses of interrupted instructions; all others are return
  *          addresses: look up address - 1. (An interrupted instruction further up, below a
- *          signal's frame, is given as its address + 1.)
+ *          signal's frame, is given as its address + 1. Where kernel code reported an event itself,
+ *          a tracepoint say, the first kernel frame is inside the instruction that called for it.)
  *   HIT    flags id [count] [value] [time]
  *          flags: one byte, enum ddprof_hit_flag, says which optional varints follow. count:
  *          samples this stands for, 1 when absent; samples skipped for the CPU budget are already
@@ -213,9 +214,18 @@ enum ddprof_attr_info {
 };
 
 enum ddprof_sampler {
+	DDPROF_SAMPLER_NONE	= 0,	/* in answers: the event is left out */
 	/* per-CPU high resolution timer: CPU time; frequency only */
 	DDPROF_SAMPLER_HRTIMER	= 1,
-	DDPROF_SAMPLER_PERF	= 2,	/* in-kernel perf counter, any type and config */
+	DDPROF_SAMPLER_PERF	= 2,	/* in-kernel perf counter, see EVENT_TYPE */
+};
+
+/* What becomes of an event that this machine does not have. What is no event is always refused */
+enum ddprof_missing {
+	DDPROF_MISSING_FAIL	= 1,	/* START is refused */
+	/* the cpu clock takes its place, unless another event is that already: then as SKIP */
+	DDPROF_MISSING_REPLACE	= 2,
+	DDPROF_MISSING_SKIP	= 3,	/* START goes on without it, unless it is the only one */
 };
 
 enum ddprof_unit {
@@ -241,13 +251,17 @@ enum ddprof_flag {
 enum ddprof_attr_event {
 	DDPROF_A_EVENT_UNSPEC,
 	DDPROF_A_EVENT_SAMPLER,		/* u32, enum ddprof_sampler; required */
-	/* u32, perf_event_attr.type; PERF only, default PERF_TYPE_SOFTWARE */
+	/*
+	 * u32, perf_event_attr.type; PERF only: PERF_TYPE_HARDWARE, SOFTWARE (default), TRACEPOINT,
+	 * HW_CACHE or RAW
+	 */
 	DDPROF_A_EVENT_TYPE,
-	/* u64, perf_event_attr.config; PERF only, default PERF_COUNT_SW_CPU_CLOCK */
+	/* u64, perf_event_attr.config: a tracepoint's id; PERF only, default ..._SW_CPU_CLOCK */
 	DDPROF_A_EVENT_CONFIG,
 	DDPROF_A_EVENT_FREQUENCY_HZ,	/* u32, samples a second and CPU, 1..10000 */
 	/* u64, events (cpu clock: ns) between samples, 1..2^62; cpu clock: >= 100000 */
 	DDPROF_A_EVENT_PERIOD,
+	DDPROF_A_EVENT_ON_MISSING,	/* u32, enum ddprof_missing, default FAIL; PERF only */
 	__DDPROF_A_EVENT_MAX,
 	DDPROF_A_EVENT_MAX = __DDPROF_A_EVENT_MAX - 1,
 };
@@ -283,7 +297,7 @@ enum ddprof_attr_started_event {
 	/* u64, a sample's value; 0: varies, every HIT carries it */
 	DDPROF_A_STARTED_EVENT_PERIOD,
 	DDPROF_A_STARTED_EVENT_UNIT,		/* u32, enum ddprof_unit */
-	/* u32, errno why the wanted event was replaced by the cpu clock */
+	/* u32, errno why the cpu clock took the event's place or, with SAMPLER_NONE, nothing did */
 	DDPROF_A_STARTED_EVENT_FALLBACK,
 	__DDPROF_A_STARTED_EVENT_MAX,
 	DDPROF_A_STARTED_EVENT_MAX = __DDPROF_A_STARTED_EVENT_MAX - 1,

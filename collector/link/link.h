@@ -67,6 +67,7 @@ struct ddp_link_event {
 	uint64_t config;	/* PERF: perf_event_attr.config */
 	uint32_t frequency_hz;	/* exactly one of these two is not 0 */
 	uint64_t period;
+	uint32_t on_missing;	/* PERF: enum ddprof_missing; 0: the module's default */
 };
 
 /** Members that are 0 take the module's default. */
@@ -82,10 +83,10 @@ struct ddp_link_start {
 };
 
 struct ddp_link_started_event {
-	uint32_t sampler;	/* the one in use */
+	uint32_t sampler;	/* the one in use; DDPROF_SAMPLER_NONE: the event is left out */
 	uint64_t period;	/* a sample's value; 0: every hit says */
 	uint32_t unit;		/* enum ddprof_unit */
-	/* errno why it is the CPU clock instead; 0: it is what was asked for */
+	/* errno why it is the CPU clock instead, or left out; 0: it is what was asked for */
 	uint32_t fallback;
 };
 

@@ -40,6 +40,11 @@ static int read_started(struct nlattr *attrs, int len, void *ctx)
 	return r;
 }
 
+static int put_optional(struct nl_msg *m, int attr, uint32_t value)
+{
+	return value ? nla_put_u32(m, attr, value) : 0;
+}
+
 static int put_event(struct nl_msg *m, const struct ddp_link_event *e)
 {
 	struct nlattr *nest = nla_nest_start(m, DDPROF_A_START_EVENT);
@@ -48,17 +53,13 @@ static int put_event(struct nl_msg *m, const struct ddp_link_event *e)
 	if (!r && e->sampler == DDPROF_SAMPLER_PERF) {
 		r = nla_put_u32(m, DDPROF_A_EVENT_TYPE, e->type);
 		r = r ?: nla_put_u64(m, DDPROF_A_EVENT_CONFIG, e->config);
+		r = r ?: put_optional(m, DDPROF_A_EVENT_ON_MISSING, e->on_missing);
 	}
 	if (!r && e->frequency_hz)
 		r = nla_put_u32(m, DDPROF_A_EVENT_FREQUENCY_HZ, e->frequency_hz);
 	if (!r && e->period)
 		r = nla_put_u64(m, DDPROF_A_EVENT_PERIOD, e->period);
 	return r ? r : nla_nest_end(m, nest);
-}
-
-static int put_optional(struct nl_msg *m, int attr, uint32_t value)
-{
-	return value ? nla_put_u32(m, attr, value) : 0;
 }
 
 static int put_start(struct nl_msg *m, const struct ddp_link_start *s)

@@ -330,8 +330,8 @@ static void resync(char **args)
 }
 
 /*
- * An event that this machine does not have: the CPU clock takes its place, and the answer says
- * why.
+ * An event that this machine does not have and that may be replaced: the CPU clock takes its
+ * place, and the answer says why.
  */
 static void fallback(char **args)
 {
@@ -351,6 +351,7 @@ static void fallback(char **args)
 	nl_put_u32(&m, DDPROF_A_EVENT_TYPE, PERF_TYPE_HARDWARE);
 	nl_put_u64(&m, DDPROF_A_EVENT_CONFIG, PERF_COUNT_HW_CPU_CYCLES);
 	nl_put_u64(&m, DDPROF_A_EVENT_PERIOD, 1000000);
+	nl_put_u32(&m, DDPROF_A_EVENT_ON_MISSING, DDPROF_MISSING_REPLACE);
 	nl_nest_end(&m, nest);
 	ret = nl_call(&nl, &m, &a);
 	event = nl_attr(a.attrs, a.len, DDPROF_A_STARTED_EVENT, &len);
@@ -590,10 +591,29 @@ static void refused_unload(void)
 	    "%s, then %s", strerror(-running), strerror(-after));
 }
 
+/*
+ * A counter of our own that counts nothing: the kernel's code stays patched for its event, whose
+ * patching again and again is what steady.sh says of tracepoints.
+ */
+static int keep_patched(const struct nl_event *e)
+{
+	struct perf_event_attr attr = {
+		.type = e->type, .size = sizeof(attr), .config = e->config, .disabled = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	if (fd < 0)
+		tap_bail("perf_event_open: %s", strerror(errno));
+	return fd;
+}
+
 /* ARG: path of the module, times. The module is not loaded before and after. */
 static void reload(char **args)
 {
-	int n = atoi(args[1]), i, ret;
+	static const struct nl_event faults = {
+		PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS, .period = 1,
+	};
+	int n = atoi(args[1]), i, ret, key = keep_patched(&faults);
 	uint64_t samples = 0;
 	struct nl_stats stats;
 	struct nl nl;
@@ -603,7 +623,8 @@ static void reload(char **args)
 		ret = load_module(args[0]);
 		if (ret)
 			tap_bail("load %d: %s", i, strerror(-ret));
-		begin(&nl, &(struct nl_start){ .hz = 4999, .sampler = 1 + i % 2, .flush_ms = 10 });
+		begin(&nl, &(struct nl_start){ .hz = 4999, .sampler = 1 + i % 2, .flush_ms = 10,
+		      .events = &faults, .nr_events = 1 });
 		follow(&nl, 0.02);
 		if (i % 2) {
 			finish(&nl, &stats);
@@ -617,6 +638,7 @@ static void reload(char **args)
 	}
 	refused_unload();
 	load_finish(threads, NR_THREADS);
+	close(key);
 	tap(i == n && samples, "the module is loaded and unloaded again and again under load",
 	    "%llu samples", (unsigned long long)samples);
 }

@@ -303,10 +303,27 @@ int nl_receive(struct nl *nl, int timeout_ms)
 
 /* -- commands -- */
 
+static void nl_put_event(struct nl_message *m, const struct nl_event *e)
+{
+	size_t event = nl_nest(m, DDPROF_A_START_EVENT | NLA_F_NESTED);
+
+	nl_put_u32(m, DDPROF_A_EVENT_SAMPLER, DDPROF_SAMPLER_PERF);
+	nl_put_u32(m, DDPROF_A_EVENT_TYPE, e->type);
+	nl_put_u64(m, DDPROF_A_EVENT_CONFIG, e->config);
+	if (e->period)
+		nl_put_u64(m, DDPROF_A_EVENT_PERIOD, e->period);
+	else
+		nl_put_u32(m, DDPROF_A_EVENT_FREQUENCY_HZ, e->hz);
+	if (e->missing)
+		nl_put_u32(m, DDPROF_A_EVENT_ON_MISSING, e->missing);
+	nl_nest_end(m, event);
+}
+
 static int nl_start_once(struct nl *nl, const struct nl_start *how, struct nl_answer *answer)
 {
 	static _Thread_local struct nl_message m;
 	size_t event;
+	int i;
 
 	nl_begin(nl, &m, DDPROF_CMD_START, 0);
 	event = nl_nest(&m, DDPROF_A_START_EVENT | NLA_F_NESTED);
@@ -314,6 +331,8 @@ static int nl_start_once(struct nl *nl, const struct nl_start *how, struct nl_an
 		   how->sampler ? how->sampler : DDPROF_SAMPLER_HRTIMER);
 	nl_put_u32(&m, DDPROF_A_EVENT_FREQUENCY_HZ, how->hz ? how->hz : 99);
 	nl_nest_end(&m, event);
+	for (i = 0; i < how->nr_events; i++)
+		nl_put_event(&m, &how->events[i]);
 	if (how->flags)
 		nl_put_u32(&m, DDPROF_A_START_FLAGS, how->flags);
 	if (how->tgid) {

@@ -77,6 +77,15 @@ uint64_t nl_attr_num(const uint8_t *attrs, size_t len, uint16_t type, uint64_t n
 
 /* -- the commands -- */
 
+/* One of a perf counter's. */
+struct nl_event {
+	uint32_t type;		/* perf_event_attr's */
+	uint64_t config;
+	uint64_t period;	/* 0: by hz */
+	uint32_t hz;
+	uint32_t missing;	/* enum ddprof_missing; 0: not said */
+};
+
 struct nl_start {
 	uint32_t hz;		/* 0: 99 */
 	uint32_t sampler;	/* 0: hrtimer */
@@ -88,6 +97,8 @@ struct nl_start {
 	bool trees;		/* its descendants too */
 	uint32_t tables_kib;	/* 0: default */
 	bool no_tables;		/* TABLES_KIB 0 */
+	const struct nl_event *events;	/* beside that of hz and sampler */
+	int nr_events;
 };
 
 /*

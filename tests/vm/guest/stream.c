@@ -149,6 +149,7 @@ static void stream_frames(struct stream *s, struct bytes *b, struct stream_stack
 	s->user_stacks += ret->nr_user > 0;
 	for (i = 0; i < n && !b->bad; i++)
 		frames[i] = i ? frames[i - 1] + get_zigzag(b) : get_varint(b);
+	ret->kernel = frames;
 	ret->user = frames + ret->nr_kernel;
 }
 
@@ -161,7 +162,7 @@ static void stream_stack(struct stream *s, int cpu, struct bytes *b)
 	get_varint(b); /* aspace */
 	stack.tgid = get_varint(b);
 	stack.tid = tid = get_varint(b);
-	get_varint(b); /* event */
+	stack.event = get_varint(b);
 	stream_frames(s, b, &stack);
 	if (b->bad)
 		return;

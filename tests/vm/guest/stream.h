@@ -28,9 +28,9 @@ enum stream_id {
 struct stream_stack {
 	bool drain;			/* in the drain thread's stream: it was deferred */
 	uint8_t flags, user_end;	/* enum ddprof_stack_flag, enum ddprof_walk_end */
-	uint32_t tgid, tid;
+	uint32_t tgid, tid, event;
 	uint64_t nr_kernel, nr_user;
-	const uint64_t *user;		/* leaf first */
+	const uint64_t *kernel, *user;	/* leaf first */
 };
 
 struct stream_cpu {
