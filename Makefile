@@ -214,15 +214,16 @@ $(BUILD)/bench/lib_%: $(BUILD)/opt/tests/bench/lib_%.o $(BUILD)/opt/tests/bench/
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -Wl,--as-needed $(LIB_LIBS) -lm
 
-# what others make of our pprof files, and we of theirs
+# what others make of our pprof files, and we of theirs; and whether they take what we send
 $(BUILD)/conformance/%: $(BUILD)/opt/tests/conformance/%.o $(BUILD)/libddprof.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(LIB_LIBS)
 .PHONY: conformance
-conformance: deps	## pprof files of Go's tools and ours, read by each other (where there is Go)
-	$(Q)$(MAKE) $(BUILD)/conformance/profiles
+conformance: deps	## pprof files of Go's tools and ours read by each other, and uploads to real receivers (where there is Go)
+	$(Q)$(MAKE) $(BUILD)/conformance/profiles $(BUILD)/conformance/send
 	$(Q)BUILD=$(BUILD) tests/conformance/pprof.sh
+	$(Q)BUILD=$(BUILD) python3 tests/conformance/receivers.py
 
 .PHONY: bench-lib
 bench-lib: deps	## the library beside the Rust crate libdd-profiling (where there is cargo), and compressions
