@@ -55,7 +55,7 @@ const char *ddp_log_level_name(unsigned int level)
 	return level < DDP_NR_LOG_LEVELS ? level_names[level] : NULL;
 }
 
-/* systemd says which stream it reads, as "device:inode"; stderr may have been sent elsewhere since */
+/* systemd says which stream it reads, as "device:inode"; ours may be another by now */
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");

@@ -72,6 +72,7 @@ struct ddp_option {
 	unsigned int flags;		/* enum ddp_option_flag */
 	/* TEXT, URL, TEXTS: refuses with -EINVAL and "expected ..." in @err; NULL: all is good */
 	int (*check)(const char *value, struct ddp_error *err);
+	unsigned int apply;		/* see options_changes.h */
 };
 
 /** Where a value came from, the weakest first. */

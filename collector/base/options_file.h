@@ -29,6 +29,7 @@ struct ddp_option_section {
 	void *(*open)(void *values, const char *title, struct ddp_error *err);
 	/** The n-th of the sections that are there. @return NULL: past the last */
 	void *(*at)(void *values, size_t n, const char **ret_title);
+	unsigned int apply;		/* see options_changes.h */
 };
 
 /**

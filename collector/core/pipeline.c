@@ -522,12 +522,16 @@ void ddp_pipeline_set_period(struct ddp_pipeline *p, uint32_t period_s)
 	p->interval_end_ms = period_s ? begun_ms + (int64_t)period_s * 1000 : 0;
 }
 
-void ddp_pipeline_set_output(struct ddp_pipeline *p, struct ddp_output *output)
+void ddp_pipeline_end_interval(struct ddp_pipeline *p)
 {
 	struct ddp_marks now;
 
 	take_marks(p, &now);
-	end_interval(p, &now); /* what does not get out there goes into the next one, here */
+	end_interval(p, &now); /* said already; the next one may get out */
+}
+
+void ddp_pipeline_set_output(struct ddp_pipeline *p, struct ddp_output *output)
+{
 	p->output = output;
 }
 

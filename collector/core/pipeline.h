@@ -107,7 +107,10 @@ int ddp_pipeline_run(struct ddp_pipeline *p, int stop_fd, const int *pidfds, siz
 /** The running interval ends @period_s after its begin; 0: with the session. */
 void ddp_pipeline_set_period(struct ddp_pipeline *p, uint32_t period_s);
 
-/** What was sampled so far goes to the output before, what follows to @output, borrowed. */
+/** Now, as when its time is up: what was sampled so far becomes a profile. */
+void ddp_pipeline_end_interval(struct ddp_pipeline *p);
+
+/** Where profiles go from the next one on; borrowed. */
 void ddp_pipeline_set_output(struct ddp_pipeline *p, struct ddp_output *output);
 
 /**

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/options_changes.h"
 #include "ddprof/self.h"
 #include "service/rules.h"
 #include "service/services.h"
@@ -93,13 +94,15 @@ static int check_uuid(const char *value, struct ddp_error *err)
 }
 
 #define AT(member)	.offset = offsetof(struct ddprof_config, member)
-#define WHAT		.group = "What to profile"
-#define TAGS		.group = "Tags"
-#define SERVICES	.group = "Services"
-#define EXPORT		.group = "Where profiles go"
-#define SAMPLING	.group = "Sampling"
-#define PROFILER	.group = "The profiler itself"
-#define WATCHING	.group = "Looking on"
+#define WHAT		.group = "What to profile", .apply = DDPROF_APPLY_RESTART
+#define TAGS		.group = "Tags", .apply = DDPROF_APPLY_OUTPUT
+#define SERVICES	.group = "Services", .apply = DDPROF_APPLY_SESSION
+#define EXPORT		.group = "Where profiles go", .apply = DDPROF_APPLY_OUTPUT
+#define PERIOD		.group = "Where profiles go", .apply = DDPROF_APPLY_NOW
+#define SAMPLING	.group = "Sampling", .apply = DDPROF_APPLY_SESSION
+#define PROFILER	.group = "The profiler itself", .apply = DDPROF_APPLY_RESTART
+#define LOGGING		.group = "The profiler itself", .apply = DDPROF_APPLY_NOW
+#define WATCHING	.group = "Looking on", .apply = DDPROF_APPLY_SESSION
 #define INFORMATION	.group = "Information"
 #define ONCE		.flags = DDP_OPTION_ONCE
 
@@ -179,7 +182,7 @@ const struct ddp_option ddprof_options[] = {
 	  .help = "write every profile to PREFIX with time and .pprof.zst behind\n"
 		  "it as well, as in PREFIX20240131T235900Z.pprof.zst" },
 	{ "upload_period", NULL, 'u', DDP_OPTION_NUMBER, AT(period_s), "DD_PROFILING_UPLOAD_PERIOD",
-	  .min = 1, .max = 86400, .argument = "SECONDS", .initial = "59", EXPORT,
+	  .min = 1, .max = 86400, .argument = "SECONDS", .initial = "59", PERIOD,
 	  .help = "length of one profile" },
 
 	{ "frequency", NULL, 'F', DDP_OPTION_NUMBER, AT(frequency_hz), .min = 1, .max = 10000,
@@ -226,7 +229,7 @@ const struct ddp_option ddprof_options[] = {
 	  .help = "CPUs that the profiler, not the command, may run on: a mask\n"
 		  "(0xa4) or a list (2,5,7-9)" },
 	{ "log_level", NULL, 'l', DDP_OPTION_CHOICE, AT(log_level), "DD_PROFILING_NATIVE_LOG_LEVEL",
-	  .choices = log_levels, .argument = "LEVEL", .initial = "notice", PROFILER,
+	  .choices = log_levels, .argument = "LEVEL", .initial = "notice", LOGGING,
 	  .help = "error, warn, notice, info, debug" },
 	{ "log_mode", NULL, 'o', DDP_OPTION_TEXT, AT(log_mode), "DD_PROFILING_NATIVE_LOG_MODE",
 	  .argument = "MODE", .initial = "stderr", PROFILER,
@@ -375,7 +378,7 @@ int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 	struct ddprof_config *c = ret;
 	int rest, r;
 
-	*c = (struct ddprof_config){ .global = false };
+	*c = (struct ddprof_config){ .argc = argc, .argv = argv };
 	ddp_options_begin(&c->options, ddprof_options, c);
 	r = ddp_options_arguments(&c->options, argc, argv, &rest, err);
 	if (!r)
@@ -392,6 +395,26 @@ int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 	}
 	choose_ways_out(ret);
 	return 0;
+}
+
+static void say_change(void *ctx, const char *name, unsigned int apply)
+{
+	(void)ctx;
+	if (apply & DDPROF_APPLY_RESTART)
+		ddp_log_warn("%s: a change takes effect when ddprof is started again", name);
+	else
+		ddp_log_info("%s has changed", name);
+}
+
+int ddprof_config_read_again(const struct ddprof_config *c, struct ddprof_config *ret,
+			     unsigned int *ret_apply, struct ddp_error *err)
+{
+	int r = ddprof_config_read(c->argc, c->argv, ret, err);
+
+	if (!r)
+		*ret_apply = ddp_options_changes(&c->options, &ret->options, ddprof_sections,
+						 say_change, NULL);
+	return r;
 }
 
 void ddprof_config_free(struct ddprof_config *c)

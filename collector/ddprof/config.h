@@ -16,6 +16,14 @@ enum {
 	DDPROF_NICE_AS_IT_IS = -1,	/* as ddprof has it: -1 is a niceness that nobody needs */
 };
 
+/** What a value that is different when the configuration is read again asks for. */
+enum ddprof_apply {
+	DDPROF_APPLY_SESSION = 1,	/* a new session */
+	DDPROF_APPLY_OUTPUT = 2,	/* new ways out */
+	DDPROF_APPLY_NOW = 4,		/* nothing more than to say it where it is used */
+	DDPROF_APPLY_RESTART = 8,	/* another process: it cannot be done while it runs */
+};
+
 /** Texts belong to argv, the environment or options. Not to be copied: url may point into it. */
 struct ddprof_config {
 	struct ddp_options options;	/* where each value came from */
@@ -53,6 +61,9 @@ struct ddprof_config {
 	bool timestamps;
 	bool show_help, show_version, show_config;
 	char *const *command;	/* argv of the command; NULL: none */
+	/* as they were given, to be read again */
+	int argc;
+	char *const *argv;
 	/* url points here when it is made from host and port, or from site */
 	char made_url[DDPROF_MAX_HOST + 32];
 };
@@ -84,6 +95,15 @@ int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 		       struct ddp_error *err);
 void ddprof_config_free(struct ddprof_config *c);
 DEFINE_CLEANUP_IN_PLACE(struct ddprof_config, ddprof_config_free)
+
+/**
+ * The same command line and environment, and the configuration file as it is now.
+ * @param ret_apply  enum ddprof_apply: what the differences ask for, together; those that have to
+ *		     wait for a restart are logged
+ * @return as ddprof_config_read()
+ */
+int ddprof_config_read_again(const struct ddprof_config *c, struct ddprof_config *ret,
+			     unsigned int *ret_apply, struct ddp_error *err);
 
 /** Whether it asks only to be told something, which ddprof_config_tell() does. */
 bool ddprof_config_only_tells(const struct ddprof_config *c);

@@ -22,22 +22,15 @@
 #include "core/pipeline.h"
 #include "ddprof/monitoring.h"
 #include "ddprof/self.h"
-#include "ddprof/service.h"
+#include "ddprof/session.h"
 
 enum {
 	START_TIMEOUT_MS = 2000,	/* longest a command waits for its profiler */
 	/* for the unwind tables of what runs already */
 	AHEAD_TIMEOUT_MS = 2000,
-	EXIT_FAILED = 1,
 	EXIT_CANNOT_EXECUTE = 126,	/* as shells have it */
 	EXIT_NOT_FOUND = 127,
 };
-
-static void output_finish(struct ddp_output *o)
-{
-	ddp_output_finish(o);
-}
-DEFINE_CLEANUP(struct ddp_output *, output_finish)
 
 /* A session from a config */
 
@@ -60,7 +53,7 @@ static void fill_start(const struct ddprof_config *c, const struct ddp_pids *pid
 	};
 }
 
-static int create_output(const struct ddprof_config *c, struct ddp_output **ret,
+int ddprof_create_output(const struct ddprof_config *c, struct ddp_output **ret,
 			 struct ddp_error *err)
 {
 	struct ddp_output_config oc = {
@@ -93,12 +86,12 @@ static void raise_file_limit(void)
 		ddp_log_debug("RLIMIT_NOFILE: %s", strerror(errno));
 }
 
-static int create_pipeline(const struct ddprof_config *c, const struct ddp_pids *pids,
-			   uint32_t scope, struct ddp_output *output, struct ddp_pipeline **ret,
-			   struct ddp_error *err)
+int ddprof_create_pipeline(const struct ddprof_config *c, const struct ddprof_session *s,
+			   struct ddp_pipeline **ret, struct ddp_error *err)
 {
 	struct ddp_pipeline_config pc = {
-		.output = output, .period_s = c->period_s, .table_cache = c->unwind_cache,
+		.output = s->output, .replaces = s->replaces, .period_s = c->period_s,
+		.table_cache = c->unwind_cache,
 		/* a command is not running yet, and waits for us */
 		.ahead_ms = c->command ? 0 : AHEAD_TIMEOUT_MS,
 		.max_processes = c->maximum_pids > 0 ? (uint32_t)c->maximum_pids : 0,
@@ -112,11 +105,11 @@ static int create_pipeline(const struct ddprof_config *c, const struct ddp_pids 
 	struct ddp_link_event event;
 
 	raise_file_limit();
-	fill_start(c, pids, scope, &event, &pc.start);
+	fill_start(c, s->pids, s->scope, &event, &pc.start);
 	return ddp_pipeline_create(&pc, ret, err);
 }
 
-static int pidfd_open_pid(uint32_t pid)
+int ddprof_pidfd_open(uint32_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
 
@@ -125,7 +118,7 @@ static int pidfd_open_pid(uint32_t pid)
 
 /* Sockets and files whose reader has gone are errors like others. Never before the command's fork:
  * it would inherit that */
-static void ignore_broken_pipes(void)
+void ddprof_ignore_broken_pipes(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -150,7 +143,7 @@ static void fill_signals(bool have_command, sigset_t *ret)
 }
 
 /* Signals that end it become readable instead of deadly. On failure all is as before */
-static int open_signals(bool have_command, sigset_t *ret_old)
+int ddprof_open_signals(bool have_command, sigset_t *ret_old)
 {
 	sigset_t set;
 	int fd, r;
@@ -166,94 +159,12 @@ static int open_signals(bool have_command, sigset_t *ret_old)
 	return r;
 }
 
-static int finish(struct ddp_pipeline *p, struct ddp_output **output)
+int ddprof_finish(struct ddp_pipeline *p, struct ddp_output **output)
 {
 	int r = ddp_pipeline_finish(p);
 	unsigned int unsent = ddp_output_finish(TAKE(*output));
 
-	return r || unsent ? EXIT_FAILED : 0;
-}
-
-/* Beside running processes */
-
-struct watched {
-	int fds[DDP_MAX_PIDS];
-	size_t nr;
-};
-
-static void close_watched(struct watched *w)
-{
-	while (w->nr)
-		close_fd(w->fds[--w->nr]);
-}
-DEFINE_CLEANUP_IN_PLACE(struct watched, close_watched)
-
-static int watch(const struct ddp_pids *pids, struct watched *w)
-{
-	for (uint32_t i = 0; i < pids->nr; i++) {
-		int fd = pidfd_open_pid(pids->pid[i]);
-
-		if (fd < 0) {
-			ddp_log_error("-p %u: %s", pids->pid[i],
-				      fd == -ESRCH ? "there is no such process" : strerror(-fd));
-			return fd;
-		}
-		w->fds[w->nr++] = fd;
-	}
-	return 0;
-}
-
-static int attach(const struct ddprof_config *c, struct ddp_output **output, int signals,
-		  const struct watched *w)
-{
-	CLEANUP(ddprof_service_close) struct ddprof_service service;
-	uint32_t scope = c->global ? DDPROF_SCOPE_MACHINE :
-			 c->descendants ? DDPROF_SCOPE_TREES : DDPROF_SCOPE_TGIDS;
-	CLEANUP(ddp_pipeline_destroy) struct ddp_pipeline *p = NULL;
-	CLEANUP(ddprof_monitoring_close) struct ddprof_monitoring monitoring;
-	struct ddp_error err = { "" };
-	int r;
-
-	ddprof_service_open(&service);
-	ddprof_monitoring_open(&monitoring, c);
-	r = create_pipeline(c, &c->pids, scope, *output, &p, &err);
-	if (r) {
-		ddp_log_error("%s", err.text);
-		ddp_log_error("`ddprofctl doctor` says what is missing");
-		return EXIT_FAILED;
-	}
-	ddprof_monitoring_attach(&monitoring, p);
-	ddprof_service_ready(&service, p);
-	r = ddp_pipeline_run(p, signals, w->fds, w->nr);
-	ddprof_monitoring_close(&monitoring);
-	ddprof_service_stopping(&service);
-	if (r == DDP_PIPELINE_ENDED)
-		ddp_log_warn("the module ended the session");
-	return finish(p, output) || r < 0 ? EXIT_FAILED : 0;
-}
-
-int ddprof_run_attached(const struct ddprof_config *c)
-{
-	CLEANUP(close_fd) int signals = -1;
-	CLEANUP(output_finish) struct ddp_output *output = NULL;
-	CLEANUP(close_watched) struct watched w = { .nr = 0 };
-	struct ddp_error err = { "" };
-	sigset_t old;
-
-	ddprof_self_settle(c);
-	ignore_broken_pipes();
-	signals = open_signals(false, &old);
-	if (signals < 0) {
-		ddp_log_error("signals: %s", strerror(-signals));
-		return EXIT_FAILED;
-	}
-	if (watch(&c->pids, &w))
-		return EXIT_FAILED;
-	if (create_output(c, &output, &err)) {
-		ddp_log_error("%s", err.text);
-		return EXIT_FAILED;
-	}
-	return attach(c, &output, signals, &w);
+	return r || unsent ? DDPROF_EXIT_FAILED : 0;
 }
 
 /* In front of a command */
@@ -296,14 +207,16 @@ static int profile_command(const struct ddprof_config *c, pid_t pid, int ready,
 			   int (*run)(struct ddp_pipeline *p, int pidfd, void *ctx), void *ctx)
 {
 	struct ddp_pids pids = { .pid = { (uint32_t)pid }, .nr = 1 };
-	CLEANUP(close_fd) int pidfd = pidfd_open_pid((uint32_t)pid);
-	CLEANUP(output_finish) struct ddp_output *output = NULL;
+	struct ddprof_session session = { .pids = &pids, .scope = DDPROF_SCOPE_TREES };
+	CLEANUP(close_fd) int pidfd = ddprof_pidfd_open((uint32_t)pid);
+	CLEANUP(ddprof_output_finish) struct ddp_output *output = NULL;
 	CLEANUP(ddp_pipeline_destroy) struct ddp_pipeline *p = NULL;
 	CLEANUP(ddprof_monitoring_close) struct ddprof_monitoring monitoring = { .timer = -1 };
 	struct ddp_error err = { "" };
-	int r = pidfd < 0 ? pidfd : create_output(c, &output, &err);
+	int r = pidfd < 0 ? pidfd : ddprof_create_output(c, &output, &err);
 
-	r = r ?: create_pipeline(c, &pids, DDPROF_SCOPE_TREES, output, &p, &err);
+	session.output = output;
+	r = r ?: ddprof_create_pipeline(c, &session, &p, &err);
 	if (r)
 		ddp_log_warn("running without a profile: %s",
 			     err.text[0] ? err.text : strerror(-r));
@@ -314,7 +227,7 @@ static int profile_command(const struct ddprof_config *c, pid_t pid, int ready,
 	ddprof_monitoring_attach(&monitoring, p);
 	r = run(p, pidfd, ctx);
 	ddprof_monitoring_close(&monitoring);
-	return finish(p, &output) ? -EIO : r < 0 ? r : 0;
+	return ddprof_finish(p, &output) ? -EIO : r < 0 ? r : 0;
 }
 
 /* The middle process has ended when somebody else is our parent: then we are not the command's
@@ -403,8 +316,8 @@ static void profiler(const struct ddprof_config *c, pid_t command, pid_t middle,
 			     command == 1 ? ", whose end loses the last profile" : "");
 	detach(ready);
 	ddprof_self_settle(c);
-	ignore_broken_pipes();
-	signals = open_signals(false, &old);
+	ddprof_ignore_broken_pipes();
+	signals = ddprof_open_signals(false, &old);
 	profile_command(c, command, ready, run_until_exit, &signals);
 }
 
@@ -476,7 +389,7 @@ static int wait_command(const struct waiting *w)
 {
 	struct pollfd fds[2] = {
 		{ .fd = w->signals, .events = POLLIN },
-		{ .fd = pidfd_open_pid((uint32_t)w->command), .events = POLLIN },
+		{ .fd = ddprof_pidfd_open((uint32_t)w->command), .events = POLLIN },
 	};
 	int status;
 
@@ -488,7 +401,7 @@ static int wait_command(const struct waiting *w)
 	close_fd(fds[1].fd);
 	while (waitpid(w->command, &status, 0) < 0)
 		if (errno != EINTR)
-			return EXIT_FAILED;
+			return DDPROF_EXIT_FAILED;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -507,7 +420,7 @@ int ddprof_run_wait(const struct ddprof_config *c)
 	sigset_t old;
 	int gate[2];
 
-	signals = open_signals(true, &old);
+	signals = ddprof_open_signals(true, &old);
 	if (signals < 0) {
 		ddp_log_warn("running without a profile: %s", strerror(-signals));
 		return execute(c);
@@ -520,13 +433,13 @@ int ddprof_run_wait(const struct ddprof_config *c)
 	w = (struct waiting){ .command = fork(), .signals = signals };
 	if (w.command < 0) {
 		ddp_log_error("cannot fork: %s", strerror(errno));
-		return EXIT_FAILED;
+		return DDPROF_EXIT_FAILED;
 	}
 	if (!w.command)
 		be_command(c, gate, &old);
 	close_fd(gate[0]);
 	ddprof_self_settle(c);
-	ignore_broken_pipes();
+	ddprof_ignore_broken_pipes();
 	profile_command(c, w.command, gate[1], run_passing_signals, &w);
 	return wait_command(&w);
 }

@@ -46,6 +46,7 @@ void ddprof_service_open(struct ddprof_service *s)
 	uint64_t period_us = s->notify.watchdog_us / ALIVE_PER_WATCHDOG;
 
 	s->timer = -1;
+	s->watched = NULL;
 	if (r)
 		ddp_log_warn("NOTIFY_SOCKET: %s; the service manager is told nothing",
 			     strerror(-r));
@@ -85,12 +86,18 @@ static void on_timer(void *ctx, struct ddp_pipeline *p)
 
 void ddprof_service_ready(struct ddprof_service *s, struct ddp_pipeline *p)
 {
-	if (s->timer >= 0 && ddp_pipeline_watch(p, s->timer, on_timer, s))
+	if (s->timer >= 0 && s->watched != p && ddp_pipeline_watch(p, s->timer, on_timer, s))
 		ddp_log_warn("no place for the service manager's watchdog");
+	s->watched = p;
 	said(ddp_notify_ready(&s->notify, "profiling"));
 }
 
-void ddprof_service_stopping(struct ddprof_service *s)
+void ddprof_service_reloading(const struct ddprof_service *s)
+{
+	said(ddp_notify_reloading(&s->notify));
+}
+
+void ddprof_service_stopping(const struct ddprof_service *s)
 {
 	said(ddp_notify_stopping(&s->notify, STOP_US));
 }

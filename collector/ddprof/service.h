@@ -14,16 +14,20 @@
 struct ddprof_service {
 	struct ddp_notify notify;
 	int timer;		/* readable when the manager should hear from us; -1: never */
+	const struct ddp_pipeline *watched;	/* the one that calls back; never looked into */
 };
 
 /** Takes the manager's variables out of the environment. What goes wrong is logged. */
 void ddprof_service_open(struct ddprof_service *s);
 
-/** @p samples. From now on, while it runs, the manager hears of it. */
+/** @p samples, or still does. From now on, while it runs, the manager hears of it. */
 void ddprof_service_ready(struct ddprof_service *s, struct ddp_pipeline *p);
 
+/** The configuration is read again, until ddprof_service_ready(). */
+void ddprof_service_reloading(const struct ddprof_service *s);
+
 /** The last profile is still to be made. */
-void ddprof_service_stopping(struct ddprof_service *s);
+void ddprof_service_stopping(const struct ddprof_service *s);
 
 void ddprof_service_close(struct ddprof_service *s);
 DEFINE_CLEANUP_IN_PLACE(struct ddprof_service, ddprof_service_close)
