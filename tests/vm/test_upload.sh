@@ -17,6 +17,7 @@ mkdir -p "$out"
 	$(pkg-config --libs liblz4 libcurl libprotobuf-c libxxhash zlib libzstd) -pthread
 
 vm_boot upload --program "$out/agent" --file "$TOP/tests/vm/upload_guest.sh:/lib/upload_guest.sh" \
+	--file "$TOP/tests/commands/unnoticed.sh:/lib/unnoticed.sh" \
 	--get "/tmp/upload:$out/guest" -- 'sh /lib/upload_guest.sh'
 
 got=$out/guest/good

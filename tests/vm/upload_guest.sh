@@ -81,6 +81,14 @@ kill -HUP $first
 wait $first
 check "--wait: SIGHUP is handed on, the exit status is the command's" is $? 3
 
+mkdir -p /tmp/unnoticed
+check "the command notices nothing of the profiler" \
+	sh -c 'cd /tmp/unnoticed && sh /lib/unnoticed.sh compare ddprof --nice 5 --cpu_affinity 0 --output /tmp/u.pprof'
+echo 'other:x:1234:1234::/:/bin/sh' >>/etc/passwd
+ddprof --wait --switch_user other --output /tmp/user.pprof id -u >user.id 2>user.err
+check "--switch_user: the command is another user's" is "$(cat user.id)" 1234
+check "--switch_user: the profiler still profiles it" test -s /tmp/user.pprof
+
 # -- uploads --
 start_agent 200 good
 ddprof --wait --budget 1000 -F 499 -U "$url" -S uploaded -E testing -V 1.2.3 -T color:green shares 700 /tmp/shares.ns 2>good.err
