@@ -168,7 +168,8 @@ $(foreach p,$(GUEST_MAIN),$(eval $(call guest_rule,$(p))))
 $(BUILD)/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/san/all.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SAN) -o $@ $^ $(LDFLAGS) $(PKG_LIBS) -lcmocka -pthread
+	$(Q)$(CC) $(SAN) -o $@ $^ $(LDFLAGS) $(PKG_LIBS) -lcmocka $(TEST_LIBS) -pthread
+$(BUILD)/unit/test_exporter_tls $(BUILD)/valgrind/test_exporter_tls: TEST_LIBS = -lssl -lcrypto
 .PHONY: unit
 unit: $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)	## build the host unit tests (ASan + UBSan)
 .SECONDARY:
@@ -180,7 +181,7 @@ $(BUILD)/opt/all.a: $(call obj,opt,$(LIB_SRC) $(CORE_SRC) $(UNIT_SUP)) $(call ge
 $(BUILD)/valgrind/%: $(BUILD)/opt/tests/unit/%.o $(BUILD)/opt/all.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(PKG_LIBS) -lcmocka -pthread
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(PKG_LIBS) -lcmocka $(TEST_LIBS) -pthread
 .PHONY: check-valgrind
 check-valgrind: $(VALGRIND_SRC:tests/unit/%.c=$(BUILD)/valgrind/%)	## the library's unit tests under valgrind
 	$(Q)scripts/deps fuzz
