@@ -13,12 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "ddprof/compress.h"
 #include "ddprof/exporter.h"
 #include "ddprof/pprof.h"
 #include "lib/alloc.h"
+#include "lib/sender_target.h"
 
 static long left_until_failure = -1;	/* -1: never */
 
@@ -449,6 +451,70 @@ static void the_exporter_survives_each_failure(void **state)
 	ddp_profile_destroy(p);
 }
 
+static int take_it(void *ctx, const struct ddp_export_form *form, struct ddp_export_result *ret)
+{
+	(void)form, (void)ret;
+	++*(unsigned int *)ctx;
+	return DDP_EXPORT_OK;
+}
+
+/* One batch through queue and spool, in steps of no thread; @ret: how often it arrived */
+static int try_target(const char *spool, unsigned int *ret)
+{
+	static const struct ddp_endpoint_count count = { "GET /", 5, 1 };
+	static const struct ddp_export_pair pair = { "k", "v" };
+	struct ddp_sender_target config = { .name = "t", .send = take_it, .ctx = ret,
+					    .spool = spool, .queue_batches = 4 };
+	struct ddp_export_form form = {
+		.profile = "p", .profile_bytes = 1, .endpoint_counts = &count,
+		.nr_endpoint_counts = 1, .info = &pair, .nr_info = 1 };
+	struct ddp__listener nobody = { NULL, NULL };
+	struct ddp__batch *b = NULL;
+	struct ddp__target *t = NULL;
+	struct ddp_error err;
+	int i, r;
+
+	*ret = 0;
+	r = ddp__target_create(&ddp__system_real, &config, &nobody, &t, &err);
+	if (!r)
+		r = ddp__batch_create(&form, "id", &b);
+	if (!r) {
+		ddp__target_add(t, b);
+		ddp__target_step(t);
+		left_until_failure = -1;
+		ddp__target_end(t);	/* tries what failed once more, without a pause */
+		for (i = 0; i < 3 && ddp__target_step(t) != TARGET_ENDED; i++)
+			;
+	}
+	ddp__batch_unref(b);
+	ddp__target_destroy(t);
+	return r;
+}
+
+/* A failed creation says so; a batch that was added arrives */
+static void a_target_survives_each_failure(void **state)
+{
+	char folder[] = "/tmp/test_lib_alloc.XXXXXX", lock[64];
+	unsigned int nr_arrived;
+	long nth;
+	int r, good;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	for (nth = 0, good = 0; good < 10; nth++) {
+		left_until_failure = nth;
+		r = try_target(folder, &nr_arrived);
+		assert_true(!r || r == -ENOMEM);
+		assert_int_equal(nr_arrived, !r);
+		good += !r;
+	}
+	left_until_failure = -1;
+	assert_true(nth > 15);
+	snprintf(lock, sizeof(lock), "%s/lock", folder);
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(rmdir(folder), 0); /* nothing else is left */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +524,7 @@ int main(void)
 		cmocka_unit_test(cutting_survives_each_failure),
 		cmocka_unit_test(writing_and_loading_survive_each_failure),
 		cmocka_unit_test(the_exporter_survives_each_failure),
+		cmocka_unit_test(a_target_survives_each_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
