@@ -6,6 +6,7 @@
 #include <ddprof/pprof.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "base/log.h"
 #include "core/show.h"
 #include "base/write_fd.h"
+#include "lib/cleanup.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -33,7 +35,7 @@ struct ddp_output {
 	unsigned int nr_profiles, nr_failed;
 	unsigned int seq;		/* the interval's number, from 0 */
 	int64_t interval_end_unix_ns;	/* which tells one from the next; 0: none yet */
-	struct ddp_uploader *uploader;	/* NULL: no upload */
+	struct ddp_sender *sender;	/* NULL: no targets */
 	/* owned copies of what the config says; NULL: nothing */
 	char *service, *environment, *version, *tags;
 	char *runtime_id, *prefix;
@@ -217,63 +219,118 @@ static void to_prefix(const struct ddp_output *o, const struct ddp_profile *p,
 		ddp_log_warn("cannot write %s...: %s", o->prefix, strerror(-r));
 }
 
-/* Uploads */
+/* Targets */
+
+/* Whether it is time to say the @count-th of its kind: a receiver may be down for weeks */
+static bool worth_saying(uint64_t count)
+{
+	return !(count & (count - 1));
+}
+
+static void say_drop(const struct ddp_sender_event *e)
+{
+	static const char *const what[DDP_SENDER_NR_DROPS] = {
+		[DDP_SENDER_DROP_QUEUE] = "too many profiles wait: the oldest is dropped",
+		[DDP_SENDER_DROP_SPOOL] = "the spool is full: the oldest profile is dropped",
+		[DDP_SENDER_DROP_REFUSED] = "a profile was refused",
+		[DDP_SENDER_DROP_UNUSABLE] = "a profile cannot be sent",
+		[DDP_SENDER_DROP_DAMAGED] = "a profile is dropped",
+		[DDP_SENDER_DROP_END] = "a profile was not sent in time",
+	};
+
+	if (worth_saying(e->count))
+		ddp_log_warn("%s: %s%s%s, %" PRIu64 " so far", e->target, what[e->reason],
+			     e->message[0] ? ": " : "", e->message, e->count);
+}
+
+static void on_event(void *ctx, const struct ddp_sender_event *e)
+{
+	(void)ctx;
+	switch (e->kind) {
+	case DDP_SENDER_STORED:
+		ddp_log_debug("%s: %s is in the spool", e->target, e->id);
+		break;
+	case DDP_SENDER_SENT:
+		ddp_log_info("%s: sent %zu bytes%s%s", e->target, e->bytes,
+			     e->message[0] ? ": " : "", e->message);
+		break;
+	case DDP_SENDER_DOWN:
+		ddp_log_warn("%s: %s; profiling goes on, profiles are kept and tried again",
+			     e->target, e->message);
+		break;
+	case DDP_SENDER_UP:
+		ddp_log_notice("%s: profiles are taken again", e->target);
+		break;
+	case DDP_SENDER_SPOOL_DOWN:
+		ddp_log_warn("%s: cannot write to the spool: %s; profiles are kept in memory",
+			     e->target, e->message);
+		break;
+	case DDP_SENDER_SPOOL_UP:
+		ddp_log_notice("%s: the spool works again", e->target);
+		break;
+	case DDP_SENDER_DROPPED:
+		say_drop(e);
+		break;
+	}
+}
 
 /* A profile's parts, until all of them are made: half of it must not get out */
 struct parts {
-	const struct ddp_buffer *tags;
-	int64_t start_unix_ns, end_unix_ns;
-	struct ddp_upload *uploads;	/* @nr of them */
+	struct ddp_buffer *profiles;	/* @nr of them */
 	size_t nr;
 };
 
 static int keep_part(void *ctx, const struct ddp_pprof_part *part)
 {
 	struct parts *parts = ctx;
-	struct ddp_upload *u;
-	int r;
 
-	if (!parts->uploads)
-		parts->uploads = calloc(part->nr, sizeof(*parts->uploads));
-	if (!parts->uploads)
+	if (!parts->profiles)
+		parts->profiles = calloc(part->nr, sizeof(*parts->profiles));
+	if (!parts->profiles)
 		return -ENOMEM;
-	u = &parts->uploads[parts->nr++];
-	u->start_unix_ns = parts->start_unix_ns;
-	u->end_unix_ns = parts->end_unix_ns;
-	r = ddp_buffer_write(&u->profile, part->bytes, part->n);
-	return r ? r : ddp_buffer_write(&u->tags, parts->tags->bytes, parts->tags->len);
+	return ddp_buffer_write(&parts->profiles[parts->nr++], part->bytes, part->n);
 }
 
 static void free_parts(struct parts *parts)
 {
-	for (size_t i = 0; i < parts->nr; i++) {
-		ddp_buffer_free(&parts->uploads[i].profile);
-		ddp_buffer_free(&parts->uploads[i].tags);
+	for (size_t i = 0; i < parts->nr; i++)
+		ddp_buffer_free(&parts->profiles[i]);
+	free(parts->profiles);
+}
+DEFINE_CLEANUP_IN_PLACE(struct parts, free_parts)
+
+static int send_parts(struct ddp_output *o, const struct parts *parts,
+		      struct ddp_export_form *form)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < parts->nr; i++) {
+		form->profile = parts->profiles[i].bytes;
+		form->profile_bytes = parts->profiles[i].len;
+		r = ddp_sender_add(o->sender, form);
 	}
-	free(parts->uploads);
+	return r;
 }
 
-/* In parts where the receiver would not take it whole; they have the same times and number */
-static int to_uploader(struct ddp_output *o, const struct ddp_profile *p,
-		       const struct ddp_output_origin *origin, int64_t start_unix_ns,
-		       int64_t end_unix_ns)
+/* In parts where receivers would not take it whole; they have the same times and number */
+static int to_targets(struct ddp_output *o, const struct ddp_profile *p,
+		      const struct ddp_output_origin *origin, int64_t start_unix_ns,
+		      int64_t end_unix_ns)
 {
 	CLEANUP(ddp_buffer_free) struct ddp_buffer tags = { 0 };
+	CLEANUP(free_parts) struct parts parts = { .nr = 0 };
 	struct ddp_pprof_parts how = { .compression = DDP_LZ4 };
-	struct parts parts = {
-		.tags = &tags, .start_unix_ns = start_unix_ns, .end_unix_ns = end_unix_ns,
+	struct ddp_export_form form = {
+		.start_unix_ns = start_unix_ns, .end_unix_ns = end_unix_ns, .tags = &tags,
 	};
 	struct ddp_error err = { "" };
 	int r = make_tags(o, origin, &tags, &err);
 
 	r = r ?: ddp_pprof_encode_parts(p, end_unix_ns, &how, keep_part, &parts, &err);
-
-	for (size_t i = 0; !r && i < parts.nr; i++)
-		ddp_uploader_add(o->uploader, &parts.uploads[i]);
+	r = r ?: send_parts(o, &parts, &form);
 	if (r)
 		ddp_log_error("cannot encode a profile for upload: %s",
 			      err.text[0] ? err.text : strerror(-r));
-	free_parts(&parts);
 	return r;
 }
 
@@ -308,9 +365,9 @@ int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p,
 	o->nr_profiles++;
 	if (o->path)
 		file = to_file(o, p, end_unix_ns);
-	if (o->uploader)
-		upload = to_uploader(o, p, origin, start_unix_ns, end_unix_ns);
-	if ((o->path && !file) || (o->uploader && !upload)) {
+	if (o->sender)
+		upload = to_targets(o, p, origin, start_unix_ns, end_unix_ns);
+	if ((o->path && !file) || (o->sender && !upload)) {
 		o->nr_failed += file || upload;
 		return 0;
 	}
@@ -318,16 +375,50 @@ int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p,
 	return file ? file : upload;
 }
 
+int ddp_output_stats(struct ddp_output *o, size_t i, struct ddp_sender_stats *ret)
+{
+	return o->sender ? ddp_sender_get_stats(o->sender, i, ret) : -ENOENT;
+}
+
+/* How many profiles a target did not take, and never will */
+static unsigned int count_lost(const struct ddp_sender_stats *s)
+{
+	unsigned int lost = 0;
+
+	for (int i = 0; i < DDP_SENDER_NR_DROPS; i++)
+		lost += (unsigned int)s->dropped[i];
+	if (lost)
+		ddp_log_error("%s: %u profile%s could not be uploaded%s%s", s->target, lost,
+			      lost > 1 ? "s" : "", s->last_error[0] ? ", at last: " : "",
+			      s->last_error);
+	if (s->spooled)
+		ddp_log_notice("%s: %" PRIu64 " profile%s in the spool wait%s for the next start",
+			       s->target, s->spooled, s->spooled > 1 ? "s" : "",
+			       s->spooled > 1 ? "" : "s");
+	return lost;
+}
+
+static unsigned int finish_sender(struct ddp_output *o)
+{
+	struct ddp_sender_stats stats;
+	unsigned int lost = 0;
+
+	if (!o->sender)
+		return 0;
+	ddp_sender_finish(o->sender, FINISH_TIMEOUT_MS);
+	for (size_t i = 0; !ddp_sender_get_stats(o->sender, i, &stats); i++)
+		lost += count_lost(&stats);
+	ddp_sender_destroy(o->sender);
+	return lost;
+}
+
 unsigned int ddp_output_finish(struct ddp_output *o)
 {
-	unsigned int unsent, failed;
+	unsigned int failed;
 
 	if (!o)
 		return 0;
-	unsent = ddp_uploader_finish(o->uploader, FINISH_TIMEOUT_MS);
-	if (unsent)
-		ddp_log_error("%u profile%s could not be uploaded", unsent, unsent > 1 ? "s" : "");
-	failed = o->nr_failed + unsent;
+	failed = finish_sender(o) + o->nr_failed;
 	free(o->service);
 	free(o->environment);
 	free(o->version);
@@ -399,17 +490,15 @@ static int setup_tags(struct ddp_output *o, const struct ddp_output_config *c,
 	return make_tags(o, NULL, &tags, err);
 }
 
-static int setup_upload(struct ddp_output *o, const struct ddp_output_config *c,
+static int setup_sender(struct ddp_output *o, const struct ddp_output_config *c,
 			struct ddp_error *err)
 {
-	struct ddp_exporter_config exporter = {
-		.url = c->url, .api_key = c->api_key,
-		.origin = "ddprof", .origin_version = DDPROF_VERSION,
-		.external_env = getenv("DD_EXTERNAL_ENV"),
+	struct ddp_sender_config sender = {
+		.targets = c->targets, .nr_targets = c->nr_targets, .on_event = on_event,
 	};
 	int r = setup_tags(o, c, err);
 
-	return r ? r : ddp_uploader_create(&exporter, &o->uploader, err);
+	return r ? r : ddp_sender_create(&sender, &o->sender, err);
 }
 
 int ddp_output_create(const struct ddp_output_config *c, struct ddp_output **ret,
@@ -426,8 +515,8 @@ int ddp_output_create(const struct ddp_output_config *c, struct ddp_output **ret
 	r = copy_text(&o->prefix, c->prefix);
 	if (!r && c->path)
 		r = setup_file(o, c->path, err);
-	if (!r && c->url)
-		r = setup_upload(o, c, err);
+	if (!r && c->nr_targets)
+		r = setup_sender(o, c, err);
 	if (r) {
 		if (!err->text[0])
 			snprintf(err->text, sizeof(err->text), "cannot set up output: %s",

@@ -1,28 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where finished profiles go: to a file, to the uploader, or both. A file appears under its name
- * only when it is complete, can be read by its owner only (it holds kernel addresses and names of
- * everybody's processes), and never takes an earlier one's place: the second profile of a run to
- * FILE.pprof is FILE.2.pprof. Called by pipeline.
+ * Where finished profiles go: to a file, to the library's sender with its targets, or both. A file
+ * appears under its name only when it is complete, can be read by its owner only (it holds kernel
+ * addresses and names of everybody's processes), and never takes an earlier one's place: the second
+ * profile of a run to FILE.pprof is FILE.2.pprof. What targets do is logged. Called by pipeline.
  */
 #ifndef DDP_CORE_OUTPUT_H
 #define DDP_CORE_OUTPUT_H
 
 #include <ddprof/profile.h>
+#include <ddprof/sender.h>
 #include <stdbool.h>
-
-#include "core/upload.h"
 
 /** Borrowed by ddp_output_create() for the call. NULL members: none. */
 struct ddp_output_config {
 	const char *path;	/* its end gives the compression, see ddprof/compress.h */
 	bool numbered;		/* the first file has a number, too */
-	const char *url;	/* of the agent */
+	const struct ddp_sender_target *targets;
+	size_t nr_targets;	/* 0: only the file */
 	const char *service, *environment, *version;	/* tags */
 	const char *tags;	/* the user's, as ddp_tags_parse() takes them */
 	bool include_kernel;
-	/* goes to the intake with this key instead of the agent; url is the intake's then */
-	const char *api_key;
 	const char *runtime_id;	/* of service; made up */
 	const char *prefix;	/* of the names of files that profiles are written to as well */
 	bool show_samples;	/* every profile's in the log, see show.h */
@@ -40,7 +38,7 @@ struct ddp_output_origin {
 
 struct ddp_output;
 
-/** @return 0; -EINVAL or what opening the file's folder answers: see @err; -ENOMEM */
+/** @return 0; what opening the file's folder answers; as ddp_sender_create(): see @err; -ENOMEM */
 int ddp_output_create(const struct ddp_output_config *config, struct ddp_output **ret,
 		      struct ddp_error *err);
 
@@ -56,9 +54,13 @@ int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p,
 		       const struct ddp_output_origin *origin, int64_t start_unix_ns,
 		       int64_t end_unix_ns);
 
+/** As ddp_sender_get_stats(); of any thread. @return 0; -ENOENT: there is no target number @i */
+int ddp_output_stats(struct ddp_output *o, size_t i, struct ddp_sender_stats *ret);
+
 /**
  * Waits for uploads for about ten seconds at most. NULL is allowed. @return profiles that one of
- * the ways out did not take, without those that ddp_output_profile() answered an error for
+ * the ways out did not take, without those that ddp_output_profile() answered an error for, and
+ * those that wait in a spool
  */
 unsigned int ddp_output_finish(struct ddp_output *o);
 

@@ -122,48 +122,30 @@ static int renew_session(struct attached *a, const struct ddprof_config *next)
 	return 0;
 }
 
-/*
- * A spool is one output's at a time (-EBUSY): the old one makes way then, and comes back when the
- * new one cannot be made. @return 0; an error when there is no output any more
- */
-static int renew_output(struct attached *a, const struct ddprof_config *next, bool *ret_refused)
+/* A spool that both have goes over to the new one when the old one has ended. @return whether */
+static bool renew_output(struct attached *a, const struct ddprof_config *next)
 {
 	struct ddp_output *output = NULL;
 	struct ddp_error err = { "" };
-	int r = ddprof_create_output(next, &output, &err);
 
-	*ret_refused = r && r != -EBUSY;
-	if (*ret_refused) {
+	if (ddprof_create_output(next, &output, &err)) {
 		ddp_log_error("%s; going on as before", err.text);
-		return 0;
+		return false;
 	}
 	ddp_pipeline_end_interval(a->pipeline);
 	ddp_output_finish(TAKE(a->output));
-	if (r)
-		r = ddprof_create_output(next, &output, &err);
-	if (r) {
-		ddp_log_error("%s; going on as before", err.text);
-		*ret_refused = true;
-		r = ddprof_create_output(a->config, &output, &err);
-	}
-	if (r)
-		ddp_log_error("%s", err.text);
 	a->output = output;
 	ddp_pipeline_set_output(a->pipeline, output);
-	return r;
+	return true;
 }
 
 /* @return 0, also when @next is refused; an error when it cannot go on */
 static int apply(struct attached *a, const struct ddprof_config *next, unsigned int what,
 		 bool *ret_refused)
 {
-	int r = 0;
-
-	*ret_refused = false;
-	if (what & DDPROF_APPLY_OUTPUT)
-		r = renew_output(a, next, ret_refused);
-	if (r || *ret_refused)
-		return r;
+	*ret_refused = what & DDPROF_APPLY_OUTPUT && !renew_output(a, next);
+	if (*ret_refused)
+		return 0;
 	ddp_log_set_level(next->log_level);
 	ddp_pipeline_set_period(a->pipeline, next->period_s);
 	return what & DDPROF_APPLY_SESSION ? renew_session(a, next) : 0;

@@ -181,6 +181,27 @@ const struct ddp_option ddprof_options[] = {
 	  "DD_PROFILING_PPROF_PREFIX", .argument = "PREFIX", EXPORT,
 	  .help = "write every profile to PREFIX with time and .pprof.zst behind\n"
 		  "it as well, as in PREFIX20240131T235900Z.pprof.zst" },
+	{ "directory", NULL, 0, DDP_OPTION_TEXT, AT(directory), "DD_PROFILING_DIRECTORY",
+	  .argument = "DIR", EXPORT,
+	  .help = "each profile as a file in DIR, START-SERVICE-ID.pprof.lz4,\n"
+		  "START in UTC; uploads as with --output" },
+	{ "directory_mb", NULL, 0, DDP_OPTION_NUMBER, AT(directory_mb), .min = 1,
+	  .max = DDPROF_MAX_MB, .argument = "MIB", .initial = "1024", EXPORT,
+	  .help = "the oldest files of --directory go before there are more" },
+	{ "directory_hours", NULL, 0, DDP_OPTION_NUMBER, AT(directory_hours), .min = 0,
+	  .max = DDPROF_MAX_HOURS, .argument = "HOURS", .initial = "0", EXPORT,
+	  .help = "files older than this go, too; 0: none for its age" },
+	{ "spool", NULL, 0, DDP_OPTION_TEXT, AT(spool), "DD_PROFILING_SPOOL",
+	  .max = DDPROF_MAX_SPOOL, .argument = "DIR", EXPORT,
+	  .help = "keep profiles in DIR until they are uploaded, through\n"
+		  "outages, restarts and crashes" },
+	{ "spool_mb", NULL, 0, DDP_OPTION_NUMBER, AT(spool_mb), .min = 16, .max = DDPROF_MAX_MB,
+	  .argument = "MIB", .initial = "256", EXPORT,
+	  .help = "of --spool for each receiver; then the oldest go" },
+	{ "queue_mb", NULL, 0, DDP_OPTION_NUMBER, AT(queue_mb), .min = 16, .max = 4096,
+	  .argument = "MIB", .initial = "32", EXPORT,
+	  .help = "of memory for what a receiver has not taken; then the\n"
+		  "oldest go" },
 	{ "upload_period", NULL, 'u', DDP_OPTION_NUMBER, AT(period_s), "DD_PROFILING_UPLOAD_PERIOD",
 	  .min = 1, .max = 86400, .argument = "SECONDS", .initial = "59", PERIOD,
 	  .help = "length of one profile" },
@@ -271,6 +292,8 @@ const struct ddp_option ddprof_options[] = {
 };
 
 const struct ddp_option_section ddprof_sections[] = {
+	{ "target", "NAME", "a further place where profiles go; as many as there are",
+	  ddprof_target_options, ddprof_target_open, ddprof_target_at, DDPROF_APPLY_OUTPUT },
 	{ 0 },
 };
 
@@ -299,7 +322,7 @@ static int check_listen(const struct ddprof_config *c, struct ddp_error *err)
 
 static int check(const struct ddprof_config *c, struct ddp_error *err)
 {
-	int modes = !!c->pids.nr + c->global + !!c->command;
+	int modes = !!c->pids.nr + c->global + !!c->command, r;
 
 	if (!modes)
 		return refuse(err, "nothing to profile: give a command, -p PID or -g, see --help");
@@ -318,7 +341,8 @@ static int check(const struct ddprof_config *c, struct ddp_error *err)
 		return refuse(err, "--service and --services exclude each other");
 	if (c->agentless && !c->api_key && FROM(c, agentless) != DDP_FROM_ENVIRONMENT)
 		return refuse(err, "--agentless needs a key: --api_key file:PATH, or DD_API_KEY");
-	return check_listen(c, err);
+	r = check_listen(c, err);
+	return r ? r : ddprof_targets_check(c, err);
 }
 
 /* An IPv6 address has colons of its own */
@@ -350,25 +374,41 @@ static enum ddp_option_from stronger(enum ddp_option_from a, enum ddp_option_fro
 	return a > b ? a : b;
 }
 
+/* The strongest source that names another way out than the agent */
+static enum ddp_option_from other_ways(const struct ddprof_config *c)
+{
+	enum ddp_option_from strongest = DDP_FROM_DEFAULT;
+
+	if (c->nr_targets)
+		strongest = DDP_FROM_FILE;
+	if (c->output)
+		strongest = stronger(strongest, FROM(c, output));
+	if (c->directory)
+		strongest = stronger(strongest, FROM(c, directory));
+	return strongest;
+}
+
 /*
  * Host and port of a stronger source than the URL's win over it. A source that is weaker than the
- * one with --output tells where uploads go and how long profiles are, not whether there are any.
+ * one with --output, --directory or a [target] tells where uploads go and how long profiles are,
+ * not whether there are any.
  */
 static void choose_ways_out(struct ddprof_config *c)
 {
-	enum ddp_option_from url = FROM(c, url), output = FROM(c, output),
+	enum ddp_option_from url = FROM(c, url),
 			     address = stronger(FROM(c, host), FROM(c, port));
-	bool upload = !c->output || stronger(url, address) >= output ||
-		      (c->agentless && FROM(c, agentless) >= output);
+	enum ddp_option_from other = other_ways(c);
+	bool upload = stronger(url, address) >= other ||
+		      (c->agentless && FROM(c, agentless) >= other);
 
-	c->numbered = c->output && FROM(c, period_s) >= output;
+	c->numbered = c->output && FROM(c, period_s) >= FROM(c, output);
 	if (!upload)
 		c->url = NULL;
 	if (upload && c->agentless)
 		choose_intake(c);
 	if (upload && !c->agentless && (!c->url || address > url))
 		make_url(c);
-	if (!upload && !c->numbered)
+	if (!upload && !c->directory && !c->nr_targets && !c->numbered)
 		c->period_s = 0; /* one file, one profile */
 }
 

@@ -8,11 +8,14 @@
 
 #include "link/link.h"
 #include "base/options_text.h"
+#include "ddprof/targets.h"
 
 enum {
 	DDPROF_MAX_HOST = 253,		/* characters of a DNS name */
 	DDPROF_MAX_TABLES_KIB = 1048576, /* START_TABLES_KIB's */
 	DDPROF_MAX_SERVICES = 4096,
+	DDPROF_MAX_MB = 1 << 20,	/* of a queue, a spool or a folder */
+	DDPROF_MAX_HOURS = 24 * 366 * 10,
 	DDPROF_NICE_AS_IT_IS = -1,	/* as ddprof has it: -1 is a niceness that nobody needs */
 };
 
@@ -40,6 +43,12 @@ struct ddprof_config {
 	uint32_t frequency_hz, period_s, depth, budget_permille, sampler, log_level;
 	uint32_t unwind_tables_kib;	/* 0: none */
 	const char *unwind_cache;	/* folder; NULL: none */
+	const char *directory;	/* a file a profile there; NULL: none */
+	uint32_t directory_mb, directory_hours;	/* 0 hours: no limit */
+	const char *spool;	/* folder; NULL: none */
+	uint32_t spool_mb, queue_mb;	/* of each target */
+	struct ddprof_target targets[DDPROF_MAX_TARGETS];	/* further ones */
+	uint32_t nr_targets;
 	bool numbered;		/* --output's first file has a number */
 	const char *config;	/* file; NULL: none */
 	const char *write_config;

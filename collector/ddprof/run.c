@@ -56,21 +56,25 @@ static void fill_start(const struct ddprof_config *c, const struct ddp_pids *pid
 int ddprof_create_output(const struct ddprof_config *c, struct ddp_output **ret,
 			 struct ddp_error *err)
 {
+	CLEANUP(free) struct ddprof_targets *targets = malloc(sizeof(*targets));
 	struct ddp_output_config oc = {
 		.path = c->output,
 		.numbered = c->numbered,
-		.url = c->url,
 		.service = c->service,
 		.environment = c->environment,
 		.version = c->version,
 		.tags = c->tags,
 		.include_kernel = true,
-		.api_key = c->agentless ? c->api_key : NULL,
 		.runtime_id = c->runtime_id,
 		.prefix = c->debug_pprof_prefix,
 		.show_samples = c->show_samples,
 	};
+	int r = targets ? ddprof_targets_make(c, targets, err) : -ENOMEM;
 
+	if (r)
+		return r;
+	oc.targets = targets->at;
+	oc.nr_targets = targets->nr;
 	return ddp_output_create(&oc, ret, err);
 }
 

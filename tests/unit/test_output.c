@@ -18,7 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "core/output.h"
 #include "lib/cleanup.h"
 #include "receiver.h"
@@ -169,7 +171,11 @@ static struct ddp_profile *large_profile(unsigned int mib)
 static void large_profiles_go_up_in_parts(void **state)
 {
 	struct receiver *r = receiver_start(NULL);
-	struct ddp_output_config config = { .service = "s" };
+	struct ddp_exporter_config agent = { .url = NULL };
+	struct ddp_sender_target target = { .name = "agent", .exporter = &agent };
+	struct ddp_output_config config = {
+		.service = "s", .targets = &target, .nr_targets = 1,
+	};
 	struct ddp_error err = { "" };
 	struct ddp_profile *p = large_profile(13);
 	struct ddp_output *o;
@@ -177,7 +183,7 @@ static void large_profiles_go_up_in_parts(void **state)
 
 	(void)state;
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u", receiver_port(r));
-	config.url = url;
+	agent.url = url;
 	if (ddp_output_create(&config, &o, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(ddp_output_profile(o, p, NULL, 1, 2), 0);
@@ -204,14 +210,19 @@ static void last_event(struct receiver *r, char *ret, size_t size)
 static void upload_of(const struct ddp_output_origin *origin, char *ret, size_t size)
 {
 	struct receiver *r = receiver_start(NULL);
-	struct ddp_output_config config = { .service = "run", .environment = "e", .tags = "a:b" };
+	struct ddp_exporter_config agent = { .url = NULL };
+	struct ddp_sender_target target = { .name = "agent", .exporter = &agent };
+	struct ddp_output_config config = {
+		.service = "run", .environment = "e", .tags = "a:b",
+		.targets = &target, .nr_targets = 1,
+	};
 	struct ddp_profile *p = large_profile(0);
 	struct ddp_error err = { "" };
 	struct ddp_output *o;
 	char url[64];
 
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u", receiver_port(r));
-	config.url = url;
+	agent.url = url;
 	if (ddp_output_create(&config, &o, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(ddp_output_profile(o, p, origin, 1, 2), 0);
@@ -254,7 +265,11 @@ static void the_run_s_id_may_be_given(void **state)
 {
 	static const char id[] = "01234567-89ab-4cde-8f01-23456789abcd";
 	struct receiver *r = receiver_start(NULL);
-	struct ddp_output_config config = { .service = "run", .runtime_id = id, .api_key = "k" };
+	struct ddp_exporter_config intake = { .api_key = "k" };
+	struct ddp_sender_target target = { .name = "intake", .exporter = &intake };
+	struct ddp_output_config config = {
+		.service = "run", .runtime_id = id, .targets = &target, .nr_targets = 1,
+	};
 	struct ddp_profile *p = large_profile(0);
 	struct ddp_error err = { "" };
 	char event[2048], url[64];
@@ -262,7 +277,7 @@ static void the_run_s_id_may_be_given(void **state)
 
 	(void)state;
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u", receiver_port(r));
-	config.url = url;
+	intake.url = url;
 	assert_int_equal(ddp_output_create(&config, &o, &err), 0);
 	assert_int_equal(ddp_output_profile(o, p, NULL, 1, 2), 0);
 	assert_int_equal(ddp_output_finish(o), 0);
@@ -299,6 +314,84 @@ static void copies_have_a_prefix(void **state)
 	assert_int_equal(ddp_output_finish(o), 0);
 }
 
+/* stderr into a file without a name. @return what end_telling() needs */
+static int begin_telling(FILE **ret)
+{
+	int real = dup(STDERR_FILENO);
+
+	*ret = tmpfile();
+	assert_non_null(*ret);
+	assert_true(dup2(fileno(*ret), STDERR_FILENO) >= 0);
+	ddp_log_setup("test_output", DDP_LOG_NOTICE);
+	return real;
+}
+
+static void end_telling(int real, FILE *f, char *ret, size_t size)
+{
+	dup2(real, STDERR_FILENO);
+	close(real);
+	rewind(f);
+	ret[fread(ret, 1, size - 1, f)] = '\0';
+	fclose(f);
+}
+
+static int refuse_all(void *ctx, const struct ddp_export_form *form, struct ddp_export_result *ret)
+{
+	(void)ctx, (void)form;
+	snprintf(ret->message, sizeof(ret->message), "nowhere answered 403");
+	return DDP_EXPORT_REFUSED;
+}
+
+/* Said the first time, and when there are twice as many */
+static void what_does_not_arrive_is_said_now_and_then(void **state)
+{
+	struct ddp_sender_target target = { .name = "nowhere", .send = refuse_all };
+	struct ddp_output_config config = { .targets = &target, .nr_targets = 1 };
+	struct ddp_error err = { "" };
+	struct ddp_output *o;
+	char told[4096];
+	FILE *f;
+	int real = begin_telling(&f);
+
+	(void)state;
+	assert_int_equal(ddp_output_create(&config, &o, &err), 0);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(write_profile(o), 0);
+	assert_int_equal(ddp_output_finish(o), 5);
+	end_telling(real, f, told, sizeof(told));
+	assert_non_null(strstr(told, "nowhere: a profile was refused: nowhere answered 403, 1 so"));
+	assert_non_null(strstr(told, " 2 so far"));
+	assert_null(strstr(told, " 3 so far"));
+	assert_non_null(strstr(told, " 4 so far"));
+	assert_non_null(strstr(told, "5 profiles could not be uploaded, at last: nowhere answ"));
+}
+
+static void what_waits_in_a_spool_is_not_lost(void **state)
+{
+	struct ddp_exporter_config agent = { .url = "http://127.0.0.1:1" };
+	char spool[128];
+	struct ddp_sender_target target = { .name = "a", .exporter = &agent, .spool = spool };
+	struct ddp_output_config config = { .targets = &target, .nr_targets = 1 };
+	struct ddp_error err = { "" };
+	struct ddp_sender_stats stats;
+	struct ddp_output *o;
+	char told[4096];
+	FILE *f;
+	int real = begin_telling(&f);
+
+	(void)state;
+	path_in("", spool);
+	assert_int_equal(ddp_output_create(&config, &o, &err), 0);
+	assert_int_equal(write_profile(o), 0);
+	assert_int_equal(ddp_output_stats(o, 0, &stats), 0);
+	assert_int_equal(stats.added, 1);
+	assert_int_equal(ddp_output_stats(o, 1, &stats), -ENOENT);
+	assert_int_equal(ddp_output_finish(o), 0);
+	end_telling(real, f, told, sizeof(told));
+	assert_non_null(strstr(told, "1 profile in the spool waits for the next start"));
+	assert_int_equal(empty_folder(), 2); /* it and the lock */
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -309,6 +402,8 @@ int main(void)
 		cmocka_unit_test(an_origin_replaces_what_it_says),
 		cmocka_unit_test(the_run_s_id_may_be_given),
 		cmocka_unit_test(copies_have_a_prefix),
+		cmocka_unit_test(what_does_not_arrive_is_said_now_and_then),
+		cmocka_unit_test(what_waits_in_a_spool_is_not_lost),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
