@@ -32,7 +32,7 @@ LIB_MAP   := collector/lib/libddprof.map
 PARTS     := base link core service symbols unwind report metrics
 CORE_SRC  := $(wildcard $(PARTS:%=collector/%/*.c) kmod/core/*.c)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
-UNIT_SUP  := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(filter-out %/main.c,$(wildcard collector/ddprof/*.c))
+UNIT_SUP  := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(filter-out %/main.c,$(wildcard collector/ddprof/*.c collector/ddprofctl/*.c))
 GUEST_SRC := $(wildcard tests/vm/guest/*.c tests/bench/kernel_*.c)
 GUEST_MAIN := $(if $(GUEST_SRC),$(shell grep -lw '^int main' $(GUEST_SRC)))
 VM_KMOD   := $(patsubst tests/vm/%/Kbuild,%,$(wildcard tests/vm/*/Kbuild))

@@ -22,6 +22,12 @@ int ctl_convert(int argc, char **argv);
 /** The running session's counters. */
 int ctl_stats(int argc, char **argv);
 
+/** The functions and processes that take most just now. */
+int ctl_top(int argc, char **argv);
+
+/** What the running collector does. */
+int ctl_status(int argc, char **argv);
+
 /** What is missing on this machine, and how to get it. */
 int ctl_doctor(int argc, char **argv);
 

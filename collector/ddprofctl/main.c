@@ -15,6 +15,8 @@ static const struct {
 	{ "diff", "what changed from one profile to another: table or flame graph", ctl_diff },
 	{ "merge", "several profiles added up to one", ctl_merge },
 	{ "convert", "a profile as a flame graph, text, or packed otherwise", ctl_convert },
+	{ "top", "the functions and processes that take most, live", ctl_top },
+	{ "status", "what the running collector does, and how well", ctl_status },
 	{ "stats", "the running session's counters and overhead", ctl_stats },
 	{ "doctor", "what is missing on this machine to profile, and how to get it", ctl_doctor },
 };

@@ -13,14 +13,13 @@
 #include <string.h>
 
 #include "metrics/listen.h"
-#include "report/top.h"
+#include "metrics/live.h"
 
 enum {
 	CONNECTION_BYTES = 16 << 10,	/* for a request's head and an answer's */
 };
 
 DEFINE_CLEANUP(struct ddp_profile *, ddp_profile_destroy)
-DEFINE_CLEANUP(struct ddp_pprof *, ddp_pprof_destroy)
 DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 struct ddp_control {
@@ -117,70 +116,53 @@ static unsigned int get_status(struct request *q)
 
 /* /top */
 
-static int load_profile(const struct ddp_profile *p, struct ddp_pprof **ret)
+static const char *argument(const struct request *q, const char *name)
 {
-	CLEANUP(ddp_buffer_free) struct ddp_buffer bytes = { 0 };
-	int r = ddp_pprof_encode(p, 0, ddp_buffer_write, &bytes);
-
-	return r ? r : ddp_pprof_load(bytes.bytes, bytes.len, NULL, ret, NULL);
+	return MHD_lookup_connection_value(q->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-static void fill_session(const struct ddp_metrics *m, struct ddp_top *top)
+/* @return NULL, or what is wrong */
+static const char *read_query(const struct request *q, struct ddp_top_query *ret)
 {
-	top->interval_s = (double)m->pipeline.interval_ns / 1e9;
-	top->samples = m->pipeline.pending_samples;
-	top->lost_samples = m->derived.samples_lost;
-	top->cpus = (uint32_t)m->derived.cpus;
-	top->overhead_ratio = (double)m->derived.overhead_ppm / 1e6;
-}
-
-/* @return 0; -EINVAL */
-static int read_rows(const struct request *q, size_t *ret)
-{
-	const char *text = MHD_lookup_connection_value(q->connection, MHD_GET_ARGUMENT_KIND,
-						       "rows");
+	const char *rows = argument(q, "rows"), *sort = argument(q, "sort");
 	char *end;
-	unsigned long n;
 
-	*ret = DDP_TOP_ROWS;
-	if (!text)
-		return 0;
-	n = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end || n > DDP_TOP_MAX_ROWS)
-		return -EINVAL;
-	*ret = n;
-	return 0;
+	*ret = (struct ddp_top_query){ .rows = DDP_TOP_ROWS, .value = argument(q, "value") };
+	if (rows) {
+		ret->rows = strtoul(rows, &end, 10);
+		if (rows[0] < '0' || rows[0] > '9' || *end || ret->rows > DDP_TOP_MAX_ROWS)
+			return "rows: expected a number up to 10000";
+	}
+	ret->by_cumulative = sort && !strcmp(sort, "cumulative");
+	if (sort && !ret->by_cumulative && strcmp(sort, "flat"))
+		return "sort: expected flat or cumulative";
+	return NULL;
 }
 
-static int write_top(struct request *q, const struct ddp_answer *a, size_t rows)
+static int write_top(struct request *q, const struct ddp_answer *a,
+		     const struct ddp_top_query *query)
 {
-	const char *value = MHD_lookup_connection_value(q->connection, MHD_GET_ARGUMENT_KIND,
-							"value");
-	CLEANUP(ddp_pprof_destroy) struct ddp_pprof *p = NULL;
 	CLEANUP(ddp_top_free) struct ddp_top top = { .nr_functions = 0 };
-	int r = load_profile(a->profile, &p);
+	int r = ddp_live_top(a->profile, &a->metrics, query, &top);
 
-	r = r ?: ddp_top_make(p, value, rows, &top);
-	if (r)
-		return r;
-	fill_session(&a->metrics, &top);
-	return ddp_top_write(&top, ddp_buffer_write, &q->body);
+	return r ? r : ddp_top_write(&top, ddp_buffer_write, &q->body);
 }
 
 static unsigned int get_top(struct request *q)
 {
 	CLEANUP(ddp_profile_destroy) struct ddp_profile *profile = NULL;
 	struct ddp_answer a = { .profile = NULL };
-	size_t rows;
-	int r = read_rows(q, &rows);
+	struct ddp_top_query query;
+	const char *wrong = read_query(q, &query);
+	int r;
 
-	if (r)
-		return say(q, MHD_HTTP_BAD_REQUEST, "rows: expected a number up to 10000");
+	if (wrong)
+		return say(q, MHD_HTTP_BAD_REQUEST, wrong);
 	r = ask(q, true, &a);
 	if (r)
 		return say_failed(q, r);
 	profile = a.profile;
-	r = profile ? write_top(q, &a, rows) : a.error;
+	r = profile ? write_top(q, &a, &query) : a.error;
 	if (r == -ENOENT)
 		return say(q, MHD_HTTP_BAD_REQUEST, "value: the profile has no such value type");
 	return r ? say_failed(q, r) : MHD_HTTP_OK;

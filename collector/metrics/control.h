@@ -7,7 +7,7 @@
  *	GET /health	200 "ok" while records come and intervals end; else 503 and why
  *	GET /status	what is done and how well, as JSON; see status.h	(unix socket only)
  *	GET /top	the running interval's functions and processes, as JSON; see report/top.h;
- *			?rows=N, ?value=TYPE				(unix socket only)
+ *			?rows=N, ?value=TYPE, ?sort=cumulative		(unix socket only)
  *
  * Names of functions and processes are for those who may open the socket: its owner, unless the
  * mode says more. A thread of its own serves; answers are the profiler's thread's, see board.h.

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "metrics/control.h"
+#include "metrics/live.h"
 #include "metrics/statsd.h"
 
 enum { STATSD_PERIOD_S = 60 };
@@ -22,13 +23,6 @@ struct ddp_monitor {
 
 /* In the pipeline's thread */
 
-static void collect(struct ddp_pipeline *p, struct ddp_metrics *ret)
-{
-	ddp_pipeline_count(p, &ret->pipeline);
-	ddp_metrics_own(&ret->own);
-	ddp_metrics_derive(ret);
-}
-
 static void answer(void *ctx, struct ddp_pipeline *p)
 {
 	struct ddp_monitor *m = ctx;
@@ -37,7 +31,7 @@ static void answer(void *ctx, struct ddp_pipeline *p)
 	while (ddp_board_next(m->board, &profile)) {
 		struct ddp_answer a = { .profile = NULL };
 
-		collect(p, &a.metrics);
+		ddp_live_metrics(p, &a.metrics);
 		if (profile)
 			a.error = ddp_pipeline_peek(p, &a.profile);
 		ddp_board_answer(m->board, &a);
@@ -53,7 +47,7 @@ static void send_statsd(void *ctx, struct ddp_pipeline *p)
 
 	if (read(m->statsd_timer, &times, sizeof(times)) != sizeof(times))
 		return;
-	collect(p, &now);
+	ddp_live_metrics(p, &now);
 	r = ddp_statsd_send(m->statsd, &now);
 	if (r && !m->statsd_failing)
 		ddp_log_notice("statsd: %s; metrics are not sent until that is over", strerror(-r));

@@ -3,16 +3,11 @@
 #include "metrics/status.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static void drop_json(json_t *j)
-{
-	json_decref(j);
-}
-DEFINE_CLEANUP(json_t *, drop_json)
+#include "base/json.h"
 
 static json_t *value_to_json(const struct ddp_metrics *m, const struct ddp_metric *row)
 {

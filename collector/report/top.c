@@ -74,7 +74,7 @@ static int take_functions(const struct ddp_functions *f, size_t rows, struct ddp
 	return 0;
 }
 
-static int make_functions(const struct ddp_pprof *p, size_t value, size_t rows,
+static int make_functions(const struct ddp_pprof *p, size_t value, const struct ddp_top_query *q,
 			  struct ddp_top *ret)
 {
 	CLEANUP(ddp_functions_free) struct ddp_functions f = { 0 };
@@ -82,9 +82,9 @@ static int make_functions(const struct ddp_pprof *p, size_t value, size_t rows,
 
 	if (r)
 		return r;
-	ddp_functions_sort(&f, DDP_BY_FLAT);
+	ddp_functions_sort(&f, q->by_cumulative ? DDP_BY_CUMULATIVE : DDP_BY_FLAT);
 	ret->total = f.sum[0];
-	return take_functions(&f, rows, ret);
+	return take_functions(&f, q->rows, ret);
 }
 
 /* Processes */
@@ -201,17 +201,17 @@ static int make_processes(const struct ddp_pprof *p, size_t value, size_t rows,
 	return take_processes(&s, rows, ret);
 }
 
-int ddp_top_make(const struct ddp_pprof *p, const char *value, size_t rows, struct ddp_top *ret)
+int ddp_top_make(const struct ddp_pprof *p, const struct ddp_top_query *query, struct ddp_top *ret)
 {
 	size_t n;
-	int r = choose_value(p, value, &n);
+	int r = choose_value(p, query->value, &n);
 
 	if (r)
 		return r;
 	snprintf(ret->type, sizeof(ret->type), "%s", p->sample_types[n].type);
 	snprintf(ret->unit, sizeof(ret->unit), "%s", p->sample_types[n].unit);
-	r = make_functions(p, n, rows, ret);
-	r = r ?: make_processes(p, n, rows, ret);
+	r = make_functions(p, n, query, ret);
+	r = r ?: make_processes(p, n, query->rows, ret);
 	if (r)
 		ddp_top_free(ret);
 	return r;

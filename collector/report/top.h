@@ -9,6 +9,7 @@
 
 #include <ddprof/io.h>
 #include <ddprof/pprof.h>
+#include <stdbool.h>
 
 #include "lib/cleanup.h"
 
@@ -33,7 +34,7 @@ struct ddp_top_process {
 struct ddp_top {
 	char type[64], unit[32];	/* of the value: "cpu-time", "nanoseconds" */
 	int64_t total;			/* of all samples */
-	struct ddp_top_function *functions;	/* owned; most by itself first */
+	struct ddp_top_function *functions;	/* owned; as asked for, the most first */
 	struct ddp_top_process *processes;	/* owned; most first */
 	size_t nr_functions, nr_processes;	/* in these */
 	uint64_t all_functions, all_processes;	/* that there are */
@@ -47,13 +48,19 @@ struct ddp_top {
 void ddp_top_free(struct ddp_top *top);
 DEFINE_CLEANUP_IN_PLACE(struct ddp_top, ddp_top_free)
 
+/** Which rows. */
+struct ddp_top_query {
+	const char *value;	/* a value type by name; NULL: cpu-time, else the last one */
+	bool by_cumulative;	/* the functions of most with all they called; else by themselves */
+	size_t rows;		/* of each kind at most */
+};
+
 /**
  * The rows of @p; the members of the session stay as they are.
- * @param value  a value type by name; NULL: cpu-time, else the last one
- * @param rows   of each kind at most
  * @return 0; -ENOENT: the profile has no such value; -ENOMEM
  */
-int ddp_top_make(const struct ddp_pprof *p, const char *value, size_t rows, struct ddp_top *ret);
+int ddp_top_make(const struct ddp_pprof *p, const struct ddp_top_query *query,
+		 struct ddp_top *ret);
 
 /** @return 0; -ENOMEM; what @write answered */
 int ddp_top_write(const struct ddp_top *top, ddp_write_fn write, void *ctx);

@@ -11,15 +11,10 @@
 #include "report/top.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-static void drop_json(json_t *j)
-{
-	json_decref(j);
-}
-DEFINE_CLEANUP(json_t *, drop_json)
+#include "base/json.h"
 
 /* Writing */
 

@@ -420,10 +420,23 @@ wrong_use_is_said()
 	said 2 '*no such command*' frobnicate
 }
 
+# and one that cannot say whether it is none
+a_collector_that_is_not_there()
+{
+	local command
+	for command in top status; do
+		said 1 "ddprofctl: error: no collector answers on $PWD/none: *ddprof -g*" "$command" --control_socket "$PWD/none"
+		said 1 "ddprofctl: error: no collector answers on $PWD/day.txt: *" "$command" --control_socket "$PWD/day.txt"
+		DD_PROFILING_CONTROL_SOCKET=$PWD/none said 1 "*no collector answers on $PWD/none: *" "$command"
+		said 2 "ddprofctl: error: $command: day.txt: expected options only*" "$command" day.txt
+	done
+	said 2 '*--interval 0: expected a number from 1 to 3600' top --interval 0
+}
+
 help_is_there()
 {
 	local command
-	for command in report convert merge diff; do
+	for command in report convert merge diff top status; do
 		said 0 '' "$command" --help
 		grep -q "^ddprofctl $command \[options\]" out
 		"$ctl" --help | grep -q "ddprofctl $command "
@@ -439,7 +452,7 @@ cases=(every_form_and_back packed_as_the_name_says an_option_wins_over_the_name 
 	what_cannot_be_said_fails who_stops_listening_hears_no_complaint stdin_is_read_once
 	errors_leave_nothing_and_spoil_nothing an_input_can_be_the_output links_stay_links files_are_for_their_owner
 	what_is_no_file_stays merge_adds_up diff_is_a_table diff_is_a_file names_do_not_steer_the_terminal
-	wrong_use_is_said help_is_there)
+	wrong_use_is_said a_collector_that_is_not_there help_is_there)
 
 # one case, in a folder of its own: the first command that fails ends it
 if (($#)); then

@@ -90,6 +90,10 @@ wrong_options_are_refused()
 		'no domain|--site https://x: expected a domain*|--agentless --site https://x' \
 		'without a key|--agentless needs a key: *|--agentless' \
 		'a key that is not there|--api_key file:/none: No such file or directory|--api_key file:/none' \
+		'no address for metrics|--metrics_listen :1: expected PORT, *|--metrics_listen :1' \
+		'metrics for everybody|--metrics_listen 0.0.0.0:1: *--metrics_remote|--metrics_listen 0.0.0.0:1' \
+		'no address of statsd|-b http://x: expected unix:///PATH or *|-b http://x' \
+		'a relative control socket|--control_socket c.sock: expected a path from / on*|--control_socket c.sock' \
 		'a file that is not there|cannot read /none/x.conf: No such file or directory|--config /none/x.conf' \
 		'two things to profile|a command, -p and -g exclude each other|-g' \
 		'what goes with -p only|--descendants goes with -p only*|--descendants'

@@ -226,6 +226,8 @@ static void pages(void **state)
 		{ "GET", "/top", 200, 404, "\"name\":\"leaf\",\"flat\":30,\"cumulative\":30" },
 		{ "GET", "/top?value=cpu-samples", 200, 404, "\"flat\":3,\"cumulative\":3" },
 		{ "GET", "/top?rows=1", 200, 404, "\"all_functions\":2" },
+		{ "GET", "/top?sort=cumulative&rows=9", 200, 404, "\"flat\":30" },
+		{ "GET", "/top?sort=up", 400, 404, "sort" },
 		{ "GET", "/top?rows=x", 400, 404, "rows" },
 		{ "GET", "/top?rows=10001", 400, 404, "rows" },
 		{ "GET", "/top?rows=-1", 400, 404, "rows" },

@@ -50,30 +50,36 @@ static const struct {
 	const char *text;
 	int64_t total;
 	uint64_t functions, processes;
+	bool by_cumulative;
 } tops[] = {
-	{ "nothing", { { .values = { 0 } } }, NULL, 9, "", 0, 0, 0 },
+	{ "nothing", { { .values = { 0 } } }, NULL, 9, "", 0, 0, 0, false },
 	{ "CPU time unless another is asked for",
 	  { { STACK(FN("main"), FN("work")), { 1, 10 }, PID(7) } }, NULL, 9,
-	  "work 10 10\nmain 0 10\n7 : 10\n", 10, 2, 1 },
+	  "work 10 10\nmain 0 10\n7 : 10\n", 10, 2, 1, false },
 	{ "another value", { { STACK(FN("main"), FN("work")), { 1, 10 }, PID(7) } },
-	  "cpu-samples", 9, "work 1 1\nmain 0 1\n7 : 1\n", 1, 2, 1 },
+	  "cpu-samples", 9, "work 1 1\nmain 0 1\n7 : 1\n", 1, 2, 1, false },
 	{ "the largest first, processes by number where they are equal",
 	  { { STACK(FN("a")), { 1, 10 }, PID(9) }, { STACK(FN("b")), { 1, 30 }, PID(8) },
 	    { STACK(FN("c")), { 1, 10 }, PID(7) } }, NULL, 9,
-	  "b 30 30\na 10 10\nc 10 10\n8 : 30\n7 : 10\n9 : 10\n", 50, 3, 3 },
+	  "b 30 30\na 10 10\nc 10 10\n8 : 30\n7 : 10\n9 : 10\n", 50, 3, 3, false },
 	{ "as many rows as are asked for",
 	  { { STACK(FN("a")), { 1, 10 }, PID(9) }, { STACK(FN("b")), { 1, 30 }, PID(8) } }, NULL,
-	  1, "b 30 30\n8 : 30\n", 40, 2, 2 },
-	{ "no rows", { { STACK(FN("a")), { 1, 10 }, PID(9) } }, NULL, 0, "", 10, 1, 1 },
+	  1, "b 30 30\n8 : 30\n", 40, 2, 2, false },
+	{ "by cumulative value", { { STACK(FN("main"), FN("work")), { 1, 10 } } }, NULL, 1,
+	  "work 10 10\n", 10, 2, 0, true },
+	{ "by cumulative value, where that is another",
+	  { { STACK(FN("main"), FN("a")), { 1, 10 } }, { STACK(FN("main"), FN("b")), { 1, 20 } } },
+	  NULL, 1, "main 0 30\n", 30, 3, 0, true },
+	{ "no rows", { { STACK(FN("a")), { 1, 10 }, PID(9) } }, NULL, 0, "", 10, 1, 1, false },
 	{ "what has no process", { { STACK(FN("a")), { 1, 10 } } }, NULL, 9, "a 10 10\n", 10, 1,
-	  0 },
+	  0, false },
 	{ "process 0 is one", { { STACK(FN("a")), { 1, 10 }, PID(0) } }, NULL, 9,
-	  "a 10 10\n0 : 10\n", 10, 1, 1 },
+	  "a 10 10\n0 : 10\n", 10, 1, 1, false },
 	{ "a process that is no number",
 	  { { STACK(FN("a")), { 1, 10 }, "process_id", "seven" } }, NULL, 9,
-	  "a 10 10\n", 10, 1, 0 },
+	  "a 10 10\n", 10, 1, 0, false },
 	{ "a process below 0", { { STACK(FN("a")), { 1, 10 }, PID(-1) } }, NULL, 9,
-	  "a 10 10\n", 10, 1, 0 },
+	  "a 10 10\n", 10, 1, 0, false },
 };
 
 static void compare(const char *what, const struct ddp_top *t, const char *text)
@@ -99,7 +105,9 @@ static void rows_and_back(void **state)
 		CLEANUP(ddp_buffer_free) struct ddp_buffer json = { 0 };
 		struct ddp_error err = { "" };
 
-		assert_int_equal(ddp_top_make(p, tops[i].value, tops[i].rows, &made), 0);
+		assert_int_equal(ddp_top_make(p, &(struct ddp_top_query){
+				 .value = tops[i].value, .rows = tops[i].rows,
+				 .by_cumulative = tops[i].by_cumulative }, &made), 0);
 		compare(tops[i].what, &made, tops[i].text);
 		assert_int_equal(made.total, tops[i].total);
 		assert_int_equal(made.all_functions, tops[i].functions);
@@ -118,6 +126,11 @@ static void rows_and_back(void **state)
 	}
 }
 
+static int make(const struct ddp_pprof *p, const char *value, struct ddp_top *ret)
+{
+	return ddp_top_make(p, &(struct ddp_top_query){ .value = value, .rows = 9 }, ret);
+}
+
 static void values(void **state)
 {
 	static const struct ddp_value_type other[] = { { "alloc", "bytes" }, { "wall", "ns" } };
@@ -126,9 +139,9 @@ static void values(void **state)
 	CLEANUP(ddp_top_free) struct ddp_top t = { .nr_functions = 0 };
 
 	(void)state;
-	assert_int_equal(ddp_top_make(p, "cpu-time", 9, &t), -ENOENT);
-	assert_int_equal(ddp_top_make(p, "", 9, &t), -ENOENT);
-	assert_int_equal(ddp_top_make(p, NULL, 9, &t), 0);
+	assert_int_equal(make(p, "cpu-time", &t), -ENOENT);
+	assert_int_equal(make(p, "", &t), -ENOENT);
+	assert_int_equal(make(p, NULL, &t), 0);
 	assert_string_equal(t.type, "wall");
 }
 
@@ -146,7 +159,7 @@ static void long_names(void **state)
 	for (size_t i = 0; i + 3 < sizeof(name); i += 3)
 		memcpy(name + i, "\xe2\x82\xac", 3);
 	p = report_profile(types, 2, samples, 2);
-	assert_int_equal(ddp_top_make(p, NULL, 9, &t), 0);
+	assert_int_equal(make(p, NULL, &t), 0);
 	assert_int_equal(strlen(t.functions[0].name), DDP_TOP_MAX_NAME - DDP_TOP_MAX_NAME % 3);
 	assert_int_equal(ddp_top_write(&t, ddp_buffer_write, &json), 0);
 	assert_int_equal(ddp_top_read(json.bytes, json.len, &read, NULL), 0);

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `ddprofctl status`: what a running collector does, and how well. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/options_text.h"
+#include "ddprofctl/ask.h"
+#include "ddprofctl/commands.h"
+#include "ddprofctl/print.h"
+
+struct options {
+	const char *control_socket;
+	bool json, show_help;
+};
+
+#define AT(member) .offset = offsetof(struct options, member)
+
+static const struct ddp_option option_table[] = {
+	CTL_CONTROL_SOCKET(struct options),
+	{ "json", NULL, 'j', DDP_OPTION_FLAG, AT(json), .help = "all that it says, as JSON" },
+	{ "help", NULL, 'h', DDP_OPTION_FLAG, AT(show_help), .help = "show this" },
+	{ 0 },
+};
+
+/* A metric by name; 0: the collector has no such one */
+static double metric(json_t *j, const char *name)
+{
+	return json_number_value(json_object_get(json_object_get(j, "metrics"), name));
+}
+
+static const char *text_of(json_t *j, const char *name)
+{
+	return json_string_value(json_object_get(j, name)) ?: "";
+}
+
+static void print_head(json_t *j)
+{
+	char line[600];
+
+	snprintf(line, sizeof(line), "ddprof %s, process %" JSON_INTEGER_FORMAT ": %s; service %s",
+		 text_of(j, "version"), json_integer_value(json_object_get(j, "pid")),
+		 text_of(j, "profiles"), text_of(j, "service"));
+	print_text(line);
+}
+
+/* "2 d 3 h", "3 h 4 min", "5 min 6 s", "7 s" */
+static const char *format_time(double seconds, char ret[32])
+{
+	uint64_t s = (uint64_t)seconds;
+
+	if (s >= 86400)
+		snprintf(ret, 32, "%" PRIu64 " d %" PRIu64 " h", s / 86400, s / 3600 % 24);
+	else if (s >= 3600)
+		snprintf(ret, 32, "%" PRIu64 " h %" PRIu64 " min", s / 3600, s / 60 % 60);
+	else if (s >= 60)
+		snprintf(ret, 32, "%" PRIu64 " min %" PRIu64 " s", s / 60, s % 60);
+	else
+		snprintf(ret, 32, "%" PRIu64 " s", s);
+	return ret;
+}
+
+static void print_session(json_t *j)
+{
+	json_int_t period_s = json_integer_value(json_object_get(j, "period_s"));
+	char up[32];
+
+	printf("%-10s for %s on %.0f CPUs; %.0f s into an interval", "session",
+	       format_time(metric(j, "ddprof_uptime_seconds"), up), metric(j, "ddprof_cpus"),
+	       metric(j, "ddprof_interval_seconds"));
+	if (period_s)
+		printf(" of %" JSON_INTEGER_FORMAT " s\n", period_s);
+	else
+		puts(" that ends with the session");
+}
+
+static void print_costs(json_t *j)
+{
+	double up_s = metric(j, "ddprof_uptime_seconds");
+	char rss[32];
+
+	printf("%-10s %.3f %% of the CPUs in the sampling interrupt; the collector %.2f %% of one "
+	       "CPU, %s\n", "overhead", 100 * metric(j, "ddprof_overhead_ratio"),
+	       up_s > 0 ? 100 * metric(j, "ddprof_cpu_seconds_total") / up_s : 0,
+	       format_value((int64_t)metric(j, "ddprof_resident_memory_bytes"), "bytes", rss));
+}
+
+static void print_unwinding(json_t *j)
+{
+	char used[32], limit[32];
+
+	printf("%-10s %.2f %% of user stacks whole; %.0f tables in %s of %s\n", "unwinding",
+	       100 * metric(j, "ddprof_complete_walks_ratio"), metric(j, "ddprof_unwind_tables"),
+	       format_value((int64_t)metric(j, "ddprof_unwind_table_bytes"), "bytes", used),
+	       format_value((int64_t)metric(j, "ddprof_unwind_table_limit_bytes"), "bytes", limit));
+}
+
+static void print_status(json_t *j)
+{
+	json_t *trouble = json_object_get(j, "trouble");
+	char line[200];
+
+	print_head(j);
+	snprintf(line, sizeof(line), "%-10s %s", "health",
+		 json_is_string(trouble) ? json_string_value(trouble) : "ok");
+	print_text(line);
+	print_session(j);
+	printf("%-10s %.0f, %.0f lost, %.0f skipped for the CPU budget\n", "samples",
+	       metric(j, "ddprof_samples_total"), metric(j, "ddprof_samples_lost_total"),
+	       metric(j, "ddprof_skipped_samples_total"));
+	print_costs(j);
+	print_unwinding(j);
+	printf("%-10s %.0f made, %.0f failed\n", "profiles", metric(j, "ddprof_profiles_total"),
+	       metric(j, "ddprof_profile_failures_total"));
+}
+
+static int show(const struct options *o)
+{
+	CLEANUP(ddp_buffer_free) struct ddp_buffer answer = { 0 };
+	CLEANUP(drop_json) json_t *j = NULL;
+	struct ddp_error err = { "" };
+	json_error_t why = { .text = "" };
+	int r = ctl_ask(o->control_socket, "/status", &answer, &err);
+
+	if (r) {
+		ddp_log_error("%s", err.text[0] ? err.text : strerror(-r));
+		return CTL_FAILED;
+	}
+	j = json_loadb((const char *)answer.bytes, answer.len, 0, &why);
+	if (!json_is_object(j)) {
+		ddp_log_error("the collector's answer is no status: %s", why.text);
+		return CTL_FAILED;
+	}
+	if (o->json)
+		json_dumpf(j, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	else
+		print_status(j);
+	if (o->json)
+		putchar('\n');
+	return json_is_string(json_object_get(j, "trouble")) ? CTL_FAILED : CTL_OK;
+}
+
+int ctl_status(int argc, char **argv)
+{
+	struct options o = { NULL };
+	struct ddp_error err = { "" };
+	int rest;
+
+	if (ddp_options_parse(option_table, argc, argv, &o, &rest, &err)) {
+		ddp_log_error("%s", err.text);
+		return CTL_USAGE;
+	}
+	if (o.show_help) {
+		puts("ddprofctl status [options]\n\n"
+		     "What the running collector does: session, samples, overhead, unwinding,\n"
+		     "profiles. Exit status 0 when it is well; 1 when it is not, or there is\n"
+		     "none.\n");
+		ddp_options_help(option_table, stdout);
+		return CTL_OK;
+	}
+	if (rest != argc) {
+		ddp_log_error("status: %s: expected options only, see --help", argv[rest]);
+		return CTL_USAGE;
+	}
+	return show(&o);
+}
