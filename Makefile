@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ddprof_kmod: the whole build. `make help` lists the targets. Sources are found by folder, so a new file
-# needs no line here: collector/lib is libddprof; PARTS name the folders of the collector, which are one library with
+# needs no line here: collector/lib is libddprof, or with the prefixes of EXPORT_SRC libddprof-export; PARTS name the folders of the collector, which are one library with
 # the kernel's context-free kmod/core; collector/<command>/ is a command, tests/unit/test_*.c a test program each, a file
 # with main() in tests/vm/guest or tests/bench a program that VMs run, tests/fuzz/fuzz_*.c a fuzz target each with
 # its corpus in tests/fuzz/corpus, tests/vm/<name>/Kbuild a test-only module. The version is stated
@@ -17,18 +17,23 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
-LIB_PKGS := liblz4 libcurl libprotobuf-c zlib libzstd
-PKGS    := libnl-3.0 libnl-genl-3.0 libelf libxxhash inih libmicrohttpd jansson $(LIB_PKGS)
+LIB_PKGS := liblz4 libprotobuf-c zlib libzstd
+EXPORT_PKGS := libcurl libprotobuf-c
+PKGS    := libnl-3.0 libnl-genl-3.0 libelf libxxhash inih libmicrohttpd jansson $(sort $(LIB_PKGS) $(EXPORT_PKGS))
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -liberty -lm
 LIB_LIBS   = $(shell pkg-config --libs $(LIB_PKGS)) -lm -pthread
+EXPORT_LIBS = $(shell pkg-config --libs $(EXPORT_PKGS)) -pthread
 CPPFLAGS_ALL = -D_GNU_SOURCE -DDDPROF_VERSION='"$(VERSION)"' -I. -Icollector/lib/include -Icollector -I$(BUILD)/gen $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu11 -O2 -g -fno-omit-frame-pointer -fPIC -pthread $(WARN) $(CFLAGS)
 SAN          := -fsanitize=address,undefined -fno-sanitize-recover=all
 
-LIB_SRC   := $(wildcard collector/lib/*.c)
+EXPORT_SRC := $(wildcard $(patsubst %,collector/lib/%*.c,export sender spool))
+LIB_SRC   := $(filter-out $(EXPORT_SRC),$(wildcard collector/lib/*.c))
 PROTO     := $(wildcard collector/lib/*.proto)
-LIB_MAP   := collector/lib/libddprof.map
+EXPORT_PROTO := collector/lib/otlp.proto
+LIBRARIES := libddprof-export libddprof
+LIB_A      = $(LIBRARIES:%=$(BUILD)/%.a)
 PARTS     := base link core service symbols unwind report metrics
 CORE_SRC  := $(wildcard $(PARTS:%=collector/%/*.c) kmod/core/*.c)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
@@ -45,7 +50,7 @@ DKMS_SRC   = $(DESTDIR)/usr/src/ddprof_kmod-$(VERSION)
 Q := $(if $(filter 1,$(V)),,@)
 say = @$(if $(filter 1,$(V)),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 obj = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(2))
-gen = $(PROTO:collector/lib/%.proto=$(BUILD)/$(1)/gen/%.o)
+gen = $(patsubst collector/lib/%.proto,$(BUILD)/$(1)/gen/%.o,$(2))
 
 .PHONY: all
 all: userspace module	## build library, commands, and the module where its headers are (default)
@@ -61,7 +66,7 @@ deps:	## install the distribution packages that are missing (Debian, Ubuntu)
 	$(Q)scripts/deps
 
 .PHONY: userspace
-userspace: $(BUILD)/libddprof.a $(BUILD)/libddprof.so $(COMMANDS:%=$(BUILD)/%) $(TEXTS:%=$(BUILD)/text/%)	## build library and commands
+userspace: $(LIBRARIES:%=$(BUILD)/%.a) $(LIBRARIES:%=$(BUILD)/%.so) $(COMMANDS:%=$(BUILD)/%) $(TEXTS:%=$(BUILD)/text/%)	## build libraries and commands
 
 # message formats; pprof's under the library's prefix, as another part of a program may have it, too
 $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: collector/lib/%.proto Makefile
@@ -87,7 +92,7 @@ $(BUILD)/san/%.o: %.c | $(PROTO:collector/lib/%.proto=$(BUILD)/gen/%.pb-c.h)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -O1 $(SAN) -MMD -MP -c $< -o $@
 define gen_rule
-$(call gen,$(1)): $(BUILD)/$(1)/gen/%.o: $(BUILD)/gen/%.pb-c.c
+$(call gen,$(1),$(PROTO)): $(BUILD)/$(1)/gen/%.o: $(BUILD)/gen/%.pb-c.c
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)
 	$$(Q)$$(CC) $$(CPPFLAGS_ALL) $$(CFLAGS_ALL) -fvisibility=hidden $(2) -c $$< -o $$@
@@ -95,20 +100,29 @@ endef
 $(eval $(call gen_rule,opt,))
 $(eval $(call gen_rule,san,$(SAN)))
 
-$(BUILD)/libddprof.a: $(call obj,opt,$(LIB_SRC)) $(call gen,opt)
+LIB_OBJ    = $(call obj,opt,$(LIB_SRC)) $(call gen,opt,$(filter-out $(EXPORT_PROTO),$(PROTO)))
+EXPORT_OBJ = $(call obj,opt,$(EXPORT_SRC)) $(call gen,opt,$(EXPORT_PROTO))
+$(BUILD)/libddprof.a: $(LIB_OBJ)
+$(BUILD)/libddprof-export.a: $(EXPORT_OBJ)
+$(LIB_A):
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
-$(BUILD)/libddprof.so: $(call obj,opt,$(LIB_SRC)) $(call gen,opt) $(LIB_MAP)
+$(BUILD)/libddprof.so: $(LIB_OBJ) collector/lib/libddprof.map
 	$(call say,LD,$@)
-	$(Q)$(CC) -shared -Wl,-soname,libddprof.so.$(ABI) -Wl,--version-script=$(LIB_MAP) -o $@ $(filter %.o,$^) \
+	$(Q)$(CC) -shared -Wl,-soname,$(@F).$(ABI) -Wl,--version-script=$(filter %.map,$^) -o $@ $(filter %.o,$^) \
 		$(LDFLAGS) $(LIB_LIBS)
+# what libddprof.so shows comes from there; of what it hides, such as how memory is asked for, this has its own copy
+$(BUILD)/libddprof-export.so: $(EXPORT_OBJ) collector/lib/libddprof-export.map $(BUILD)/libddprof.so $(BUILD)/libddprof.a
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -Wl,-soname,$(@F).$(ABI) -Wl,--version-script=$(filter %.map,$^) -o $@ $(filter %.o,$^) \
+		$(LDFLAGS) $(BUILD)/libddprof.so $(BUILD)/libddprof.a -Wl,--as-needed $(EXPORT_LIBS)
 $(BUILD)/opt/core.a: $(call obj,opt,$(CORE_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
-$(BUILD)/san/all.a: $(call obj,san,$(LIB_SRC) $(CORE_SRC) $(UNIT_SUP)) $(call gen,san)
+$(BUILD)/san/all.a: $(call obj,san,$(LIB_SRC) $(EXPORT_SRC) $(CORE_SRC) $(UNIT_SUP)) $(call gen,san,$(PROTO))
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 define command_rule
-$(BUILD)/$(1): $$(call obj,opt,$$(wildcard collector/$(1)/*.c)) $(BUILD)/opt/core.a $(BUILD)/libddprof.a
+$(BUILD)/$(1): $$(call obj,opt,$$(wildcard collector/$(1)/*.c)) $(BUILD)/opt/core.a $(LIB_A)
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) -o $$@ $$^ $$(LDFLAGS) $$(PKG_LIBS) -pthread
 endef
@@ -157,7 +171,7 @@ $(BUILD)/guest/support.a: $(call obj,guest,$(filter-out $(GUEST_MAIN),$(GUEST_SR
 
 define guest_rule
 $(BUILD)/vm/$(basename $(notdir $(1))): $(call obj,guest,$(1)) $(BUILD)/guest/support.a $(BUILD)/opt/core.a \
-		$(BUILD)/libddprof.a
+		$(LIB_A)
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) -o $$@ $$^ $$(LDFLAGS) -Wl,--as-needed $$(PKG_LIBS) -lm -pthread
@@ -176,7 +190,7 @@ unit: $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)	## build the host unit tests (A
 
 # the library's unit tests once more, of the opt variant
 VALGRIND_SRC := $(if $(UNIT_SRC),$(shell grep -lE 'ddp_(profile|pprof|compressor|record|strings|exporter)_' $(UNIT_SRC)))
-$(BUILD)/opt/all.a: $(call obj,opt,$(LIB_SRC) $(CORE_SRC) $(UNIT_SUP)) $(call gen,opt)
+$(BUILD)/opt/all.a: $(call obj,opt,$(LIB_SRC) $(EXPORT_SRC) $(CORE_SRC) $(UNIT_SUP)) $(call gen,opt,$(PROTO))
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(BUILD)/valgrind/%: $(BUILD)/opt/tests/unit/%.o $(BUILD)/opt/all.a
 	@mkdir -p $(@D)
@@ -204,7 +218,7 @@ bench-kernel: deps	## cost of a sample against perf record, in a VM
 # what the unwinder is measured with; also linked with elfutils' libdw, which it is compared with
 $(BUILD)/bench/%: $(BUILD)/opt/tests/bench/%.o \
 		$(call obj,opt,$(addprefix tests/bench/unwind_,process.c libdw.c agree.c)) \
-		$(BUILD)/opt/core.a $(BUILD)/libddprof.a
+		$(BUILD)/opt/core.a $(LIB_A)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -ldw $(PKG_LIBS) -lm -pthread
@@ -216,10 +230,10 @@ $(BUILD)/bench/lib_%: $(BUILD)/opt/tests/bench/lib_%.o $(BUILD)/opt/tests/bench/
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -Wl,--as-needed $(LIB_LIBS) -lm
 
 # what others make of our pprof files, and we of theirs; and whether they take what we send
-$(BUILD)/conformance/%: $(BUILD)/opt/tests/conformance/%.o $(BUILD)/libddprof.a
+$(BUILD)/conformance/%: $(BUILD)/opt/tests/conformance/%.o $(LIB_A)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(LIB_LIBS)
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -Wl,--as-needed $(EXPORT_LIBS) $(LIB_LIBS)
 .PHONY: conformance
 conformance: deps	## pprof files of Go's tools and ours read by each other, and uploads to real receivers (where there is Go)
 	$(Q)$(MAKE) $(BUILD)/conformance/profiles $(BUILD)/conformance/send
@@ -279,20 +293,27 @@ lint: deps	## checkpatch, sparse, shellcheck
 install-source:	## install only the module's source, for DKMS
 	$(Q)scripts/build-module --copy-only $(DKMS_SRC)
 
-.PHONY: install-lib
-install-lib: $(BUILD)/libddprof.a $(BUILD)/libddprof.so	## install only the library and its headers; no root where PREFIX needs none
-	$(call say,INSTALL,$(DESTDIR)$(LIBDIR)/libddprof.so.$(VERSION))
-	$(Q)install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/ddprof
-	$(Q)install -m 644 $(BUILD)/libddprof.a $(DESTDIR)$(LIBDIR)/
-	$(Q)install -m 755 $(BUILD)/libddprof.so $(DESTDIR)$(LIBDIR)/libddprof.so.$(VERSION)
-	$(Q)ln -sf libddprof.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libddprof.so.$(ABI)
-	$(Q)ln -sf libddprof.so.$(ABI) $(DESTDIR)$(LIBDIR)/libddprof.so
-	$(Q)install -m 644 collector/lib/include/ddprof/*.h $(DESTDIR)$(PREFIX)/include/ddprof/
+comma := ,
+# pkg_config_file NAME,DESCRIPTION,REQUIRES,PRIVATE LIBRARIES
+define pkg_config_file
 	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))' \
-		'includedir=$${prefix}/include' '' 'Name: libddprof' \
-		'Description: builds, reads, merges, encodes and exports pprof profiles' 'Version: $(VERSION)' \
-		'Libs: -L$${libdir} -lddprof' 'Libs.private: $(LIB_LIBS)' 'Cflags: -I$${includedir}' \
-		> $(DESTDIR)$(LIBDIR)/pkgconfig/libddprof.pc
+		'includedir=$${prefix}/include' '' 'Name: $(1)' 'Description: $(2)' 'Version: $(VERSION)' \
+		'Requires: $(3)' 'Libs: -L$${libdir} -l$(1:lib%=%)' 'Libs.private: $(4)' \
+		'Cflags: -I$${includedir}' > $(DESTDIR)$(LIBDIR)/pkgconfig/$(1).pc
+endef
+.PHONY: install-lib
+install-lib: $(foreach l,$(LIBRARIES),$(BUILD)/$(l).a $(BUILD)/$(l).so)	## install only the libraries and their headers; no root where PREFIX needs none
+	$(call say,INSTALL,$(LIBRARIES:%=$(DESTDIR)$(LIBDIR)/%.so.$(VERSION)))
+	$(Q)install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/ddprof
+	$(Q)install -m 644 collector/lib/include/ddprof/*.h $(DESTDIR)$(PREFIX)/include/ddprof/
+	$(Q)set -e; for l in $(LIBRARIES); do \
+		install -m 644 $(BUILD)/$$l.a $(DESTDIR)$(LIBDIR)/; \
+		install -m 755 $(BUILD)/$$l.so $(DESTDIR)$(LIBDIR)/$$l.so.$(VERSION); \
+		ln -sf $$l.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$$l.so.$(ABI); \
+		ln -sf $$l.so.$(ABI) $(DESTDIR)$(LIBDIR)/$$l.so; \
+	done
+	$(call pkg_config_file,libddprof,builds$(comma) reads$(comma) merges and encodes pprof profiles,,$(LIB_LIBS))
+	$(call pkg_config_file,libddprof-export,sends profiles to their receivers,libddprof,$(EXPORT_LIBS))
 	$(Q)[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
 
 # Folders that systemd reads: units and what goes with them. The configuration is where it is for everybody
@@ -364,8 +385,8 @@ dkms-install: install	## install, then build the module for this kernel with DKM
 
 .PHONY: uninstall-lib
 uninstall-lib:	## remove what install-lib put there
-	$(call say,RM,$(DESTDIR)$(LIBDIR)/libddprof.*)
-	$(Q)rm -f $(DESTDIR)$(LIBDIR)/libddprof.* $(DESTDIR)$(LIBDIR)/pkgconfig/libddprof.pc
+	$(call say,RM,$(LIBRARIES:%=$(DESTDIR)$(LIBDIR)/%.*))
+	$(Q)rm -f $(foreach l,$(LIBRARIES),$(DESTDIR)$(LIBDIR)/$(l).* $(DESTDIR)$(LIBDIR)/pkgconfig/$(l).pc)
 	$(Q)rm -rf $(DESTDIR)$(PREFIX)/include/ddprof
 
 .PHONY: uninstall

@@ -45,7 +45,7 @@ pkg_config() { env -u PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_
 make_() { "${MAKE:-make}" -s BUILD="$build" DESTDIR="$root" PREFIX="$prefix" LIBDIR="$libdir" "$@"; }
 
 # the library alone, as somebody does who may write to PREFIX and nowhere else
-installs_the_library_alone()
+installs_the_libraries_alone()
 {
 	local home=$work/home
 	"${MAKE:-make}" -s BUILD="$build" PREFIX="$home" install-lib || return
@@ -65,51 +65,86 @@ installs()
 {
 	make_ install || return
 	same "headers" "$(cd collector/lib/include/ddprof && ls -- *.h)" "$(ls "$root$prefix/include/ddprof")" || return
-	same "library" "libddprof.a libddprof.so libddprof.so.$version libddprof.so.1 pkgconfig " \
-		"$(cd "$lib" && printf '%s ' *)" || return
-	same "links" "libddprof.so.$version" "$(basename "$(readlink -f "$lib/libddprof.so")")" || return
+	same "libraries" "$(printf '%s\n' {libddprof,libddprof-export}{.a,.so,.so.1,.so."$version"} pkgconfig | sort)" \
+		"$(find "$lib" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort)" || return
+	same "links" "libddprof.so.$version libddprof-export.so.$version" \
+		"$(readlink -f "$lib"/libddprof{,-export}.so | xargs -n 1 basename | xargs)" || return
 	same "texts" "share/bash-completion/completions/ddprof share/doc/ddprof/ddprof.conf share/man/man8/ddprof.8 \
 share/zsh/site-functions/_ddprof" "$(cd "$root$prefix" && find share -type f | sort | xargs)" || return
 	diff "$root$prefix/share/doc/ddprof/ddprof.conf" "$root/etc/ddprof/ddprof.conf" || return
 	same "commands" "ddprof ddprofctl " "$(cd "$root$prefix/bin" && printf '%s ' *)" || return
-	same "file modes" "644 644 755" "$(stat -Lc %a "$root$prefix/include/ddprof/io.h" "$lib/libddprof.a" \
-		"$lib/libddprof.so" | xargs)"
+	same "file modes" "644 644 644 755 755" "$(stat -Lc %a "$root$prefix/include/ddprof/io.h" "$lib"/*.a \
+		"$lib"/*.so | xargs)"
 }
 
+# dynamic LIBRARY TAG
 dynamic()
 {
-	readelf -d "$lib/libddprof.so" | sed -n "s/.*($1).*\[\(.*\)\]/\1/p"
+	readelf -d "$lib/$1.so" | sed -n "s/.*($2).*\[\(.*\)\]/\1/p"
 }
 
-is_a_shared_library()
+# needs LIBRARY NAMES
+needs()
 {
-	same "soname" libddprof.so.1 "$(dynamic SONAME)" || return
-	same "what it needs, and not what only the commands do" "libc libcurl liblz4 libm libprotobuf-c libz libzstd" \
-		"$(dynamic NEEDED | sed 's/\.so.*//' | grep -v '^ld-linux' | sort | xargs)"
+	same "what $1 needs, and no more" "$2" \
+		"$(dynamic "$1" NEEDED | sed 's/\.so.*//' | grep -v '^ld-linux' | LC_ALL=C sort | xargs)"
 }
 
-# declared functions: a name before a bracket, in the headers without comments
-declared()
+are_shared_libraries()
+{
+	same "soname" libddprof.so.1 "$(dynamic libddprof SONAME)" || return
+	same "soname" libddprof-export.so.1 "$(dynamic libddprof-export SONAME)" || return
+	needs libddprof "libc liblz4 libm libprotobuf-c libz libzstd" || return
+	needs libddprof-export "libc libcurl libddprof libprotobuf-c"
+}
+
+# functions_of HEADER...: declared ones, a name before a bracket, without comments
+functions_of()
 {
 	local header
-	for header in "$root$prefix"/include/ddprof/*.h; do
-		gcc -E -P -I"$root$prefix/include" "$header"
-	done | grep -oE '\bddp_[a-z0-9_]+ ?\(' | tr -d ' (' | sort -u
+	for header in "$@"; do
+		gcc -E -P -I"$root$prefix/include" "$root$prefix/include/ddprof/$header" | grep -oE '\bddp_[a-z0-9_]+ ?\(' |
+			tr -d ' ('
+	done | LC_ALL=C sort -u
 }
 
+# exported_as NODE NAMES: each with its symbol version
+exported_as()
+{
+	local name
+	for name in $2; do
+		echo "$name@@$1"
+	done
+}
+
+# headers of libddprof-export; all others are libddprof's
+EXPORT_HEADERS=(exporter.h sender.h)
+
+# exported LIBRARY
+exported() { nm -D --defined-only "$lib/$1.so" | awk '$2 != "A" { print $3 }' | LC_ALL=C sort; }
+
+# a header includes others: what is declared there is theirs
 exports_what_headers_declare()
 {
-	local exported
-	exported=$(nm -D --defined-only "$lib/libddprof.so" | awk '$2 != "A" { print $3 }' | sort)
-	[[ $exported == *ddp_version@@* ]] || { echo "exported: $exported"; return 1; }
-	same "functions" "$(declared | sed 's/$/@@LIBDDPROF_1/')" "$exported"
+	local all own others header headers=()
+	for header in "$root$prefix"/include/ddprof/*.h; do
+		header=$(basename "$header")
+		[[ " ${EXPORT_HEADERS[*]} " == *" $header "* ]] || headers+=("$header")
+	done
+	others=$(functions_of "${headers[@]}")
+	all=$(functions_of "${headers[@]}" "${EXPORT_HEADERS[@]}")
+	own=$(LC_ALL=C comm -13 <(echo "$others") <(echo "$all"))
+	[[ $others == *ddp_version* && $own == *ddp_exporter_send* ]] || { echo "declared: $all"; return 1; }
+	same "functions" "$(exported_as LIBDDPROF_1 "$others")" "$(exported libddprof)" || return
+	same "functions" "$(exported_as LIBDDPROF_EXPORT_1 "$own")" "$(exported libddprof-export)"
 }
 
 # what abi.txt holds: functions with their version, and sizes of the structs that callers fill in or read
 abi()
 {
 	local structs
-	nm -D --defined-only "$lib/libddprof.so" | awk '$2 != "A" { print $3 }' | sort
+	exported libddprof
+	exported libddprof-export
 	structs=$(sed -n 's/^struct \(ddp_[a-z_]*\) {$/\1/p' "$root$prefix"/include/ddprof/*.h | sort)
 	{
 		printf '#include "%s"\n' stdio.h "$root$prefix"/include/ddprof/*.h
@@ -130,11 +165,12 @@ keeps_what_programs_rely_on()
 	same "to be added to abi.txt, as in $work/abi.txt" "" "$(sort tests/install/abi.txt | comm -13 - "$work/abi.txt")"
 }
 
-static_library_keeps_to_its_prefix()
+static_libraries_keep_to_their_prefix()
 {
 	local names
-	names=$(nm -g --defined-only "$lib/libddprof.a" | awk 'NF == 3 { print $3 }') || return
+	names=$(nm -g --defined-only "$lib"/*.a | awk 'NF == 3 { print $3 }') || return
 	grep -q '^ddp_version$' <<<"$names" || return
+	grep -q '^ddp_exporter_send$' <<<"$names" || return
 	same "other names" "" "$(grep -v '^ddp_' <<<"$names")"
 }
 
@@ -269,15 +305,15 @@ leaves_nothing_behind()
 
 check "make install puts everything in its place" installs
 ((!failed)) || exit 1	# nothing to look at
-check "make install-lib installs the library alone, for programs that know where it is" installs_the_library_alone
-check "the shared library has its name and needs only what it uses" is_a_shared_library
-check "it exports exactly what the headers declare" exports_what_headers_declare
-check "programs that are linked with it keep running" keeps_what_programs_rely_on
-check "the static library defines no name but ddp_*" static_library_keeps_to_its_prefix
+check "make install-lib installs the libraries alone, for programs that know where it is" installs_the_libraries_alone
+check "the shared libraries have their names and need only what they use" are_shared_libraries
+check "they export exactly what the headers declare" exports_what_headers_declare
+check "programs that are linked with them keep running" keeps_what_programs_rely_on
+check "the static libraries define no name but ddp_*" static_libraries_keep_to_their_prefix
 check "each header alone is good C99 and C++11, without a warning" headers_stand_alone
 check "pkg-config and the library agree on the version" knows_its_version
-check "examples build with the shared library" examples_build "$work/shared"
-check "examples build with the static library and run without the other" static_examples_need_no_library
+check "examples build with the shared libraries" examples_build "$work/shared"
+check "examples build with the static libraries and run without the others" static_examples_need_no_library
 check "write_profile writes what protoc reads" writes_a_profile
 check "top adds two files up" adds_files_up
 check "top refuses a file that is cut short" refuses_a_broken_file

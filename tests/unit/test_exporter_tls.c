@@ -191,7 +191,8 @@ static void only_the_right_certificate_is_trusted(void **state)
 		{ "expired", EXPIRED, EXPIRED, -1, false, "expired" },
 		{ "a client's, asked for", GOOD, GOOD, CLIENT, true, NULL },
 		{ "a client's, not asked for", GOOD, GOOD, CLIENT, false, NULL },
-		{ "another client's", GOOD, GOOD, OTHER, true, "" },	/* who notices first says it */
+		/* who notices first says it */
+		{ "another client's", GOOD, GOOD, OTHER, true, "" },
 	};
 	struct identity ids[NR];
 	struct ddp_export_result result;

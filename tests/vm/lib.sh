@@ -72,7 +72,7 @@ build_check_profile()
 	# shellcheck disable=SC2046	# words are meant
 	"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -I"$TOP/collector/lib/include" \
 		"$TOP/tests/vm/check_profile.c" "$BUILD/libddprof.a" -o "$1/check_profile" \
-		$(pkg-config --libs liblz4 libcurl libprotobuf-c libxxhash zlib libzstd) -pthread
+		$(pkg-config --libs liblz4 libprotobuf-c zlib libzstd) -pthread
 }
 
 # dmesg_clean SUITE: the guest's kernel log has no complaint, neither the kernel's nor ours

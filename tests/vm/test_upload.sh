@@ -14,7 +14,7 @@ mkdir -p "$out"
 # shellcheck disable=SC2046	# words are meant
 "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -I"$TOP/collector/lib/include" \
 	"$TOP/tests/vm/check_profile.c" "$BUILD/libddprof.a" -o "$out/check_profile" \
-	$(pkg-config --libs liblz4 libcurl libprotobuf-c libxxhash zlib libzstd) -pthread
+	$(pkg-config --libs liblz4 libprotobuf-c zlib libzstd) -pthread
 
 vm_boot upload --program "$out/agent" --file "$TOP/tests/vm/upload_guest.sh:/lib/upload_guest.sh" \
 	--file "$TOP/tests/commands/unnoticed.sh:/lib/unnoticed.sh" \
