@@ -135,11 +135,18 @@ static struct ddp_output_origin complete(const struct ddp_output *o,
 	return all;
 }
 
-/* One for each service of a run, the same all through it. RFC 4122, version 4 */
-static void runtime_id(const struct ddp_output *o, const char *service, char ret[37])
+static uint64_t hash_text(const char *text, uint64_t seed)
 {
-	XXH128_hash_t hash = XXH3_128bits_withSeed(service ? service : "",
-						   service ? strlen(service) : 0, 0);
+	return XXH3_64bits_withSeed(text ? text : "", text ? strlen(text) : 0, seed);
+}
+
+/* One for each service, env and version of a run, the same all through it. RFC 4122, version 4 */
+static void runtime_id(const struct ddp_output *o, const struct ddp_output_origin *all,
+		       char ret[37])
+{
+	const char *service = all->service ? all->service : "";
+	uint64_t seed = hash_text(all->version, hash_text(all->environment, 0));
+	XXH128_hash_t hash = XXH3_128bits_withSeed(service, strlen(service), seed);
 	XXH128_canonical_t bytes;
 	uint8_t b[16];
 
@@ -181,7 +188,7 @@ static int make_tags(const struct ddp_output *o, const struct ddp_output_origin 
 	if (o->runtime_id && all.service == o->service)
 		snprintf(id, sizeof(id), "%s", o->runtime_id);
 	else
-		runtime_id(o, all.service, id);
+		runtime_id(o, &all, id);
 	snprintf(seq, sizeof(seq), "%u", o->seq);
 	r = r ?: ddp_tags_add(ret, "service", all.service);
 	r = r ?: ddp_tags_add(ret, "env", all.environment);

@@ -32,6 +32,8 @@ struct receiver {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	struct told told;	/* locked */
+	receiver_fn fn;		/* locked, as its ctx; NULL: none */
+	void *ctx;
 	unsigned int count;	/* locked */
 	struct received last;	/* locked while a request is taken apart */
 	unsigned char *bytes;	/* of the last request */
@@ -293,6 +295,8 @@ static void serve(struct receiver *r, int fd)
 				      &r->last);
 	r->count++;
 	told = r->told;
+	if (r->fn)
+		r->fn(r->ctx, &r->last);
 	if (r->last.error)
 		tell(&told, 400, "", r->last.error, strlen(r->last.error));
 	pthread_mutex_unlock(&r->lock);
@@ -385,6 +389,14 @@ void receiver_answer_with(struct receiver *r, int status, const char *headers, c
 {
 	pthread_mutex_lock(&r->lock);
 	tell(&r->told, status, headers, body, n);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void receiver_each(struct receiver *r, receiver_fn fn, void *ctx)
+{
+	pthread_mutex_lock(&r->lock);
+	r->fn = fn;
+	r->ctx = ctx;
 	pthread_mutex_unlock(&r->lock);
 }
 

@@ -55,6 +55,10 @@ void receiver_answer(struct receiver *r, int status, const char *body);
 void receiver_answer_with(struct receiver *r, int status, const char *headers, const void *body,
 			  size_t n);
 
+/* Calls @fn in the receiver's thread for every request, before it is answered. */
+typedef void (*receiver_fn)(void *ctx, const struct received *u);
+void receiver_each(struct receiver *r, receiver_fn fn, void *ctx);
+
 /* Requests so far. */
 unsigned int receiver_count(struct receiver *r);
 /* The last one; NULL before the first. */

@@ -27,8 +27,11 @@ static void save(const char *folder, const char *name, const void *bytes, size_t
 	}
 }
 
-static void save_request(const char *folder, unsigned int number, const struct received *u)
+static unsigned int number;
+
+static void save_request(void *ctx, const struct received *u)
 {
+	const char *folder = ctx;
 	char name[128], head[4096];
 	size_t i, n = snprintf(head, sizeof(head), "%s %s\n", u->method, u->path);
 
@@ -45,12 +48,12 @@ static void save_request(const char *folder, unsigned int number, const struct r
 	}
 	snprintf(name, sizeof(name), "%u.head", number);
 	save(folder, name, head, n);
+	number++;
 }
 
 int main(int argc, char **argv)
 {
 	struct receiver *r;
-	unsigned int seen = 0;
 	char port[16];
 	int n;
 
@@ -58,13 +61,9 @@ int main(int argc, char **argv)
 		return 2;
 	r = receiver_start(NULL);
 	receiver_answer(r, atoi(argv[1]), atoi(argv[1]) == 200 ? "" : "not today");
+	receiver_each(r, save_request, argv[2]);
 	n = snprintf(port, sizeof(port), "%u\n", receiver_port(r));
 	save(argv[2], "port", port, n);
-	for (;;) {
-		usleep(5000);
-		if (receiver_count(r) <= seen || !receiver_last(r))
-			continue;
-		save_request(argv[2], seen, receiver_last(r));
-		seen++;
-	}
+	for (;;)
+		pause();
 }

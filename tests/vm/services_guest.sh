@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# The guest's half of test_services.sh: what was uploaded, and how much CPU time each service took, is left in /tmp/services.
+# shellcheck source=tests/vm/tap.sh
+. /lib/tap.sh
+mkdir -p /tmp/services/got
+cd /tmp/services || exit 1
+
+container=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+pod=8ef80ba9-4a5f-4c34-9a5e-6b8f1ad3c7de
+
+# in_group PATH COMMAND...: as a service manager or a container's runtime starts it
+in_group() {
+	mkdir -p "/sys/fs/cgroup/$1"
+	sh -c 'echo $$ >"/sys/fs/cgroup/$1/cgroup.procs" && shift && exec "$@"' sh "$@"
+}
+
+check "services.load" insmod /modules/ddprof_kmod.ko
+agent 200 got &
+agent=$!
+tries=100
+while [ ! -s got/port ] && [ $tries -gt 0 ]; do
+	sleep 0.1
+	tries=$((tries - 1))
+done
+
+ddprof -g --services --service_rule 'exclude process:agent' --service_rule 'rename process:sh = shell' \
+	--max_services 20 --budget 1000 -F 499 -E default-env -T team:red -U "http://127.0.0.1:$(cat got/port)" 2>ddprof.err &
+profiler=$!
+tries=100
+while ! ddprofctl stats >/dev/null 2>&1 && [ $tries -gt 0 ]; do
+	sleep 0.1
+	tries=$((tries - 1))
+done
+
+DD_SERVICE=shop DD_ENV=prod DD_VERSION=1.2.3 shares 1000 shop.ns &
+OTEL_SERVICE_NAME=cart OTEL_RESOURCE_ATTRIBUTES='service.version=7,deployment.environment.name=a%20b' shares 1000 cart.ns &
+in_group system.slice/web.service shares 1000 web.ns &
+in_group kubepods/burstable/pod$pod/$container shares 1000 container.ns &
+wait %3 %4 %5 %6 2>/dev/null
+# a service of many processes, each of which is sampled a few times only
+export DD_SERVICE=brief
+round=0
+while [ $round -lt 20 ]; do
+	shares 30 "brief.$round.ns"
+	round=$((round + 1))
+done
+unset DD_SERVICE
+kill -TERM $profiler
+wait $profiler
+check "services: exit status 0" sh -c "[ $? = 0 ] || { cat ddprof.err; exit 1; }"
+kill $agent
+check "services.unload" rmmod ddprof_kmod
