@@ -569,6 +569,8 @@ void ddp_pipeline_count(struct ddp_pipeline *p, struct ddp_pipeline_counts *ret)
 	ret->process_bytes = p->process.bytes;
 	ret->object_bytes = p->process.objects.bytes;
 	ret->symbol_bytes = p->process.objects.symbol_bytes;
+	ret->service_bytes = ddp_services_bytes(&p->services);
+	ret->service_processes = p->services.nr_images;
 	ret->start_unix_ns = (int64_t)p->started.realtime_ns;
 	ret->interval_start_unix_ns = p->interval_start_unix_ns;
 	ret->period_s = p->period_s;

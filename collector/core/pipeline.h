@@ -68,7 +68,8 @@ struct ddp_pipeline_counts {
 	uint64_t traces;		/* distinct stacks that are known */
 	uint64_t aspaces, objects;	/* address spaces and mapped files that are known */
 	uint64_t held_files;		/* of objects: kept open */
-	uint64_t sample_bytes, process_bytes, object_bytes, symbol_bytes;
+	uint64_t sample_bytes, process_bytes, object_bytes, symbol_bytes, service_bytes;
+	uint64_t service_processes;	/* processes whose service or container is remembered */
 	uint64_t uptime_ns;		/* since START */
 	uint64_t interval_ns;		/* since the running interval began */
 	uint64_t quiet_ns;		/* since records last came */

@@ -81,7 +81,8 @@ void ddp_metrics_derive(struct ddp_metrics *m)
 	const struct ddp_link_stats *s = &p->marks.stats;
 
 	m->derived = (struct ddp_derived){
-		.samples = p->samples + p->samples_dropped + p->pending_samples,
+		.samples = p->samples + p->samples_dropped + p->services.excluded_samples +
+			   p->pending_samples,
 		.samples_lost = d->lost_ring + d->lost_nested + d->unknown_samples +
 				p->samples_dropped,
 		.incomplete_walks = count_incomplete(s->user_end),

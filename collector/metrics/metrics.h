@@ -22,7 +22,7 @@ struct ddp_own_usage {
 
 /** Sums and quotients of the others, by ddp_metrics_derive(). */
 struct ddp_derived {
-	uint64_t samples;		/* received: in profiles, pending or dropped */
+	uint64_t samples;		/* received: in profiles, pending, left out or dropped */
 	uint64_t samples_lost;		/* taken, but they never arrived */
 	uint64_t incomplete_walks;	/* user stacks that did not reach their root */
 	uint64_t overhead_ppm;		/* of the CPUs' time, in the sampling interrupt */

@@ -9,6 +9,7 @@
 #define MADE(member)	AT(pipeline.marks.tables.member)
 #define DECODE(member)	AT(pipeline.marks.decode.member)
 #define PROCESS(member)	AT(pipeline.marks.process.member)
+#define SERVICES(member) AT(pipeline.services.member)
 
 #define COUNTER		DDP_METRIC_COUNTER, DDP_METRIC_COUNT
 #define BYTES		DDP_METRIC_COUNTER, DDP_METRIC_BYTES
@@ -57,6 +58,7 @@ const struct ddp_metric ddp_metrics_table[] = {
 	MEMORY("processes", PIPELINE(process_bytes)),
 	MEMORY("files", PIPELINE(object_bytes)),
 	MEMORY("symbols", PIPELINE(symbol_bytes)),
+	MEMORY("services", PIPELINE(service_bytes)),
 
 	/* samples */
 	{ "ddprof_module_samples_total", NULL, COUNTER, MODULE(samples), UNSENT,
@@ -185,5 +187,25 @@ const struct ddp_metric ddp_metrics_table[] = {
 	  "Former mappings that were forgotten before a profile could name them" },
 	{ "ddprof_files_refused_total", NULL, COUNTER, PROCESS(refused_files), UNSENT,
 	  "Mapped files for which there was no room" },
+
+	/* services */
+	{ "ddprof_service_processes", NULL, GAUGE, PIPELINE(service_processes), UNSENT,
+	  "Processes whose service or container is remembered" },
+	{ "ddprof_service_lookups_total", NULL, COUNTER, SERVICES(looked_up), UNSENT,
+	  "Processes that were looked up for their service or container, once a program" },
+	{ "ddprof_service_lookups_gone_total", NULL, COUNTER, SERVICES(gone), UNSENT,
+	  "Processes that had ended before they could be looked up" },
+	{ "ddprof_service_inherited_total", NULL, COUNTER, SERVICES(inherited), UNSENT,
+	  "Processes that had ended and are what their parent is" },
+	{ "ddprof_service_environments_denied_total", NULL, COUNTER, SERVICES(denied), UNSENT,
+	  "Processes whose environment must not be read" },
+	{ "ddprof_service_refused_total", NULL, COUNTER, SERVICES(refused), UNSENT,
+	  "Processes that were not remembered because there are too many" },
+	{ "ddprof_services_merged_total", NULL, COUNTER, SERVICES(merged_services), UNSENT,
+	  "Services over --max_services, once an interval each" },
+	{ "ddprof_service_samples_merged_total", NULL, COUNTER, SERVICES(merged_samples), UNSENT,
+	  "Samples that went to the service other for --max_services" },
+	{ "ddprof_service_samples_excluded_total", NULL, COUNTER, SERVICES(excluded_samples),
+	  UNSENT, "Samples that the rules for services leave out" },
 	{ 0 },
 };
