@@ -19,7 +19,7 @@ endif
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 LIB_PKGS := liblz4 libprotobuf-c zlib libzstd
 EXPORT_PKGS := libcurl libprotobuf-c
-PKGS    := libnl-3.0 libnl-genl-3.0 libelf libxxhash inih libmicrohttpd jansson $(sort $(LIB_PKGS) $(EXPORT_PKGS))
+PKGS    := libnl-3.0 libnl-genl-3.0 libelf libdw libxxhash inih libmicrohttpd jansson $(sort $(LIB_PKGS) $(EXPORT_PKGS))
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -liberty -lm
 LIB_LIBS   = $(shell pkg-config --libs $(LIB_PKGS)) -lm -pthread

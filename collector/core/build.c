@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "symbols/demangle.h"
+#include "symbols/inlined_files.h"
 
 enum {
 	MAX_LOCATIONS = DDPROF_MAX_DEPTH + 1,	/* every frame and how the walk ended */
@@ -24,6 +25,7 @@ struct builder {
 	struct ddp_table unmapped;	/* the same for user frames without an address space */
 	uint32_t key_process_id, key_process_name, key_thread_id, key_thread_name;
 	uint32_t key_container_id, key_pod_uid;
+	struct ddp_inlined_files inlined;
 	struct ddp_table traces;	/* trace -> ids of its stack and its label set */
 	struct ddp_aspace_state *used;	/* those with locations of this profile */
 	uint32_t locations[MAX_LOCATIONS];
@@ -36,6 +38,9 @@ struct frame {
 	const char *file, *build_id;
 	uint64_t offset;	/* in file */
 	uint64_t start, limit, file_offset;	/* of the mapping; all zero: none */
+	/* what debug information says instead, innermost first; none: function is all */
+	const struct ddp_inlined_function *inlined;
+	size_t nr_inlined;
 };
 
 static int intern(struct builder *b, const char *s, uint32_t *ret)
@@ -70,11 +75,27 @@ static int intern_function(struct builder *b, const struct frame *f, uint32_t *r
 	return r ? r : ddp_profile_function(b->profile, &fn, ret);
 }
 
+static int intern_source_function(struct builder *b, const struct ddp_inlined_function *f,
+				  uint32_t *ret)
+{
+	struct ddp_function fn = { .start_line = f->start_line };
+	char readable[DDPROF_MAX_STRING];
+	int r = intern(b, f->name, &fn.system_name);
+
+	fn.name = fn.system_name;
+	if (!r && ddp_demangle(f->name, readable, sizeof(readable)))
+		r = intern(b, readable, &fn.name);
+	if (!r && f->file)
+		r = intern(b, f->file, &fn.filename);
+	return r ? r : ddp_profile_function(b->profile, &fn, ret);
+}
+
 static int intern_mapping(struct builder *b, const struct frame *f, uint32_t *ret)
 {
 	struct ddp_mapping m = {
 		.start = f->start, .limit = f->limit, .file_offset = f->file_offset,
 		.has_functions = !b->in->without_names,
+		.has_inline_frames = b->in->inlined && !b->in->without_names,
 	};
 	int r;
 
@@ -87,13 +108,30 @@ static int intern_mapping(struct builder *b, const struct frame *f, uint32_t *re
 	return r ? r : ddp_profile_mapping(b->profile, &m, ret);
 }
 
-static int intern_frame(struct builder *b, const struct frame *f, uint32_t *ret)
+static int intern_lines(struct builder *b, const struct frame *f,
+			struct ddp_line lines[DDP_MAX_INLINED], uint32_t *ret_nr)
 {
-	struct ddp_line line = { 0 };
 	/* what stands in for frames is all that it says */
 	bool named = !b->in->without_names || !f->file;
-	struct ddp_location l = { .address = f->address, .lines = &line, .nr_lines = named };
-	int r = named ? intern_function(b, f, &line.function) : 0;
+	int r = 0;
+
+	*ret_nr = !named ? 0 : f->nr_inlined ? (uint32_t)f->nr_inlined : 1;
+	if (!f->nr_inlined) {
+		lines[0] = (struct ddp_line){ .line = 0 };
+		return named ? intern_function(b, f, &lines[0].function) : 0;
+	}
+	for (uint32_t i = 0; !r && i < *ret_nr; i++) {
+		lines[i].line = f->inlined[i].line;
+		r = intern_source_function(b, &f->inlined[i], &lines[i].function);
+	}
+	return r;
+}
+
+static int intern_frame(struct builder *b, const struct frame *f, uint32_t *ret)
+{
+	struct ddp_line lines[DDP_MAX_INLINED];
+	struct ddp_location l = { .address = f->address, .lines = lines };
+	int r = intern_lines(b, f, lines, &l.nr_lines);
 
 	r = r ?: intern_mapping(b, f, &l.mapping);
 	return r ? r : ddp_profile_location(b->profile, &l, ret);
@@ -148,6 +186,8 @@ static void file_name(const struct ddp_object *o, char *ret, size_t size)
 static int mapped_frame(struct builder *b, const struct ddp_range *range, uint64_t address,
 			uint64_t lookup, uint32_t *ret)
 {
+	struct ddp_inlined_function inlined[DDP_MAX_INLINED];
+	uint64_t offset = lookup - range->start + range->file_offset;
 	char path[DDPROF_MAX_STRING + 1];
 	const struct ddp_elf *elf;
 	struct frame f = {
@@ -168,8 +208,13 @@ static int mapped_frame(struct builder *b, const struct ddp_range *range, uint64
 	if (!f.file[0])
 		return pseudo_frame(b, "[unknown mapping]", address, ret);
 	if (elf) {
-		f.function = ddp_elf_symbol(elf, lookup - range->start + range->file_offset);
+		f.function = ddp_elf_symbol(elf, offset);
 		f.build_id = ddp_elf_build_id(elf);
+	}
+	if (b->in->inlined && range->object && !b->in->without_names) {
+		f.inlined = inlined;
+		f.nr_inlined = ddp_inlined_files_at(&b->inlined, &b->in->process->objects,
+						    range->object, f.build_id, offset, inlined);
 	}
 	return intern_frame(b, &f, ret);
 }
@@ -367,6 +412,7 @@ int ddp_build_profile(const struct ddp_build *in, struct ddp_profile **ret)
 	r = r ?: ddp_samples_each(in->samples, in->part, add_folded, &b);
 	r = r ?: ddp_samples_each_timed(in->samples, in->part, add_timed, &b);
 	forget_ids(&b);
+	ddp_inlined_files_close(&b.inlined);
 	if (r) {
 		ddp_profile_destroy(b.profile);
 		return r;

@@ -27,6 +27,7 @@ struct ddp_build {
 	uint64_t profile_nr;			/* counts up from 1 */
 	/* frames keep address, mapping and build-id only, for who finds names elsewhere */
 	bool without_names;
+	bool inlined;	/* functions that were put into others, where there is debug information */
 	const struct ddp_samples_part *part;	/* NULL: all samples */
 	struct ddp_services *services;		/* for the containers' labels; NULL: none */
 };

@@ -54,7 +54,7 @@ struct ddp_pipeline {
 	int64_t interval_end_ms, next_resync_ms; /* monotonic; interval_end_ms 0: no end */
 	int64_t start_ms, interval_start_ms, records_ms; /* monotonic */
 	uint32_t period_s;
-	bool without_names;
+	bool without_names, inlined;
 	size_t max_sample_bytes;	/* that an interval may add ... */
 	size_t kept_bytes;		/* ... to what is still known from before */
 	uint64_t profile_nr;
@@ -220,6 +220,7 @@ static int build(struct ddp_pipeline *p, const struct ddp_samples_part *part,
 		.samples = &p->samples, .process = &p->process, .symbols = &p->symbols,
 		.started = &p->started, .start_unix_ns = start_unix_ns,
 		.profile_nr = p->profile_nr, .without_names = p->without_names,
+		.inlined = p->inlined,
 		.part = part, .services = &p->services,
 	};
 
@@ -680,6 +681,7 @@ int ddp_pipeline_create(const struct ddp_pipeline_config *c, struct ddp_pipeline
 	p->output = c->output;
 	p->period_s = c->period_s;
 	p->without_names = c->without_names;
+	p->inlined = c->inlined;
 	p->max_sample_bytes = c->max_sample_bytes ? c->max_sample_bytes : MAX_SAMPLE_BYTES;
 	ddp_process_init(&p->process, open_file, p);
 	p->process.max_followed = c->max_processes;

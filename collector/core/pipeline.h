@@ -22,7 +22,7 @@ struct ddp_pipeline_config {
 	/* longest wait for the tables of running programs before START; 0: none are made before */
 	uint32_t ahead_ms;
 	uint32_t max_processes;	/* followed at a time, see process.h; 0: any number */
-	bool without_names;	/* see build.h */
+	bool without_names, inlined;	/* see build.h */
 	struct ddp_services_config services;	/* borrowed while ddp_pipeline_create() runs */
 	/*
 	 * A session of this process that goes on until the new one's START, when it is stopped: the

@@ -233,6 +233,10 @@ const struct ddp_option ddprof_options[] = {
 	  .initial = "-1", SAMPLING,
 	  .help = "processes at a time whose user frames are kept; those of\n"
 		  "others are [maximum pids]; -1: all" },
+	{ "inlined_functions", NULL, 'I', DDP_OPTION_FLAG, AT(inlined_functions),
+	  "DD_PROFILING_INLINED_FUNCTIONS", .flags = DDP_OPTION_WORD, SAMPLING,
+	  .help = "show functions that the compiler put into others, with files\n"
+		  "and lines, where there is debug information; takes memory and time" },
 	{ "disable_symbolization", NULL, 0, DDP_OPTION_FLAG, AT(disable_symbolization),
 	  "DD_PROFILING_DISABLE_SYMBOLIZATION", SAMPLING,
 	  .help = "no names of functions: addresses, mappings and build-ids only" },

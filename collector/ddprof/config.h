@@ -58,7 +58,7 @@ struct ddprof_config {
 	const char *api_key, *site;
 	const char *runtime_id;	/* NULL: made up */
 	const char *debug_pprof_prefix;	/* NULL: no such files */
-	bool show_samples, disable_symbolization;
+	bool show_samples, disable_symbolization, inlined_functions;
 	int32_t maximum_pids;	/* processes whose frames are told apart; -1: any number */
 	const char *switch_user;	/* the command's; NULL: as it is */
 	int32_t nice;		/* the profiler's; DDPROF_NICE_AS_IT_IS */

@@ -100,6 +100,7 @@ int ddprof_create_pipeline(const struct ddprof_config *c, const struct ddprof_se
 		.ahead_ms = c->command ? 0 : AHEAD_TIMEOUT_MS,
 		.max_processes = c->maximum_pids > 0 ? (uint32_t)c->maximum_pids : 0,
 		.without_names = c->disable_symbolization,
+		.inlined = c->inlined_functions,
 		.services = {
 			.split = c->services, .proc = c->host_proc,
 			.max_services = c->max_services,

@@ -34,7 +34,7 @@ struct world {
 	struct ddp_symbols symbols;
 	struct ddp_link_started started;
 	struct ddp_pprof *read;
-	bool without_names;
+	bool without_names, inlined;
 };
 
 static int open_self(void *ctx, uint64_t file_id, int *ret)
@@ -131,7 +131,7 @@ static const struct ddp_pprof *build(struct world *w)
 	struct ddp_build b = {
 		.samples = &w->samples, .process = &w->process, .symbols = &w->symbols,
 		.started = &w->started, .start_unix_ns = 5, .profile_nr = 1,
-		.without_names = w->without_names,
+		.without_names = w->without_names, .inlined = w->inlined,
 	};
 	struct ddp_buffer bytes = { 0 };
 	struct ddp_error err;
@@ -340,6 +340,26 @@ static void frames_without_names_keep_their_places(void **state)
 	assert_string_equal(frame_name(sample, 4), "[truncated]");
 }
 
+static void debug_information_names_sources(void **state)
+{
+	struct world *w = *state;
+	u64 frame = address_of(w, "ddp_build_profile");
+	struct ddp_stack s = { .aspace = 1, .nr_user = 1, .frames = &frame,
+			       .user_end = DDPROF_END_ROOT, .flags = DDPROF_STACK_USER_EXACT };
+	const struct ddp_pprof_location *l;
+	const struct ddp_pprof_line *last;
+
+	w->inlined = true;
+	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
+	l = build(w)->samples[0].locations[0];
+	assert_true(l->mapping->has_inline_frames);
+	assert_true(l->nr_lines >= 1);
+	last = &l->lines[l->nr_lines - 1];
+	assert_string_equal(last->function->name, "ddp_build_profile");
+	assert_non_null(strstr(last->function->filename, "core/build.c"));
+	assert_true(last->line > 0);
+}
+
 static void a_process_too_many_has_one_frame(void **state)
 {
 	struct world *w = *state;
@@ -412,6 +432,7 @@ int main(void)
 		TEST(a_user_frame_is_exact_only_when_said), TEST(kernel_frames_come_first),
 		TEST(mappings_have_build_ids),
 		TEST(frames_without_names_keep_their_places),
+		TEST(debug_information_names_sources),
 		TEST(a_process_too_many_has_one_frame),
 		TEST(labels_and_values), TEST(nothing_sampled_is_a_profile),
 	};
