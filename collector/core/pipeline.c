@@ -59,6 +59,8 @@ struct ddp_pipeline {
 	size_t kept_bytes;		/* ... to what is still known from before */
 	uint64_t profile_nr;
 	struct ddp_pipeline_counts counts;	/* its totals */
+	struct ddp_pipeline_service last_services[DDP_PIPELINE_SERVICES];
+	size_t nr_last_services;
 	struct pipeline_watch watches[DDP_PIPELINE_MAX_WATCHES];
 	size_t nr_watches;
 	int lost;			/* why an interval's samples are lost, 0: none are */
@@ -319,6 +321,22 @@ static void forget_interval(struct ddp_pipeline *p, const struct ddp_marks *now,
 	p->kept_bytes = bytes(p);
 }
 
+static void remember_services(struct ddp_pipeline *p, const struct ddp_split *split)
+{
+	p->nr_last_services = 0;
+	for (size_t i = 0; i < split->nr && p->nr_last_services < DDP_PIPELINE_SERVICES; i++) {
+		const struct ddp_part *part = &split->parts[i];
+		struct ddp_pipeline_service *s = &p->last_services[p->nr_last_services];
+
+		if (!part->service)
+			continue;
+		snprintf(s->name, sizeof(s->name), "%s", part->service->name);
+		s->samples = part->samples.sums.pending;
+		s->excluded = part->service->excluded;
+		p->nr_last_services++;
+	}
+}
+
 static int end_parts(struct ddp_pipeline *p, const struct ddp_marks *now, int64_t end_unix_ns)
 {
 	CLEANUP(ddp_split_free) struct ddp_split split = { 0 };
@@ -333,6 +351,7 @@ static int end_parts(struct ddp_pipeline *p, const struct ddp_marks *now, int64_
 		ddp_samples_clear(&p->samples);
 	}
 	ddp_symbols_refresh(&p->symbols);
+	remember_services(p, &split);
 	for (size_t i = 0; i < split.nr; i++) {
 		int failed = end_part(p, &split.parts[i], now, end_unix_ns, may_wait);
 
@@ -577,6 +596,18 @@ void ddp_pipeline_count(struct ddp_pipeline *p, struct ddp_pipeline_counts *ret)
 	ret->period_s = p->period_s;
 	ret->gap_ns = p->gap_ns;
 	ret->ended = p->ended;
+}
+
+size_t ddp_pipeline_services(const struct ddp_pipeline *p,
+			     struct ddp_pipeline_service ret[DDP_PIPELINE_SERVICES])
+{
+	memcpy(ret, p->last_services, p->nr_last_services * sizeof(*ret));
+	return p->nr_last_services;
+}
+
+int ddp_pipeline_target(const struct ddp_pipeline *p, size_t i, struct ddp_sender_stats *ret)
+{
+	return ddp_output_stats(p->output, i, ret);
 }
 
 int ddp_pipeline_peek(struct ddp_pipeline *p, struct ddp_profile **ret)

@@ -80,6 +80,25 @@ struct ddp_pipeline_counts {
 	bool ended;			/* the module ended the session */
 };
 
+enum { DDP_PIPELINE_SERVICES = 64, DDP_PIPELINE_SERVICE_NAME = 100 };
+
+/** A service of the last interval. */
+struct ddp_pipeline_service {
+	char name[DDP_PIPELINE_SERVICE_NAME];	/* cut */
+	uint64_t samples;
+	bool excluded;		/* by rules: of all that they leave out, without a name */
+};
+
+/**
+ * The services of the last interval, as many as fit; none where services are not asked for. As
+ * ddp_pipeline_count(). @return how many
+ */
+size_t ddp_pipeline_services(const struct ddp_pipeline *p,
+			     struct ddp_pipeline_service ret[DDP_PIPELINE_SERVICES]);
+
+/** What its output's targets did: as ddp_output_stats(). As ddp_pipeline_count(). */
+int ddp_pipeline_target(const struct ddp_pipeline *p, size_t i, struct ddp_sender_stats *ret);
+
 /** Asks the module, too. Anywhere ddp_pipeline_run() may be called, and by watches. */
 void ddp_pipeline_count(struct ddp_pipeline *p, struct ddp_pipeline_counts *ret);
 

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -27,7 +28,7 @@ static const struct ddp_option option_table[] = {
 	{ 0 },
 };
 
-/* A metric by name; 0: the collector has no such one */
+/* A metric of a collector or target by name; 0: it has no such one */
 static double metric(json_t *j, const char *name)
 {
 	return json_number_value(json_object_get(json_object_get(j, "metrics"), name));
@@ -62,6 +63,26 @@ static const char *format_time(double seconds, char ret[32])
 	else
 		snprintf(ret, 32, "%" PRIu64 " s", s);
 	return ret;
+}
+
+static double seconds_since(double unix_s)
+{
+	double passed = (double)time(NULL) - unix_s;
+
+	return passed > 0 ? passed : 0;
+}
+
+static double sum_of_dropped(json_t *target)
+{
+	json_t *value, *metrics = json_object_get(target, "metrics");
+	static const char name[] = "ddprof_target_dropped_total{";
+	const char *key;
+	double sum = 0;
+
+	json_object_foreach(metrics, key, value)
+		if (!strncmp(key, name, sizeof(name) - 1))
+			sum += json_number_value(value);
+	return sum;
 }
 
 static void print_session(json_t *j)
@@ -99,9 +120,51 @@ static void print_unwinding(json_t *j)
 	       format_value((int64_t)metric(j, "ddprof_unwind_table_limit_bytes"), "bytes", limit));
 }
 
+static void print_target(json_t *target)
+{
+	const char *name = text_of(target, "name"), *error = text_of(target, "last_error");
+	char line[1024], last[48] = "never", queued[32], age[32];
+	double last_s = metric(target, "ddprof_target_last_sent_seconds");
+	bool up = metric(target, "ddprof_target_up") > 0;
+
+	if (last_s > 0)
+		snprintf(last, sizeof(last), "%s ago", format_time(seconds_since(last_s), age));
+	snprintf(line, sizeof(line), "%-10s %s: %s; %.0f sent, the last %s; %.0f dropped; %.0f "
+		 "waiting (%s), %.0f on disk", "target", name, up ? "takes profiles" : "DOWN",
+		 metric(target, "ddprof_target_sent_total"), last, sum_of_dropped(target),
+		 metric(target, "ddprof_target_queued"),
+		 format_value((int64_t)metric(target, "ddprof_target_queued_bytes"), "bytes",
+			      queued),
+		 metric(target, "ddprof_target_spooled"));
+	print_text(line);
+	if (error[0]) {
+		last_s = json_number_value(json_object_get(target, "last_error_unix_s"));
+		snprintf(line, sizeof(line), "%-10s last error, %s ago: %s", "",
+			 format_time(seconds_since(last_s), age), error);
+		print_text(line);
+	}
+}
+
+/* The first ones: there may be many */
+static void print_services(json_t *services)
+{
+	size_t nr = json_array_size(services), n;
+	char line[1024];
+
+	if (!nr)
+		return;
+	n = (size_t)snprintf(line, sizeof(line), "%-10s %zu:", "services", nr);
+	for (size_t i = 0; i < nr && n < 800; i++)
+		n += (size_t)snprintf(line + n, sizeof(line) - n, "%s %.100s", i ? "," : "",
+				      text_of(json_array_get(services, i), "name"));
+	if (n >= 800)
+		snprintf(line + n, sizeof(line) - n, ", ...");
+	print_text(line);
+}
+
 static void print_status(json_t *j)
 {
-	json_t *trouble = json_object_get(j, "trouble");
+	json_t *targets = json_object_get(j, "targets"), *trouble = json_object_get(j, "trouble");
 	char line[200];
 
 	print_head(j);
@@ -116,6 +179,9 @@ static void print_status(json_t *j)
 	print_unwinding(j);
 	printf("%-10s %.0f made, %.0f failed\n", "profiles", metric(j, "ddprof_profiles_total"),
 	       metric(j, "ddprof_profile_failures_total"));
+	print_services(json_object_get(j, "services"));
+	for (size_t i = 0; i < json_array_size(targets); i++)
+		print_target(json_array_get(targets, i));
 }
 
 static int show(const struct options *o)
@@ -157,7 +223,8 @@ int ctl_status(int argc, char **argv)
 	if (o.show_help) {
 		puts("ddprofctl status [options]\n\n"
 		     "What the running collector does: session, samples, overhead, unwinding,\n"
-		     "profiles. Exit status 0 when it is well; 1 when it is not, or there is\n"
+		     "profiles, services of the last interval, targets and what they last had to\n"
+		     "complain of. Exit status 0 when it is well; 1 when it is not, or there is\n"
 		     "none.\n");
 		ddp_options_help(option_table, stdout);
 		return CTL_OK;

@@ -7,8 +7,15 @@ DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 void ddp_live_metrics(struct ddp_pipeline *p, struct ddp_metrics *ret)
 {
+	struct ddp_sender_stats stats;
+
 	ddp_pipeline_count(p, &ret->pipeline);
 	ddp_metrics_own(&ret->own);
+	ret->nr_services = ddp_pipeline_services(p, ret->services);
+	ret->nr_targets = 0;
+	while (ret->nr_targets < DDP_SENDER_MAX_TARGETS &&
+	       !ddp_pipeline_target(p, ret->nr_targets, &stats))
+		ddp_metrics_target(&stats, &ret->targets[ret->nr_targets++]);
 	ddp_metrics_derive(ret);
 }
 

@@ -74,6 +74,25 @@ static uint64_t count_incomplete(const uint64_t ends[__DDPROF_END_MAX])
 	return sum;
 }
 
+void ddp_metrics_target(const struct ddp_sender_stats *stats, struct ddp_target_metrics *ret)
+{
+	snprintf(ret->name, sizeof(ret->name), "%s", stats->target);
+	ret->stats = *stats;
+	ret->stats.target = NULL;
+	ret->up = !stats->down;
+	ret->spool_up = !stats->spool_down;
+	ret->last_sent_ns = stats->last_sent_unix_ns > 0 ? (uint64_t)stats->last_sent_unix_ns : 0;
+}
+
+static void add_target(struct ddp_derived *d, const struct ddp_sender_stats *s)
+{
+	d->sent += s->sent;
+	d->queued += s->queued;
+	d->spooled += s->spooled;
+	for (size_t i = 0; i < DDP_SENDER_NR_DROPS; i++)
+		d->dropped += s->dropped[i];
+}
+
 void ddp_metrics_derive(struct ddp_metrics *m)
 {
 	const struct ddp_pipeline_counts *p = &m->pipeline;
@@ -91,22 +110,26 @@ void ddp_metrics_derive(struct ddp_metrics *m)
 		.cpus = s->cpu,
 		.running = p->uptime_ns && !p->ended,
 	};
+	for (size_t i = 0; i < m->nr_services; i++)
+		m->derived.services += !m->services[i].excluded;
+	for (size_t i = 0; i < m->nr_targets; i++)
+		add_target(&m->derived, &m->targets[i].stats);
 }
 
 /* Values */
 
-uint64_t ddp_metric_value(const struct ddp_metrics *m, const struct ddp_metric *row)
+uint64_t ddp_metric_value(const void *of, const struct ddp_metric *row)
 {
 	uint64_t v;
 
-	memcpy(&v, (const char *)m + row->offset, sizeof(v));
+	memcpy(&v, (const char *)of + row->offset, sizeof(v));
 	return v;
 }
 
-const char *ddp_metric_format(const struct ddp_metrics *m, const struct ddp_metric *row,
+const char *ddp_metric_format(const void *of, const struct ddp_metric *row,
 			      char ret[DDP_METRIC_TEXT])
 {
-	uint64_t v = ddp_metric_value(m, row);
+	uint64_t v = ddp_metric_value(of, row);
 
 	if (row->unit == DDP_METRIC_NS)
 		snprintf(ret, DDP_METRIC_TEXT, "%" PRIu64 ".%09" PRIu64, v / 1000000000,
@@ -134,30 +157,71 @@ static int write_head(const struct ddp_metric *row, ddp_write_fn write, void *ct
 	return write_text(write, ctx, text);
 }
 
-static int write_row(const struct ddp_metrics *m, const struct ddp_metric *row,
+/* @target  NULL: none */
+static int write_row(const void *of, const struct ddp_metric *row, const char *target,
 		     ddp_write_fn write, void *ctx)
 {
 	char text[256], value[DDP_METRIC_TEXT];
 
-	ddp_metric_format(m, row, value);
-	if (row->labels)
+	ddp_metric_format(of, row, value);
+	if (target)
+		snprintf(text, sizeof(text), "%s{target=\"%s\"%s%s} %s\n", row->name, target,
+			 row->labels ? "," : "", row->labels ?: "", value);
+	else if (row->labels)
 		snprintf(text, sizeof(text), "%s{%s} %s\n", row->name, row->labels, value);
 	else
 		snprintf(text, sizeof(text), "%s %s\n", row->name, value);
 	return write_text(write, ctx, text);
 }
 
-int ddp_metrics_prometheus(const struct ddp_metrics *m, ddp_write_fn write, void *ctx)
+/* As labels have it */
+static void escape(const char *name, char ret[128])
+{
+	for (; *name; name++) {
+		if (*name == '"' || *name == '\\')
+			*ret++ = '\\';
+		*ret++ = *name == '\n' ? ' ' : *name;
+	}
+	*ret = '\0';
+}
+
+static int write_targets(const struct ddp_metrics *m, const struct ddp_metric *row,
+			 ddp_write_fn write, void *ctx)
+{
+	char target[2 * sizeof(m->targets[0].name)];
+	int r = 0;
+
+	for (size_t i = 0; !r && i < m->nr_targets; i++) {
+		escape(m->targets[i].name, target);
+		r = write_row(&m->targets[i], row, target, write, ctx);
+	}
+	return r;
+}
+
+static int write_table(const struct ddp_metrics *m, const struct ddp_metric *table, bool of_targets,
+		       ddp_write_fn write, void *ctx)
 {
 	const char *last = "";
 	int r = 0;
 
-	for (const struct ddp_metric *row = ddp_metrics_table; !r && row->name; row++) {
+	for (const struct ddp_metric *row = table; !r && row->name; row++) {
 		if (strcmp(last, row->name))
 			r = write_head(row, write, ctx);
 		last = row->name;
-		r = r ?: write_row(m, row, write, ctx);
+		if (r)
+			break;
+		r = of_targets ? write_targets(m, row, write, ctx) :
+				 write_row(m, row, NULL, write, ctx);
 	}
+	return r;
+}
+
+int ddp_metrics_prometheus(const struct ddp_metrics *m, ddp_write_fn write, void *ctx)
+{
+	int r = write_table(m, ddp_metrics_table, false, write, ctx);
+
+	if (!r && m->nr_targets)
+		r = write_table(m, ddp_target_metrics_table, true, write, ctx);
 	return r;
 }
 

@@ -24,6 +24,9 @@ struct ddp_own_usage {
 struct ddp_derived {
 	uint64_t samples;		/* received: in profiles, pending, left out or dropped */
 	uint64_t samples_lost;		/* taken, but they never arrived */
+	uint64_t services;		/* of the last interval, without those left out by rules */
+	/* of all targets: taken by receivers, given up for any reason, in memory, on disk */
+	uint64_t sent, dropped, queued, spooled;
 	uint64_t incomplete_walks;	/* user stacks that did not reach their root */
 	uint64_t overhead_ppm;		/* of the CPUs' time, in the sampling interrupt */
 	uint64_t root_ppm;		/* of the user stacks that were walked: whole */
@@ -31,9 +34,21 @@ struct ddp_derived {
 	uint64_t running;		/* 1: there is a session */
 };
 
+/** A way out of profiles. */
+struct ddp_target_metrics {
+	char name[64];
+	struct ddp_sender_stats stats;	/* its target is not used: the sender may have gone */
+	uint64_t up, spool_up;		/* 1: receiver, disk take something, as far as is known */
+	uint64_t last_sent_ns;		/* since 1970; 0: never */
+};
+
 struct ddp_metrics {
 	struct ddp_pipeline_counts pipeline;
 	struct ddp_own_usage own;
+	struct ddp_target_metrics targets[DDP_SENDER_MAX_TARGETS];
+	size_t nr_targets;
+	struct ddp_pipeline_service services[DDP_PIPELINE_SERVICES];
+	size_t nr_services;
 	struct ddp_derived derived;
 };
 
@@ -63,7 +78,8 @@ struct ddp_metric {
 	const char *labels;	/* end="root"; NULL: none */
 	enum ddp_metric_type type;
 	enum ddp_metric_unit unit;
-	size_t offset;		/* of a uint64_t in struct ddp_metrics */
+	/* of a uint64_t in struct ddp_metrics; in struct ddp_target_metrics */
+	size_t offset;
 	enum ddp_statsd_type statsd_type;
 	const char *statsd;	/* below DDP_STATSD_PREFIX; NULL: not sent */
 	const char *help;	/* one sentence, without a full stop */
@@ -74,19 +90,25 @@ struct ddp_metric {
 /** The table; a row without a name ends it. */
 extern const struct ddp_metric ddp_metrics_table[];
 
+/** What each target has, with a label target="NAME" in front of the row's own. The same. */
+extern const struct ddp_metric ddp_target_metrics_table[];
+
 /** Reads what this process uses; what cannot be read is 0. */
 void ddp_metrics_own(struct ddp_own_usage *ret);
+
+/** What a sender says of a target. */
+void ddp_metrics_target(const struct ddp_sender_stats *stats, struct ddp_target_metrics *ret);
 
 /** Fills m->derived from the rest. */
 void ddp_metrics_derive(struct ddp_metrics *m);
 
-/** The number of a row. */
-uint64_t ddp_metric_value(const struct ddp_metrics *m, const struct ddp_metric *row);
+/** The number of a row. @param of  a struct ddp_metrics or ddp_target_metrics, as the table says */
+uint64_t ddp_metric_value(const void *of, const struct ddp_metric *row);
 
 enum { DDP_METRIC_TEXT = 32 };
 
 /** The same as text in the unit that is shown: "12", "0.25". @return @ret */
-const char *ddp_metric_format(const struct ddp_metrics *m, const struct ddp_metric *row,
+const char *ddp_metric_format(const void *of, const struct ddp_metric *row,
 			      char ret[DDP_METRIC_TEXT]);
 
 /**

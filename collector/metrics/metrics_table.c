@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The table of metrics.h. docs/metrics.md has a line for each; the unit test compares them. */
+/* The tables of metrics.h. docs/metrics.md has a line for each; the unit test compares them. */
 #include "metrics/metrics.h"
 
 #define AT(member)	offsetof(struct ddp_metrics, member)
@@ -9,7 +9,9 @@
 #define MADE(member)	AT(pipeline.marks.tables.member)
 #define DECODE(member)	AT(pipeline.marks.decode.member)
 #define PROCESS(member)	AT(pipeline.marks.process.member)
+
 #define SERVICES(member) AT(pipeline.services.member)
+#define TARGET(member)	offsetof(struct ddp_target_metrics, member)
 
 #define COUNTER		DDP_METRIC_COUNTER, DDP_METRIC_COUNT
 #define BYTES		DDP_METRIC_COUNTER, DDP_METRIC_BYTES
@@ -167,6 +169,16 @@ const struct ddp_metric ddp_metrics_table[] = {
 	  "Samples in the profiles that were made" },
 	{ "ddprof_profile_build_seconds_total", NULL, SECONDS, PIPELINE(build_ns), UNSENT,
 	  "Time spent making profiles, encoding and handing them on" },
+	{ "ddprof_services", NULL, GAUGE, AT(derived.services), UNSENT,
+	  "Services of the last interval, where profiles are made for each" },
+	{ "ddprof_sent_total", NULL, COUNTER, AT(derived.sent), DDP_STATSD_COUNT, "exporter.sent",
+	  "Batches that receivers took, of all targets" },
+	{ "ddprof_dropped_total", NULL, COUNTER, AT(derived.dropped), DDP_STATSD_COUNT,
+	  "exporter.dropped", "Batches that were given up, of all targets and reasons" },
+	{ "ddprof_queued", NULL, GAUGE, AT(derived.queued), DDP_STATSD_GAUGE, "exporter.queued",
+	  "Batches that wait in memory, of all targets" },
+	{ "ddprof_spooled", NULL, GAUGE, AT(derived.spooled), DDP_STATSD_GAUGE, "exporter.spooled",
+	  "Batches that wait on disk, of all targets" },
 	{ "ddprof_takeover_gap_seconds", NULL, GAUGE_SECONDS, PIPELINE(gap_ns), UNSENT,
 	  "At most so long nothing was sampled when this session took over from another" },
 	{ "ddprof_interval_seconds", NULL, GAUGE_SECONDS, PIPELINE(interval_ns), UNSENT,
@@ -207,5 +219,53 @@ const struct ddp_metric ddp_metrics_table[] = {
 	  "Samples that went to the service other for --max_services" },
 	{ "ddprof_service_samples_excluded_total", NULL, COUNTER, SERVICES(excluded_samples),
 	  UNSENT, "Samples that the rules for services leave out" },
+	{ 0 },
+};
+
+#define DROPPED(why, reason)								\
+	{ "ddprof_target_dropped_total", "reason=\"" why "\"", COUNTER,			\
+	  TARGET(stats.dropped[reason]), UNSENT, "Batches that were given up, by reason" }
+
+const struct ddp_metric ddp_target_metrics_table[] = {
+	{ "ddprof_target_up", NULL, GAUGE, TARGET(up), UNSENT,
+	  "0 while the receiver does not take anything" },
+	{ "ddprof_target_spool_up", NULL, GAUGE, TARGET(spool_up), UNSENT,
+	  "0 while the disk does not take anything" },
+	{ "ddprof_target_last_sent_seconds", NULL, GAUGE_SECONDS, TARGET(last_sent_ns), UNSENT,
+	  "When a batch last arrived, since 1970; 0: never" },
+	{ "ddprof_target_added_total", NULL, COUNTER, TARGET(stats.added), UNSENT,
+	  "Batches to be sent" },
+	{ "ddprof_target_found_total", NULL, COUNTER, TARGET(stats.found), UNSENT,
+	  "Batches that an earlier collector left in the spool" },
+	{ "ddprof_target_sent_total", NULL, COUNTER, TARGET(stats.sent), UNSENT,
+	  "Batches that the receiver took" },
+	{ "ddprof_target_sent_bytes_total", NULL, BYTES, TARGET(stats.sent_bytes), UNSENT,
+	  "Bytes of the batches that the receiver took" },
+	DROPPED("queue", DDP_SENDER_DROP_QUEUE),
+	DROPPED("spool", DDP_SENDER_DROP_SPOOL),
+	DROPPED("refused", DDP_SENDER_DROP_REFUSED),
+	DROPPED("unusable", DDP_SENDER_DROP_UNUSABLE),
+	DROPPED("damaged", DDP_SENDER_DROP_DAMAGED),
+	DROPPED("end", DDP_SENDER_DROP_END),
+	{ "ddprof_target_attempts_total", NULL, COUNTER, TARGET(stats.attempts), UNSENT,
+	  "Attempts to send" },
+	{ "ddprof_target_retried_total", NULL, COUNTER, TARGET(stats.retried), UNSENT,
+	  "Attempts that failed and are to be repeated" },
+	{ "ddprof_target_queued", NULL, GAUGE, TARGET(stats.queued), UNSENT,
+	  "Batches that wait in memory" },
+	{ "ddprof_target_queued_bytes", NULL, GAUGE_BYTES, TARGET(stats.queued_bytes), UNSENT,
+	  "Memory of the batches that wait" },
+	{ "ddprof_target_stored_total", NULL, COUNTER, TARGET(stats.stored), UNSENT,
+	  "Batches written to the spool" },
+	{ "ddprof_target_spooled", NULL, GAUGE, TARGET(stats.spooled), UNSENT,
+	  "Batches that wait on disk" },
+	{ "ddprof_target_spooled_bytes", NULL, GAUGE_BYTES, TARGET(stats.spooled_bytes), UNSENT,
+	  "Disk space of the batches that wait" },
+	{ "ddprof_target_files", NULL, GAUGE, TARGET(stats.files), UNSENT,
+	  "Files in a target that is a directory" },
+	{ "ddprof_target_file_bytes", NULL, GAUGE_BYTES, TARGET(stats.file_bytes), UNSENT,
+	  "Size of these files" },
+	{ "ddprof_target_files_removed_total", NULL, COUNTER, TARGET(stats.files_removed), UNSENT,
+	  "Files that went for the directory's limits" },
 	{ 0 },
 };

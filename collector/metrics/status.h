@@ -4,9 +4,13 @@
  *
  *	{ "version": "0.1.0", "pid": 7, "profiles": "the whole machine", "service": "myservice",
  *	  "trouble": null, "start_unix_s": 1, "period_s": 59,
- *	  "metrics": { "ddprof_up": 1, "ddprof_walks_total{half=\"user\",end=\"root\"}": 5, ... } }
+ *	  "metrics": { "ddprof_up": 1, "ddprof_walks_total{half=\"user\",end=\"root\"}": 5, ... },
+ *	  "targets": [ { "name": "agent", "last_error": "...", "last_error_unix_s": 0,
+ *			 "next_attempt_s": 0.5, "metrics": { "ddprof_target_up": 1, ... } } ],
+ *	  "services": [ { "name": "shop", "samples": 12 } ] }
  *
- * "trouble" is null, or what /health says; "metrics" has every row of the table.
+ * "trouble" is null, or what /health says; "metrics" have every row of their table; "services" are
+ * those of the last interval.
  */
 #ifndef DDP_METRICS_STATUS_H
 #define DDP_METRICS_STATUS_H

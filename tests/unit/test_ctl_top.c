@@ -226,7 +226,16 @@ static void run(int (*command)(int, char **), char **argv, struct said *ret)
 	"\"profiles\":\"the whole machine\","						\
 	"\"service\":\"shop\",\"trouble\":" trouble ",\"start_unix_s\":1,\"period_s\":59,"	\
 	"\"metrics\":{\"ddprof_uptime_seconds\":3725.5,\"ddprof_cpus\":4,"		\
-	"\"ddprof_samples_total\":4711,\"ddprof_overhead_ratio\":0.0005}}"
+	"\"ddprof_samples_total\":4711,\"ddprof_overhead_ratio\":0.0005},"		\
+	"\"services\":[{\"name\":\"shop\",\"samples\":7},{\"name\":\"a\\u001bb\",\"samples\":1}]," \
+	"\"targets\":[{\"name\":\"agent\",\"last_error\":\"it answered 500\","		\
+	"\"last_error_unix_s\":4102444800,\"next_attempt_s\":1.5,\"metrics\":{"		\
+	"\"ddprof_target_up\":0,\"ddprof_target_sent_total\":12,"			\
+	"\"ddprof_target_dropped_total{reason=\\\"queue\\\"}\":2,"				\
+	"\"ddprof_target_dropped_total{reason=\\\"end\\\"}\":1,"				\
+	"\"ddprof_target_queued\":4,\"ddprof_target_queued_bytes\":2048,"		\
+	"\"ddprof_target_spooled\":5}},{\"name\":\"other\",\"metrics\":{"			\
+	"\"ddprof_target_up\":1,\"ddprof_target_last_sent_seconds\":4102444800}}]}"
 
 static const struct {
 	const char *what;
@@ -256,6 +265,12 @@ static const struct {
 	  "ddprof 9.8.7, process 77: the whole machine; service shop\nhealth     ok\n"
 	  "session    for 1 h 2 min on 4 CPUs; 0 s into an interval of 59 s\n"
 	  "samples    4711, 0 lost" },
+	{ "services", ctl_status, { NULL }, 200, STATUS_JSON("null"), 0,
+	  "services   2: shop, a?b\n" },
+	{ "targets", ctl_status, { NULL }, 200, STATUS_JSON("null"), 0,
+	  "target     agent: DOWN; 12 sent, the last never; 3 dropped; 4 waiting (2.00KiB), "
+	  "5 on disk\n           last error, 0 s ago: it answered 500\n"
+	  "target     other: takes profiles; 0 sent, the last 0 s ago; 0 dropped" },
 	{ "one that is not", ctl_status, { NULL }, 200, STATUS_JSON("\"an interval of 59 s\""), 1,
 	  "health     an interval of 59 s\n" },
 	{ "trouble that would steer the terminal", ctl_status, { NULL }, 200,

@@ -24,21 +24,54 @@
 
 DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
-#define for_each_metric(row) \
-	for (const struct ddp_metric *row = ddp_metrics_table; row->name; row++)
+static bool is_of_target(const struct ddp_metric *row)
+{
+	const struct ddp_metric *last = ddp_target_metrics_table;
 
-/* Every number differs from every other */
+	while (last->name)
+		last++;
+	return row >= ddp_target_metrics_table && row < last;
+}
+
+/* One table and then the other; NULL past the last */
+static const struct ddp_metric *next_row(const struct ddp_metric *row)
+{
+	row++;
+	if (row->name)
+		return row;
+	return is_of_target(row - 1) ? NULL : ddp_target_metrics_table;
+}
+
+#define for_each_metric(row) \
+	for (const struct ddp_metric *row = ddp_metrics_table; row; row = next_row(row))
+
+#define TARGET "a\"b"
+
+/* Every number differs from every other; there is one target */
 static void fill(struct ddp_metrics *m)
 {
 	uint64_t *numbers = (uint64_t *)m;
 
 	for (size_t i = 0; i < sizeof(*m) / sizeof(*numbers); i++)
 		numbers[i] = 1000000 + 7919 * i;
+	m->nr_targets = 1;
+	m->nr_services = 0;
+	strcpy(m->targets[0].name, TARGET);
 }
 
+static const void *base_of(const struct ddp_metrics *m, const struct ddp_metric *row)
+{
+	return is_of_target(row) ? (const void *)&m->targets[0] : m;
+}
+
+/* As Prometheus' text has it */
 static void full_name(const struct ddp_metric *row, char ret[256])
 {
-	snprintf(ret, 256, row->labels ? "%s{%s}" : "%s", row->name, row->labels);
+	if (is_of_target(row))
+		snprintf(ret, 256, "%s{target=\"a\\\"b\"%s%s}", row->name, row->labels ? "," : "",
+			 row->labels ?: "");
+	else
+		snprintf(ret, 256, row->labels ? "%s{%s}" : "%s", row->name, row->labels);
 }
 
 /* The table */
@@ -76,7 +109,10 @@ static void rows_are_named_as_they_should(void **state)
 		assert_true(row->help[0] && !ends_with(row->help, "."));
 		assert_null(strpbrk(row->help, "\\\n"));
 		assert_int_equal(row->statsd_type == DDP_STATSD_NONE, !row->statsd);
-		assert_true(row->offset + sizeof(uint64_t) <= sizeof(struct ddp_metrics));
+		assert_true(row->offset + sizeof(uint64_t) <=
+			    (is_of_target(row) ? sizeof(struct ddp_target_metrics) :
+						 sizeof(struct ddp_metrics)));
+		assert_true(!is_of_target(row) || !row->statsd); /* a gauge of each would be one */
 	}
 }
 
@@ -89,7 +125,9 @@ static void rows_do_not_repeat_each_other(void **state)
 
 			full_name(a, x);
 			full_name(b, y);
-			if (a < b && (!strcmp(x, y) || a->offset == b->offset ||
+			if (a != b && (!strcmp(x, y) ||
+				       (is_of_target(a) == is_of_target(b) &&
+					a->offset == b->offset) ||
 				      (a->statsd && b->statsd && !strcmp(a->statsd, b->statsd))))
 				fail_msg("%s and %s", x, y);
 		}
@@ -99,10 +137,15 @@ static void rows_do_not_repeat_each_other(void **state)
 static void rows_of_a_name_are_together(void **state)
 {
 	(void)state;
-	for_each_metric(a)
-		for (const struct ddp_metric *b = a + 1; b->name; b++)
-			if (!strcmp(a->name, b->name) && strcmp(a->name, (b - 1)->name))
+	for_each_metric(a) {
+		const struct ddp_metric *last = a;
+
+		for (const struct ddp_metric *b = next_row(a); b; b = next_row(b)) {
+			if (!strcmp(a->name, b->name) && strcmp(a->name, last->name))
 				fail_msg("%s", a->name);
+			last = b;
+		}
+	}
 }
 
 static char *read_docs(void)
@@ -136,6 +179,27 @@ static void rows_are_documented(void **state)
 		}
 	}
 	assert_int_equal(missing, 0);
+}
+
+static size_t count_rows(void)
+{
+	size_t nr = 0;
+
+	for_each_metric(row)
+		nr++;
+	return nr;
+}
+
+/* With rows_are_documented(): each is there once, and nothing else */
+static void nothing_else_is_documented(void **state)
+{
+	CLEANUP(free) char *docs = read_docs();
+	size_t lines = 0;
+
+	(void)state;
+	for (const char *p = strstr(docs, "\n| `ddprof_"); p; p = strstr(p + 1, "\n| `ddprof_"))
+		lines++;
+	assert_int_equal(lines, count_rows());
 }
 
 /* Values */
@@ -175,6 +239,7 @@ static void sums_and_quotients(void **state)
 {
 	struct ddp_metrics m = { .pipeline = {
 		.samples = 100, .samples_dropped = 20, .pending_samples = 3, .uptime_ns = 1,
+		.services.excluded_samples = 5000,
 		.marks.decode = { .lost_ring = 1000, .lost_nested = 200, .unknown_samples = 30 },
 		.marks.stats = {
 			.cpu = 4, .handler_ns = 5, .elapsed_ns = 1000,
@@ -184,8 +249,27 @@ static void sums_and_quotients(void **state)
 	} };
 
 	(void)state;
+	m.nr_services = 2;
+	m.services[0].excluded = true;
+	m.nr_targets = 2;
+	ddp_metrics_target(&(struct ddp_sender_stats){
+			   .target = "one", .sent = 1, .queued = 2, .down = 1,
+			   .dropped = { [DDP_SENDER_DROP_QUEUE] = 10, [DDP_SENDER_DROP_END] = 5 } },
+			   &m.targets[0]);
+	ddp_metrics_target(&(struct ddp_sender_stats){
+			   .target = "two", .sent = 1, .queued = 2, .spooled = 7, .spool_down = 1,
+			   .last_sent_unix_ns = 1700000000000000000 }, &m.targets[1]);
 	ddp_metrics_derive(&m);
-	assert_int_equal(m.derived.samples, 123);
+	assert_int_equal(m.derived.services, 1);
+	assert_int_equal(m.derived.sent, 2);
+	assert_int_equal(m.derived.queued, 4);
+	assert_int_equal(m.derived.spooled, 7);
+	assert_int_equal(m.derived.dropped, 15);
+	assert_true(!m.targets[0].up && m.targets[0].spool_up && !m.targets[0].last_sent_ns);
+	assert_true(m.targets[1].up && !m.targets[1].spool_up);
+	assert_int_equal(m.targets[1].last_sent_ns, 1700000000000000000);
+	assert_string_equal(m.targets[1].name, "two");
+	assert_int_equal(m.derived.samples, 5123);
 	assert_int_equal(m.derived.samples_lost, 1250);
 	assert_int_equal(m.derived.incomplete_walks, 25);
 	assert_int_equal(m.derived.overhead_ppm, 5000);
@@ -238,7 +322,7 @@ static void every_row_is_on_the_page(void **state)
 		const char *line;
 
 		full_name(row, name);
-		ddp_metric_format(&m, row, value);
+		ddp_metric_format(base_of(&m, row), row, value);
 		line = find_line((const char *)page.bytes, name);
 		if (!line || strncmp(line, value, strlen(value)) || line[strlen(value)] != '\n')
 			fail_msg("%s: %s", name, line ?: "is not there");
@@ -252,6 +336,35 @@ static unsigned int count_of(const char *page, const char *text)
 	for (page = strstr(page, text); page; page = strstr(page + 1, text))
 		n++;
 	return n;
+}
+
+static void without_targets_there_are_no_lines_of_them(void **state)
+{
+	CLEANUP(ddp_buffer_free) struct ddp_buffer page = { 0 };
+	struct ddp_metrics m;
+
+	(void)state;
+	fill(&m);
+	m.nr_targets = 0;
+	assert_int_equal(ddp_metrics_prometheus(&m, ddp_buffer_write, &page), 0);
+	assert_int_equal(ddp_buffer_write(&page, "", 1), 0);
+	assert_null(strstr((char *)page.bytes, "ddprof_target_"));
+}
+
+static void every_drop_has_a_row(void **state)
+{
+	(void)state;
+	for (int i = 0; i < DDP_SENDER_NR_DROPS; i++) {
+		char label[64];
+		bool found = false;
+
+		snprintf(label, sizeof(label), "reason=\"%s\"", ddp_sender_drop_name(i));
+		for_each_metric(row)
+			found |= row->labels && is_of_target(row) && !strcmp(row->labels, label) &&
+				 row->offset == offsetof(struct ddp_target_metrics,
+							 stats.dropped[i]);
+		assert_true(found);
+	}
 }
 
 static void every_name_has_one_type(void **state)
@@ -537,10 +650,13 @@ int main(void)
 		cmocka_unit_test(rows_do_not_repeat_each_other),
 		cmocka_unit_test(rows_of_a_name_are_together),
 		cmocka_unit_test(rows_are_documented),
+		cmocka_unit_test(nothing_else_is_documented),
 		cmocka_unit_test(values_have_their_units),
 		cmocka_unit_test(sums_and_quotients),
 		cmocka_unit_test(this_process_is_measured),
 		cmocka_unit_test(every_row_is_on_the_page),
+		cmocka_unit_test(without_targets_there_are_no_lines_of_them),
+		cmocka_unit_test(every_drop_has_a_row),
 		cmocka_unit_test(every_name_has_one_type),
 		cmocka_unit_test(a_page_that_is_not_taken),
 		cmocka_unit_test(trouble),

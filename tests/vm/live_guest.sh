@@ -45,7 +45,7 @@ check "top without a collector: shows what runs" says own.top share_40 function
 
 datagrams /tmp/live/statsd.sock >statsd.txt &
 receiver=$!
-ddprof --budget 1000 -F 499 -g -u 5 --output live.pprof --metrics_listen 9197 \
+ddprof --budget 1000 -F 499 -g -u 5 --services --output live.pprof --directory profiles --metrics_listen 9197 \
 	--internal_stats unix:///tmp/live/statsd.sock 2>collector.err &
 collector=$!
 check "the control socket appears" until_true test -S /run/ddprof/control.sock
@@ -56,7 +56,8 @@ check "a profile is made" until_true sh -c 'ddprofctl status --json | grep -q "\
 ddprofctl status >status.txt 2>&1
 check "status: exit status 0" is $? 0
 check "status: says what it does" says status.txt 'the whole machine' 'health *ok' 'overhead' 'user stacks whole' \
-	'[1-9][0-9]* made, 0 failed'
+	'[1-9][0-9]* made, 0 failed' \
+	'services *[1-9]' 'target *directory: takes profiles; [1-9]'
 # intervals are short here, and one that has just begun has nothing
 check "top: shows what runs" until_true sh -c 'ddprofctl top --once >top.txt && grep -q share_40 top.txt'
 check "top: by process" until_true sh -c "ddprofctl top --once -p >processes.txt && grep -q '$shares  shares' processes.txt"

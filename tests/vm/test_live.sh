@@ -18,7 +18,10 @@ page=$out/guest/metrics.txt
 may_be_zero()
 {
 	case $1 in
-	ddprof_lost_* | *_lost_total | *_refused_total | *_evicted_total | *_failed_total | *_failures_total | *_dropped_total | \
+	ddprof_lost_* | *_merged_total | *_gone_total | ddprof_service_inherited_total | *_denied_total | *_excluded_total | \
+		ddprof_dropped_total | ddprof_queued | ddprof_spooled | ddprof_target_found_total | ddprof_target_dropped_* | \
+		ddprof_target_retried_total | ddprof_target_queued* | ddprof_target_stored_total | ddprof_target_spooled* | \
+		ddprof_target_files_removed_total | *_lost_total | *_refused_total | *_evicted_total | *_failed_total | *_failures_total | *_dropped_total | \
 		*_stuck_total | *_malformed_total | *_cut_total | *_forgotten_total | *_cached_total | ddprof_resyncs_total | \
 		ddprof_skipped_samples_total | ddprof_missed_periods_total | ddprof_nmi_samples_total | \
 		ddprof_no_*_total | ddprof_out_of_scope_interrupts_total | ddprof_defer* | ddprof_guessed_samples_total | \
@@ -32,7 +35,8 @@ all_are_counted()
 {
 	local name value rc=0
 	while IFS= read -r name; do
-		value=$(awk -v name="$name" 'index($0, name " ") == 1 { print $NF }' "$page")
+		value=$(sed 's/{target="[^"]*"}//; s/{target="[^"]*",/{/' "$page" |
+			awk -v name="$name" 'index($0, name " ") == 1 { print $NF }')
 		if [[ ! $value ]]; then
 			echo "$name: not there"
 			rc=1
