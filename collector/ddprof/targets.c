@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "ddprof/config.h"
+#include "lib/cleanup.h"
 
 #define MIB (1ULL << 20)
 
@@ -17,11 +18,42 @@ static const char agent_name[] = "agent", directory_name[] = "directory";
 
 #define AT(member) .offset = offsetof(struct ddprof_target, member)
 
+/* By enum ddp_export_format, as ddp_export_format_name() says them */
+static const char *const formats[] = {
+	[DDP_EXPORT_DATADOG] = "datadog", [DDP_EXPORT_DATADOG_LEGACY] = "datadog-legacy",
+	[DDP_EXPORT_PYROSCOPE] = "pyroscope", [DDP_EXPORT_OTLP] = "otlp", NULL,
+};
+
+DEFINE_CLEANUP(struct ddp_exporter *, ddp_exporter_destroy)
+
 const struct ddp_option ddprof_target_options[] = {
 	{ "url", NULL, 0, DDP_OPTION_URL, AT(url), .argument = "URL",
-	  .help = "upload to the agent there" },
+	  .help = "upload to the receiver there" },
+	{ "format", NULL, 0, DDP_OPTION_CHOICE, AT(format), .choices = formats,
+	  .argument = "FORMAT", .initial = "datadog",
+	  .help = "what it takes: Datadog's form or the older one of Go's profiler, Grafana\n"
+		  "Pyroscope's /ingest, OpenTelemetry's profiles over OTLP/HTTP" },
 	{ "api_key", NULL, 0, DDP_OPTION_TEXT, AT(api_key), .argument = "KEY",
-	  .flags = DDP_OPTION_SECRET, .help = "with it url is the intake's; or file:PATH" },
+	  .flags = DDP_OPTION_SECRET,
+	  .help = "Datadog's; with it url is the intake's; or file:PATH" },
+	{ "tenant", NULL, 0, DDP_OPTION_TEXT, AT(tenant), .argument = "NAME",
+	  .help = "header X-Scope-OrgID: whose profiles they are to Pyroscope" },
+	{ "user", NULL, 0, DDP_OPTION_TEXT, AT(user), .argument = "NAME",
+	  .help = "with password: basic authentication" },
+	{ "password", NULL, 0, DDP_OPTION_TEXT, AT(password), .argument = "PASSWORD",
+	  .flags = DDP_OPTION_SECRET, .help = "or file:PATH" },
+	{ "bearer_token", NULL, 0, DDP_OPTION_TEXT, AT(bearer_token), .argument = "TOKEN",
+	  .flags = DDP_OPTION_SECRET, .help = "in place of user and password; or file:PATH" },
+	{ "header", NULL, 0, DDP_OPTION_TEXT, AT(header), .argument = "NAME: VALUE",
+	  .flags = DDP_OPTION_SECRET, .help = "one more header, such as a key; or file:PATH" },
+	{ "ca_file", NULL, 0, DDP_OPTION_TEXT, AT(ca_file), .argument = "FILE",
+	  .help = "certificates (PEM) to trust in place of the system's" },
+	{ "client_cert", NULL, 0, DDP_OPTION_TEXT, AT(client_cert), .argument = "FILE",
+	  .help = "the certificate (PEM) to show to the receiver" },
+	{ "client_key", NULL, 0, DDP_OPTION_TEXT, AT(client_key), .argument = "FILE",
+	  .help = "its key (PEM), where that is not in the same file" },
+	{ "timeout", NULL, 0, DDP_OPTION_NUMBER, AT(timeout_s), .argument = "S",
+	  .min = 1, .max = 3600, .initial = "10", .help = "of one upload, in seconds" },
 	{ "directory", NULL, 0, DDP_OPTION_TEXT, AT(directory), .argument = "DIR",
 	  .help = "or: a file a profile into DIR, as --directory does" },
 	{ "directory_mb", NULL, 0, DDP_OPTION_NUMBER, AT(directory_mb), .argument = "MIB",
@@ -80,14 +112,69 @@ void *ddprof_target_at(void *values, size_t n, const char **ret_title)
 	return &c->targets[n];
 }
 
+/* For the exporter */
+
+static int take_header(const char *text, struct ddprof_target_header *h,
+		       struct ddp_exporter_config *ret, struct ddp_error *err)
+{
+	size_t n = strcspn(text, ":");
+
+	if (!text[n] || n > DDPROF_MAX_HEADER_NAME) {
+		snprintf(err->text, sizeof(err->text), "header: expected NAME: VALUE");
+		return -EINVAL;
+	}
+	memcpy(h->name, text, n);
+	h->name[n] = '\0';
+	text += n + 1;
+	h->pair = (struct ddp_export_pair){ h->name, text + strspn(text, " \t") };
+	ret->headers = &h->pair;
+	ret->nr_headers = 1;
+	return 0;
+}
+
+static int make_exporter(const struct ddprof_target *t, struct ddprof_target_header *header,
+			 struct ddp_exporter_config *ret, struct ddp_error *err)
+{
+	*ret = (struct ddp_exporter_config){
+		.format = t->format, .url = t->url, .api_key = t->api_key, .origin = "ddprof",
+		.origin_version = DDPROF_VERSION, .external_env = getenv("DD_EXTERNAL_ENV"),
+		.tenant = t->tenant, .user = t->user, .password = t->password,
+		.bearer_token = t->bearer_token, .ca_file = t->ca_file,
+		.client_cert = t->client_cert, .client_key = t->client_key,
+		.timeout_ms = t->timeout_s * 1000,
+	};
+	return t->header ? take_header(t->header, header, ret, err) : 0;
+}
+
+static int check_target(const struct ddprof_target *t, struct ddp_error *err)
+{
+	CLEANUP(ddp_exporter_destroy) struct ddp_exporter *e = NULL;
+	struct ddprof_target_header header;
+	struct ddp_exporter_config config;
+	int r;
+
+	if (!t->url == !t->directory) {
+		snprintf(err->text, sizeof(err->text), "give one of url and directory");
+		return -EINVAL;
+	}
+	if (!t->url)
+		return 0;
+	r = make_exporter(t, &header, &config, err);
+	return r ? r : ddp_exporter_create(&config, &e, err);
+}
+
 int ddprof_targets_check(const struct ddprof_config *c, struct ddp_error *err)
 {
+	struct ddp_error why = { "" };
+	int r;
+
 	for (uint32_t i = 0; i < c->nr_targets; i++) {
-		if (!c->targets[i].url != !c->targets[i].directory)
+		r = check_target(&c->targets[i], &why);
+		if (!r)
 			continue;
-		snprintf(err->text, sizeof(err->text), "[target %s]: give one of url and directory",
-			 c->targets[i].name);
-		return -EINVAL;
+		snprintf(err->text, sizeof(err->text), "[target %s]: %.200s", c->targets[i].name,
+			 why.text);
+		return r;
 	}
 	return 0;
 }
@@ -115,23 +202,18 @@ static void add_directory(const struct ddprof_config *c, struct ddprof_targets *
 	target->directory_age_s = d->directory_hours * 3600;
 }
 
-/* @api_key: NULL: it is an agent */
-static void add_receiver(const struct ddprof_config *c, struct ddprof_targets *t, const char *name,
-			 const char *url, const char *api_key)
+static int add_receiver(const struct ddprof_config *c, struct ddprof_targets *t,
+			const struct ddprof_target *receiver, struct ddp_error *err)
 {
-	struct ddp_exporter_config *exporter = &t->exporters[t->nr];
-	char *spool = t->spools[t->nr];
-	struct ddp_sender_target *target = add(c, t, name);
+	size_t i = t->nr;
+	struct ddp_sender_target *target = add(c, t, receiver->name);
 
-	*exporter = (struct ddp_exporter_config){
-		.url = url, .api_key = api_key, .origin = "ddprof", .origin_version = DDPROF_VERSION,
-		.external_env = getenv("DD_EXTERNAL_ENV"),
-	};
-	target->exporter = exporter;
-	if (!c->spool)
-		return;
-	snprintf(spool, sizeof(t->spools[0]), "%s/%s", c->spool, name);
-	target->spool = spool;
+	target->exporter = &t->exporters[i];
+	if (c->spool) {
+		snprintf(t->spools[i], sizeof(t->spools[i]), "%s/%s", c->spool, receiver->name);
+		target->spool = t->spools[i];
+	}
+	return make_exporter(receiver, &t->headers[i], &t->exporters[i], err);
 }
 
 static int make_spool_folder(const struct ddprof_config *c, struct ddp_error *err)
@@ -149,20 +231,24 @@ static int make_spool_folder(const struct ddprof_config *c, struct ddp_error *er
 int ddprof_targets_make(const struct ddprof_config *c, struct ddprof_targets *ret,
 			struct ddp_error *err)
 {
+	const struct ddprof_target agent = {
+		.name = agent_name, .url = c->url, .api_key = c->agentless ? c->api_key : NULL,
+	}, directory = {
+		.name = directory_name, .directory = c->directory,
+		.directory_mb = c->directory_mb, .directory_hours = c->directory_hours,
+	};
+	int r = 0;
+
 	ret->nr = 0;
 	if (c->url)
-		add_receiver(c, ret, agent_name, c->url, c->agentless ? c->api_key : NULL);
+		r = add_receiver(c, ret, &agent, err);
 	if (c->directory)
-		add_directory(c, ret, &(struct ddprof_target){
-			.name = directory_name, .directory = c->directory,
-			.directory_mb = c->directory_mb, .directory_hours = c->directory_hours });
-	for (uint32_t i = 0; i < c->nr_targets; i++) {
-		const struct ddprof_target *t = &c->targets[i];
-
-		if (t->url)
-			add_receiver(c, ret, t->name, t->url, t->api_key);
+		add_directory(c, ret, &directory);
+	for (uint32_t i = 0; !r && i < c->nr_targets; i++) {
+		if (c->targets[i].url)
+			r = add_receiver(c, ret, &c->targets[i], err);
 		else
-			add_directory(c, ret, t);
+			add_directory(c, ret, &c->targets[i]);
 	}
-	return make_spool_folder(c, err);
+	return r ? r : make_spool_folder(c, err);
 }

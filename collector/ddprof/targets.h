@@ -16,6 +16,7 @@ enum {
 	/* in sections; the agent and --directory are two more */
 	DDPROF_MAX_TARGETS = DDP_SENDER_MAX_TARGETS - 2,
 	DDPROF_MAX_TARGET_NAME = 32,
+	DDPROF_MAX_HEADER_NAME = 64,
 	DDPROF_MAX_SPOOL = 3800,	/* characters of --spool: a target's name comes behind it */
 };
 
@@ -24,7 +25,12 @@ struct ddprof_target {
 	const char *name;
 	const char *url;		/* one of these two */
 	const char *directory;
-	const char *api_key;		/* NULL: url is an agent's */
+	uint32_t format;		/* enum ddp_export_format */
+	const char *api_key;		/* NULL: url is an agent's, or no Datadog's at all */
+	const char *tenant, *user, *password, *bearer_token;
+	const char *header;		/* "NAME: VALUE" */
+	const char *ca_file, *client_cert, *client_key;
+	uint32_t timeout_s;
 	uint32_t directory_mb, directory_hours;
 };
 
@@ -34,14 +40,21 @@ extern const struct ddp_option ddprof_target_options[];
 void *ddprof_target_open(void *values, const char *title, struct ddp_error *err);
 void *ddprof_target_at(void *values, size_t n, const char **ret_title);
 
-/** Whether each section says one place. @return 0; -EINVAL, see @err */
+/** Whether each section says one place, and how to send there. @return 0; -EINVAL, see @err */
 int ddprof_targets_check(const struct ddprof_config *c, struct ddp_error *err);
+
+/** A target's header as the library takes it. Not to be copied. */
+struct ddprof_target_header {
+	char name[DDPROF_MAX_HEADER_NAME + 1];
+	struct ddp_export_pair pair;
+};
 
 /** Targets and all that they point to. Not to be copied. */
 struct ddprof_targets {
 	struct ddp_sender_target at[DDP_SENDER_MAX_TARGETS];
 	size_t nr;
 	struct ddp_exporter_config exporters[DDP_SENDER_MAX_TARGETS];
+	struct ddprof_target_header headers[DDP_SENDER_MAX_TARGETS];
 	char spools[DDP_SENDER_MAX_TARGETS][DDPROF_MAX_SPOOL + DDPROF_MAX_TARGET_NAME + 2];
 };
 

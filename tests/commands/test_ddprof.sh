@@ -221,6 +221,32 @@ where_messages_go()
 	said 0 '' "$ddprof" -l error true
 }
 
+# a section that says how to send somewhere
+wrong_targets_are_refused()
+{
+	row()
+	{
+		printf '[target eu]\n%b' "$3" >x.conf
+		chmod 600 x.conf
+		said 2 "ddprof: error: $2" "$ddprof" --config x.conf touch ran || return
+		[[ ! -e ran ]] && lacks SECRET out err
+	}
+	local url='url = http://localhost:4318\n'
+	each \
+		'no place|\[target eu\]: give one of url and directory|format = otlp\n' \
+		"two places|\[target eu\]: give one of url and directory|${url}directory = /x\n" \
+		"no such format|x.conf:3: format zipkin: expected one of datadog, datadog-legacy, pyroscope, otlp|${url}format = zipkin\n" \
+		"a key of somebody else's|\[target eu\]: an API key is Datadog's; format otlp takes*|${url}format = otlp\napi_key = SECRET\n" \
+		'a password in the URL|\[target eu\]: no user name or password in the URL*|url = http://u:SECRET@localhost\n' \
+		"a user alone|\[target eu\]: user and password are given together|${url}user = a\n" \
+		"two ways to say who|\[target eu\]: either user and password or a bearer token, not both|${url}user = a\npassword = SECRET\nbearer_token = SECRET\n" \
+		"a header without a value|\[target eu\]: header: expected NAME: VALUE|${url}header = SECRET\n" \
+		"a header's name|\[target eu\]: 'X Key' is not a header's name|${url}header = X Key: SECRET\n" \
+		"a header that is ours|\[target eu\]: header content-length cannot be given|${url}header = content-length: 1\n" \
+		"no such file|\[target eu\]: the CA file /none/ca cannot be read: No such file or directory|${url}ca_file = /none/ca\n" \
+		"a key without its certificate|\[target eu\]: a client's key needs its certificate as well|${url}client_key = /dev/null\n"
+}
+
 secrets_are_not_shown()
 {
 	local key=0123456789abcdef0123456789abcdef
@@ -231,6 +257,11 @@ secrets_are_not_shown()
 	lacks "$key" out err x.conf
 	[[ $(stat -c %a x.conf) == 600 ]]
 	said 0 '*every user of this machine can see it*' "$ddprof" --api_key="$key" --agentless --show_config
+	lacks "$key" out err
+	printf '[target eu]\nurl = http://localhost\nformat = otlp\nheader = X-Key: %s\n' "$key" >x.conf
+	printf '[target us]\nurl = http://localhost\nformat = pyroscope\nuser = a\npassword = file:key\n' >>x.conf
+	chmod 600 x.conf
+	said 0 '*header = \*\*\**password = \*\*\**' "$ddprof" --config x.conf --show_config
 	lacks "$key" out err
 }
 
@@ -282,7 +313,8 @@ completes_words()
 	[[ $(bash complete.sh --config some) == some.conf ]]
 }
 
-cases=(wrong_options_are_refused incomplete_use_is_refused wrong_lines_of_a_file_are_refused wrong_variables_are_warnings
+cases=(wrong_options_are_refused incomplete_use_is_refused wrong_lines_of_a_file_are_refused wrong_targets_are_refused
+	wrong_variables_are_warnings
 	the_command_notices_nothing its_terminal_is_the_command_s signals_reach_the_command statuses_of_what_cannot_run
 	the_command_s_user where_messages_go secrets_are_not_shown what_is_in_effect_can_be_kept texts_of_itself
 	completes_words)
