@@ -188,8 +188,20 @@ $(BUILD)/unit/test_exporter_tls $(BUILD)/valgrind/test_exporter_tls: TEST_LIBS =
 unit: $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)	## build the host unit tests (ASan + UBSan)
 .SECONDARY:
 
+# what tests/chaos kills
+$(BUILD)/chaos/%: $(BUILD)/san/tests/chaos/%.o $(BUILD)/san/all.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN) -o $@ $^ $(LDFLAGS) $(PKG_LIBS) -pthread
+KILLS ?= 200
+.PHONY: chaos
+chaos: deps	## outages, damage and kill -9 at KILLS (200) random moments: no stored profile is lost
+	$(Q)$(MAKE) $(BUILD)/chaos/produce $(BUILD)/unit/test_sender_target
+	$(Q)CHAOS_SEEDS=500 $(BUILD)/unit/test_sender_target
+	$(Q)python3 -B tests/chaos/chaos.py --long --kills $(KILLS) $(BUILD)/chaos/produce
+
 # the library's unit tests once more, of the opt variant
-VALGRIND_SRC := $(if $(UNIT_SRC),$(shell grep -lE 'ddp_(profile|pprof|compressor|record|strings|exporter)_' $(UNIT_SRC)))
+VALGRIND_SRC := $(if $(UNIT_SRC),$(shell grep -lE 'ddp_(profile|pprof|compressor|record|strings|exporter|sender)_' $(UNIT_SRC)))
 $(BUILD)/opt/all.a: $(call obj,opt,$(LIB_SRC) $(EXPORT_SRC) $(CORE_SRC) $(UNIT_SUP)) $(call gen,opt,$(PROTO))
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(BUILD)/valgrind/%: $(BUILD)/opt/tests/unit/%.o $(BUILD)/opt/all.a
