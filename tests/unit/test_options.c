@@ -436,6 +436,74 @@ static bool named(const struct ddp_option *o, const char *name)
 	return found && found != o;
 }
 
+/* What users of ddprof type and set today, each spelling, with its default */
+static void what_users_of_ddprof_know(void **state)
+{
+	static const struct {
+		const char *spelling;	/* as it is written, historic or with dashes */
+		char letter;
+		const char *env, *initial;
+	} rows[] = {
+		{ "service", 'S', "DD_SERVICE", "myservice" },
+		{ "environment", 'E', "DD_ENV", NULL },
+		{ "service_version", 'V', "DD_VERSION", NULL },
+		{ "service-version", 'V', "DD_VERSION", NULL },
+		{ "url", 'U', "DD_TRACE_AGENT_URL", NULL },
+		{ "host", 'H', "DD_AGENT_HOST", "localhost" },
+		{ "port", 'P', "DD_TRACE_AGENT_PORT", "8126" },
+		{ "tags", 'T', "DD_TAGS", NULL },
+		{ "pid", 'p', NULL, NULL },
+		{ "global", 'g', NULL, NULL },
+		{ "inlined_functions", 'I', "DD_PROFILING_INLINED_FUNCTIONS", NULL },
+		{ "inlined-functions", 'I', "DD_PROFILING_INLINED_FUNCTIONS", NULL },
+		{ "timeline", 0, "DD_PROFILING_TIMELINE_ENABLE", NULL },
+		{ "upload_period", 'u', "DD_PROFILING_UPLOAD_PERIOD", "59" },
+		{ "upload-period", 'u', "DD_PROFILING_UPLOAD_PERIOD", "59" },
+		{ "switch_user", 0, "DD_PROFILING_SWITCH_USER", NULL },
+		{ "switch-user", 0, "DD_PROFILING_SWITCH_USER", NULL },
+		{ "nice", 0, "DD_PROFILING_NICE", "-1" },
+		{ "config", 0, "DD_PROFILING_NATIVE_CONFIG", NULL },
+		{ "log_level", 'l', "DD_PROFILING_NATIVE_LOG_LEVEL", "notice" },
+		{ "log-level", 'l', "DD_PROFILING_NATIVE_LOG_LEVEL", "notice" },
+		{ "log_mode", 'o', "DD_PROFILING_NATIVE_LOG_MODE", "stderr" },
+		{ "log-mode", 'o', "DD_PROFILING_NATIVE_LOG_MODE", "stderr" },
+		{ "show_config", 0, "DD_PROFILING_SHOW_CONFIG", NULL },
+		{ "show-config", 0, "DD_PROFILING_SHOW_CONFIG", NULL },
+		{ "capture_config", 0, NULL, NULL },
+		{ "capture-config", 0, NULL, NULL },
+		{ "show_samples", 0, "DD_PROFILING_SHOW_SAMPLES", NULL },
+		{ "show-samples", 0, "DD_PROFILING_SHOW_SAMPLES", NULL },
+		{ "internal_stats", 'b', "DD_PROFILING_INTERNAL_STATS", NULL },
+		{ "internal-stats", 'b', "DD_PROFILING_INTERNAL_STATS", NULL },
+		{ "enable", 0, "DD_PROFILING_ENABLED", "1" },
+		{ "api_key", 0, "DD_API_KEY", NULL },
+		{ "api-key", 0, "DD_API_KEY", NULL },
+		{ "agentless", 0, "DD_PROFILING_AGENTLESS", NULL },
+		{ "runtime_id", 0, "DD_PROFILING_RUNTIME_ID", NULL },
+		{ "cpu_affinity", 0, "DD_PROFILING_CPU_AFFINITY", NULL },
+		{ "cpu-affinity", 0, "DD_PROFILING_CPU_AFFINITY", NULL },
+		{ "debug_pprof_prefix", 0, "DD_PROFILING_PPROF_PREFIX", NULL },
+		{ "debug-pprof-prefix", 0, "DD_PROFILING_PPROF_PREFIX", NULL },
+		{ "maximum_pids", 0, "DD_PROFILING_MAXIMUM_PIDS", "-1" },
+		{ "maximum-pids", 0, "DD_PROFILING_MAXIMUM_PIDS", "-1" },
+		{ "disable_symbolization", 0, "DD_PROFILING_DISABLE_SYMBOLIZATION", NULL },
+		{ "disable-symbolization", 0, "DD_PROFILING_DISABLE_SYMBOLIZATION", NULL },
+		{ "version", 'v', NULL, NULL },
+		{ "help", 'h', NULL, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct ddp_option *o = ddp_option_find(ddprof_options, rows[i].spelling,
+							     strlen(rows[i].spelling));
+
+		if (!o || o->letter != rows[i].letter || !o->env != !rows[i].env ||
+		    (o->env && strcmp(o->env, rows[i].env)) || !o->initial != !rows[i].initial ||
+		    (o->initial && strcmp(o->initial, rows[i].initial)))
+			fail_msg("%s", rows[i].spelling);
+	}
+}
+
 static void the_table_is_sound(void **state)
 {
 	struct ddprof_config c;
@@ -492,6 +560,7 @@ int main(void)
 		cmocka_unit_test(switched_off),
 		cmocka_unit_test(the_environment_fills_in),
 		cmocka_unit_test(every_option_is_in_every_text),
+		cmocka_unit_test(what_users_of_ddprof_know),
 		cmocka_unit_test(the_table_is_sound), cmocka_unit_test(names_of_files),
 	};
 
