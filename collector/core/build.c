@@ -7,6 +7,7 @@
 #include "core/build.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ enum {
 struct builder {
 	const struct ddp_build *in;
 	struct ddp_profile *profile;
+	struct ddp_event_columns columns;
 	struct ddp_table kernel;	/* frame key -> location id */
 	struct ddp_table unmapped;	/* the same for user frames without an address space */
 	uint32_t key_process_id, key_process_name, key_thread_id, key_thread_name;
@@ -349,15 +351,31 @@ static int64_t clamp(uint64_t v)
 	return v > INT64_MAX ? INT64_MAX : (int64_t)v;
 }
 
+static int64_t scale(uint64_t v, double factor)
+{
+	double d;
+
+	if (factor == 1)
+		return clamp(v); /* exact */
+	d = round((double)v * factor);
+	return d >= (double)INT64_MAX ? INT64_MAX : (int64_t)d;
+}
+
 static int add(struct builder *b, const struct ddp_trace *t, uint64_t count, uint64_t value,
 	       int64_t timestamp_ns)
 {
+	int64_t values[2 * DDPROF_MAX_EVENTS] = { 0 };
 	struct ddp_sample s = {
-		.values = (int64_t[]){ clamp(count), clamp(value) }, .nr_values = 2,
-		.timestamp_ns = timestamp_ns,
+		.values = values, .nr_values = b->columns.nr, .timestamp_ns = timestamp_ns,
 	};
-	int r = intern_trace(b, t, &s);
+	uint32_t at = b->columns.at[t->event];
+	int r;
 
+	if (at == DDP_EVENT_NO_COLUMN)
+		return 0; /* the module samples what it said it would not */
+	values[at] = clamp(count);
+	values[at + 1] = scale(value, b->in->events->spec[t->event].scale);
+	r = intern_trace(b, t, &s);
 	return r ? r : ddp_profile_add(b->profile, &s);
 }
 
@@ -376,11 +394,9 @@ static int add_timed(void *ctx, const struct ddp_timed *h)
 
 static int create(struct builder *b)
 {
-	static const struct ddp_value_type types[] = { { DDP_CPU_SAMPLES }, { DDP_CPU_TIME } };
 	struct ddp_profile_config config = {
-		.value_types = types, .nr_value_types = 2,
-		.period_type = { DDP_CPU_TIME },
-		.period = clamp(b->in->started->events[0].period),
+		.value_types = b->columns.types, .nr_value_types = b->columns.nr,
+		.period_type = b->columns.period_type, .period = clamp(b->columns.period),
 		.start_unix_ns = b->in->start_unix_ns,
 	};
 	int r = ddp_profile_create(&config, &b->profile);
@@ -407,8 +423,10 @@ static void forget_ids(struct builder *b)
 int ddp_build_profile(const struct ddp_build *in, struct ddp_profile **ret)
 {
 	struct builder b = { .in = in };
-	int r = create(&b);
+	int r;
 
+	ddp_event_columns(in->events, in->started, &b.columns);
+	r = create(&b);
 	r = r ?: ddp_samples_each(in->samples, in->part, add_folded, &b);
 	r = r ?: ddp_samples_each_timed(in->samples, in->part, add_timed, &b);
 	forget_ids(&b);

@@ -11,6 +11,7 @@
 #include <ddprof/profile.h>
 
 #include "link/link.h"
+#include "core/events.h"
 #include "core/process.h"
 #include "core/samples.h"
 #include "service/services.h"
@@ -22,7 +23,8 @@ struct ddp_build {
 	const struct ddp_samples *samples;
 	struct ddp_process *process;
 	struct ddp_symbols *symbols;
-	const struct ddp_link_started *started;	/* event 0 gives the profile's period */
+	const struct ddp_event_specs *events;
+	const struct ddp_link_started *started;	/* START's answer to them */
 	int64_t start_unix_ns;
 	uint64_t profile_nr;			/* counts up from 1 */
 	/* frames keep address, mapping and build-id only, for who finds names elsewhere */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "unwind/coverage.h"
 
@@ -120,6 +121,32 @@ static int comment_overhead(struct ddp_profile *p, const struct ddp_link_stats *
 		       now->cpu, handler, now->handler_max_ns, elapsed);
 }
 
+static int comment_event(struct ddp_profile *p, const struct ddp_event_spec *s,
+			 const struct ddp_link_started_event *e)
+{
+	char rate[64], missing[128] = "";
+
+	if (s->link.frequency_hz)
+		snprintf(rate, sizeof(rate), "frequency_hz=%" PRIu32, s->link.frequency_hz);
+	else
+		snprintf(rate, sizeof(rate), "period=%" PRIu64, s->link.period);
+	if (e->fallback)
+		snprintf(missing, sizeof(missing), "; not on this machine (%.60s): %s",
+			 strerror((int)e->fallback),
+			 e->sampler ? "CPU time instead" : "left out");
+	return comment(p, "event %s: %s as %s/%s%s", s->name, rate, s->value_type, s->value_unit,
+		       missing);
+}
+
+static int comment_events(struct ddp_profile *p, const struct ddp_comments *c)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < c->events->nr && i < c->started->nr_events; i++)
+		r = comment_event(p, &c->events->spec[i], &c->started->events[i]);
+	return r;
+}
+
 int ddp_comments_add(const struct ddp_comments *c, struct ddp_profile *profile)
 {
 	const struct ddp_sample_sums *sums = ddp_samples_sums(c->samples, c->part);
@@ -128,6 +155,7 @@ int ddp_comments_add(const struct ddp_comments *c, struct ddp_profile *profile)
 			c->module->module_version, c->module->kernel_unwinder);
 
 	r = r ?: comment(profile, "samples: %" PRIu64, sums->pending);
+	r = r ?: comment_events(profile, c);
 	r = r ?: comment_loss(profile, &now->decode, &then->decode);
 	r = r ?: comment_gaps(profile, now, then);
 	r = r ?: comment_user_ends(profile, sums);

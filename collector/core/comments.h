@@ -11,6 +11,7 @@
 
 #include "link/decode.h"
 #include "link/link.h"
+#include "core/events.h"
 #include "core/process.h"
 #include "core/samples.h"
 #include "unwind/tables.h"
@@ -29,6 +30,8 @@ struct ddp_comments {
 	const struct ddp_samples *samples;
 	const struct ddp_samples_part *part;	/* the profile's; NULL: all of them */
 	const struct ddp_process *process;
+	const struct ddp_event_specs *events;
+	const struct ddp_link_started *started;	/* START's answer to them */
 	/* at the interval's beginning and end; figures of a session that is over are 0 */
 	const struct ddp_marks *then, *now;
 };

@@ -104,6 +104,35 @@ bool ddp_event_is_cpu_time(const struct ddp_event_spec *spec)
 		(e->config == PERF_COUNT_SW_CPU_CLOCK || e->config == PERF_COUNT_SW_TASK_CLOCK));
 }
 
+/* What the module samples for this event: CPU time where that took its place */
+static void put_types(const struct ddp_event_spec *s, const struct ddp_link_started_event *e,
+		      struct ddp_value_type ret[2])
+{
+	static const struct ddp_value_type cpu[] = { { DDP_CPU_SAMPLES }, { DDP_CPU_TIME } };
+	bool replaced = e->fallback && e->sampler != DDPROF_SAMPLER_NONE;
+
+	ret[0] = replaced ? cpu[0] : (struct ddp_value_type){ s->count_type, "count" };
+	ret[1] = replaced ? cpu[1] : (struct ddp_value_type){ s->value_type, s->value_unit };
+}
+
+void ddp_event_columns(const struct ddp_event_specs *specs, const struct ddp_link_started *started,
+		       struct ddp_event_columns *ret)
+{
+	*ret = (struct ddp_event_columns){ .nr = 0 };
+	for (uint32_t i = specs->nr; i--;) {
+		const struct ddp_link_started_event *e = &started->events[i];
+
+		ret->at[i] = DDP_EVENT_NO_COLUMN;
+		if (i >= started->nr_events || e->sampler == DDPROF_SAMPLER_NONE)
+			continue;
+		put_types(&specs->spec[i], e, &ret->types[ret->nr]);
+		ret->at[i] = ret->nr;
+		ret->period_type = ret->types[ret->nr + 1];
+		ret->period = e->period;
+		ret->nr += 2;
+	}
+}
+
 void ddp_events_help(FILE *to)
 {
 	fputs("Events, as in -e 'sCPU;sPF period=100;sched:sched_switch':\n", to);

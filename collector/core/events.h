@@ -9,8 +9,8 @@
  *	r = r ?: ddp_events_resolve(&events, &err);
  *
  * An event text is `NAME key=value,key=value;NAME ...`: events separated by ';', what belongs to
- * one by ',' or spaces. NAME is in the table, or group:event of a tracepoint. The keys, each with the
- * short forms that ddprof has always had:
+ * one by ',' or spaces. NAME is in the table, or group:event of a tracepoint. The keys, each with
+ * the short forms that ddprof has always had:
  *
  *	event	   the same as NAME; with T as NAME, or group, a tracepoint's
  *	group, id  a tracepoint's group, or its number
@@ -76,6 +76,24 @@ int ddp_events_resolve(struct ddp_event_specs *specs, struct ddp_error *err);
 
 /** Whether it is CPU time that it samples: the values are nanoseconds of it. */
 bool ddp_event_is_cpu_time(const struct ddp_event_spec *spec);
+
+enum { DDP_EVENT_NO_COLUMN = UINT32_MAX };
+
+/** The columns of a profile: two an event that is sampled, its samples and what they stand for. */
+struct ddp_event_columns {
+	/* texts borrowed from the specs; the first event's come last, where tools look first */
+	struct ddp_value_type types[2 * DDPROF_MAX_EVENTS];
+	uint32_t nr;
+	/* by event: the first of its two, or DDP_EVENT_NO_COLUMN when it is left out */
+	uint32_t at[DDPROF_MAX_EVENTS];
+	/* of the first event that is sampled; 0: it varies */
+	struct ddp_value_type period_type;
+	uint64_t period;
+};
+
+/** @started is START's answer for @specs. An event that the CPU clock replaced is CPU time. */
+void ddp_event_columns(const struct ddp_event_specs *specs, const struct ddp_link_started *started,
+		       struct ddp_event_columns *ret);
 
 /** The table as text: for `-e help`. */
 void ddp_events_help(FILE *to);

@@ -161,7 +161,7 @@ static int set_group(struct reading *r, const char *at, const char *value)
 
 static int set_label(struct reading *r, const char *at, const char *value)
 {
-	if (!is_name(value, "_-:.") || !isalpha((unsigned char)value[0]))
+	if (!is_name(value, "_-.") || !isalpha((unsigned char)value[0]))
 		return refuse(r, at, "label=%s: expected a word that begins with a letter", value);
 	snprintf(r->draft.label, sizeof(r->draft.label), "%s", value);
 	return 0;
@@ -320,7 +320,8 @@ static int find_row(struct reading *r, const struct ddp_event_row **ret)
 	if ((*ret)->refused)
 		return refuse(r, d->at, "%s cannot be profiled here: %s", d->event,
 			      (*ret)->refused);
-	if ((*ret)->link.type == PERF_TYPE_TRACEPOINT && !d->has_id && (!d->event[0] || !tracepoint))
+	if ((*ret)->link.type == PERF_TYPE_TRACEPOINT && !d->has_id &&
+	    (!d->event[0] || !tracepoint))
 		return refuse(r, d->at, "a tracepoint needs group and event, as in "
 			      "sched:sched_switch, or id");
 	if (d->has_config != (*ret)->takes_config)
@@ -376,8 +377,11 @@ static void make_names(const struct draft *d, const struct ddp_event_row *row,
 		snprintf(spec->value_type, sizeof(spec->value_type), "%s", row->value_type);
 		return;
 	}
+	/* receivers put names of columns together with colons */
 	if (d->label[0])
 		snprintf(made, sizeof(made), "%s", d->label);
+	else if (d->group[0])
+		snprintf(made, sizeof(made), "%.55s.%.55s", d->group, d->event);
 	snprintf(spec->count_type, sizeof(spec->count_type), "%s-samples", made);
 	snprintf(spec->value_type, sizeof(spec->value_type), "%s", made);
 }

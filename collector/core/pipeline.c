@@ -47,6 +47,7 @@ struct ddp_pipeline {
 	struct ddp_unwinding unwinding;
 	struct ddp_output *output;
 	struct ddp_link_info info;
+	struct ddp_event_specs events;
 	struct ddp_link_started started;
 	uint32_t nr_events;		/* of START, known before it is answered */
 	struct ddp_marks marks;
@@ -220,7 +221,7 @@ static int build(struct ddp_pipeline *p, const struct ddp_samples_part *part,
 {
 	struct ddp_build in = {
 		.samples = &p->samples, .process = &p->process, .symbols = &p->symbols,
-		.started = &p->started, .start_unix_ns = start_unix_ns,
+		.events = &p->events, .started = &p->started, .start_unix_ns = start_unix_ns,
 		.profile_nr = p->profile_nr, .without_names = p->without_names,
 		.inlined = p->inlined,
 		.part = part, .services = &p->services,
@@ -242,7 +243,8 @@ static int make_profile(struct ddp_pipeline *p, const struct ddp_part *part,
 	const struct ddp_service *service = part->service;
 	struct ddp_comments comments = {
 		.module = &p->info, .samples = &p->samples, .part = &part->samples,
-		.process = &p->process, .then = &p->marks, .now = now,
+		.process = &p->process, .events = &p->events, .started = &p->started,
+		.then = &p->marks, .now = now,
 	};
 	struct ddp_output_origin origin = {
 		.service = service ? service->name : NULL,
@@ -690,14 +692,48 @@ static int start(struct ddp_pipeline *p, const struct ddp_pipeline_config *c, st
 	return r;
 }
 
-static void say_fallbacks(const struct ddp_pipeline *p)
+static void say_missing(const struct ddp_pipeline *p)
 {
-	for (uint32_t i = 0; i < p->started.nr_events; i++)
-		if (p->started.events[i].fallback)
-			ddp_log_notice(
-				"this machine does not have the event (%s): sampling the CPU "
-				"clock instead",
-				strerror((int)p->started.events[i].fallback));
+	for (uint32_t i = 0; i < p->started.nr_events; i++) {
+		const struct ddp_link_started_event *e = &p->started.events[i];
+
+		if (e->fallback)
+			ddp_log_notice("event %s: this machine does not have it (%s): %s",
+				       p->events.spec[i].name, strerror((int)e->fallback),
+				       e->sampler == DDPROF_SAMPLER_NONE ?
+				       "going on without it" : "sampling CPU time instead");
+	}
+}
+
+/* Which of @c's events START refused is told by their names: the module knows numbers only */
+static void name_events(const struct ddp_event_specs *events, struct ddp_error *err)
+{
+	size_t n = strlen(err->text);
+
+	for (uint32_t i = 0; i < events->nr && n < sizeof(err->text); i++)
+		n += (size_t)snprintf(err->text + n, sizeof(err->text) - n, "%s%s",
+				      i ? ", " : " (events: ", events->spec[i].name);
+	if (n + 1 < sizeof(err->text))
+		snprintf(err->text + n, sizeof(err->text) - n, ")");
+}
+
+/* start() with the events of @c->events in START */
+static int start_events(struct ddp_pipeline *p, const struct ddp_pipeline_config *c,
+			struct ddp_error *err)
+{
+	struct ddp_pipeline_config with = *c;
+	struct ddp_link_event events[DDPROF_MAX_EVENTS];
+	int r;
+
+	p->events = *c->events;
+	for (uint32_t i = 0; i < p->events.nr; i++)
+		events[i] = p->events.spec[i].link;
+	with.start.events = events;
+	with.start.nr_events = p->events.nr;
+	r = start(p, &with, err);
+	if (r == -EOPNOTSUPP)
+		name_events(&p->events, err);
+	return r;
 }
 
 int ddp_pipeline_create(const struct ddp_pipeline_config *c, struct ddp_pipeline **ret,
@@ -717,13 +753,13 @@ int ddp_pipeline_create(const struct ddp_pipeline_config *c, struct ddp_pipeline
 	ddp_process_init(&p->process, open_file, p);
 	p->process.max_followed = c->max_processes;
 	r = ddp_services_init(&p->services, &c->services, err);
-	r = r ?: start(p, c, err);
+	r = r ?: start_events(p, c, err);
 	if (r) {
 		if (!err->text[0])
 			snprintf(err->text, sizeof(err->text), "%s", strerror(-r));
 		return r;
 	}
-	say_fallbacks(p);
+	say_missing(p);
 	p->interval_start_unix_ns = (int64_t)p->started.realtime_ns;
 	p->start_ms = p->interval_start_ms = p->records_ms = now_ms();
 	if (p->period_s)

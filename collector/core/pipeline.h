@@ -13,7 +13,8 @@
 #include "service/services.h"
 
 struct ddp_pipeline_config {
-	struct ddp_link_start start;	/* borrowed while ddp_pipeline_create() runs */
+	struct ddp_link_start start;	/* borrowed while ddp_pipeline_create() runs; no events */
+	const struct ddp_event_specs *events;	/* the same; resolved, see events.h */
 	struct ddp_output *output;	/* borrowed for the pipeline's life */
 	/* length of an interval; 0: one profile over the whole session */
 	uint32_t period_s;

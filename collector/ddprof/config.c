@@ -93,6 +93,26 @@ static int check_uuid(const char *value, struct ddp_error *err)
 	return good ? 0 : expected(err, "a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
 }
 
+/* The word that asks for the list of events */
+static bool is_help(const char *value)
+{
+	return !strcmp(value, "help");
+}
+
+static int check_events(const char *value, struct ddp_error *err)
+{
+	struct ddp_event_specs specs = { .nr = 0 };
+
+	return is_help(value) ? 0 : ddp_events_parse(value, &specs, err);
+}
+
+static int check_preset(const char *value, struct ddp_error *err)
+{
+	struct ddp_event_specs specs = { .nr = 0 };
+
+	return ddp_events_preset(value, &specs, err);
+}
+
 #define AT(member)	.offset = offsetof(struct ddprof_config, member)
 #define WHAT		.group = "What to profile", .apply = DDPROF_APPLY_RESTART
 #define TAGS		.group = "Tags", .apply = DDPROF_APPLY_OUTPUT
@@ -206,6 +226,14 @@ const struct ddp_option ddprof_options[] = {
 	  .min = 1, .max = 86400, .argument = "SECONDS", .initial = "59", PERIOD,
 	  .help = "length of one profile" },
 
+	{ "event", "events", 'e', DDP_OPTION_TEXTS, AT(events), "DD_PROFILING_NATIVE_EVENTS",
+	  .argument = "EVENTS", .check = check_events, SAMPLING,
+	  .help = "what is sampled, as in 'sCPU;sPF period=100' or\n"
+		  "sched:sched_switch, instead of CPU time; repeatable.\n"
+		  "-e help lists events and their keys" },
+	{ "preset", NULL, 0, DDP_OPTION_TEXT, AT(preset), "DD_PROFILING_NATIVE_PRESET",
+	  .argument = "NAME", .check = check_preset, SAMPLING,
+	  .help = "default or cpu_only: CPU time, beside what -e names" },
 	{ "frequency", NULL, 'F', DDP_OPTION_NUMBER, AT(frequency_hz), .min = 1, .max = 10000,
 	  .argument = "HZ", .initial = "99", SAMPLING, .help = "samples a second and CPU" },
 	{ "timeline", "timestamps", 0, DDP_OPTION_FLAG, AT(timestamps),
@@ -324,6 +352,18 @@ static int check_listen(const struct ddprof_config *c, struct ddp_error *err)
 	return -EINVAL;
 }
 
+/* Each text is right by itself; they may still say the same twice */
+static int check_all_events(const struct ddprof_config *c, struct ddp_error *err)
+{
+	struct ddp_event_specs specs;
+	struct ddp_error why = { "" };
+
+	if (!ddprof_config_events(c, &specs, &why))
+		return 0;
+	snprintf(err->text, sizeof(err->text), "--event: %.230s", why.text);
+	return -EINVAL;
+}
+
 static int check(const struct ddprof_config *c, struct ddp_error *err)
 {
 	int modes = !!c->pids.nr + c->global + !!c->command, r;
@@ -346,6 +386,7 @@ static int check(const struct ddprof_config *c, struct ddp_error *err)
 	if (c->agentless && !c->api_key && FROM(c, agentless) != DDP_FROM_ENVIRONMENT)
 		return refuse(err, "--agentless needs a key: --api_key file:PATH, or DD_API_KEY");
 	r = check_listen(c, err);
+	r = r ?: check_all_events(c, err);
 	return r ? r : ddprof_targets_check(c, err);
 }
 
@@ -414,6 +455,31 @@ static void choose_ways_out(struct ddprof_config *c)
 		make_url(c);
 	if (!upload && !c->directory && !c->nr_targets && !c->numbered)
 		c->period_s = 0; /* one file, one profile */
+}
+
+static void complete_cpu_time(const struct ddprof_config *c, struct ddp_link_event *e,
+			      bool rate_given)
+{
+	if (c->sampler == DDPROF_CHOICE_PERF)
+		e->sampler = DDPROF_SAMPLER_PERF;
+	if (!rate_given)
+		e->frequency_hz = c->frequency_hz;
+}
+
+int ddprof_config_events(const struct ddprof_config *c, struct ddp_event_specs *ret,
+			 struct ddp_error *err)
+{
+	int r = 0;
+
+	ret->nr = 0;
+	for (uint32_t i = 0; !r && i < c->events.nr; i++)
+		r = ddp_events_parse(c->events.text[i], ret, err);
+	if (!r && (c->preset || !ret->nr))
+		r = ddp_events_preset(c->preset ? c->preset : "default", ret, err);
+	for (uint32_t i = 0; i < ret->nr; i++)
+		if (ddp_event_is_cpu_time(&ret->spec[i]))
+			complete_cpu_time(c, &ret->spec[i].link, ret->spec[i].rate_given);
+	return r;
 }
 
 int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,

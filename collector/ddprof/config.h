@@ -6,6 +6,7 @@
 #ifndef DDPROF_CONFIG_H
 #define DDPROF_CONFIG_H
 
+#include "core/events.h"
 #include "link/link.h"
 #include "base/options_text.h"
 #include "ddprof/targets.h"
@@ -40,6 +41,8 @@ struct ddprof_config {
 	const char *url;	/* where uploads go; NULL: nowhere */
 	const char *host;	/* part of url when there is none; NULL: localhost */
 	uint32_t port;
+	struct ddp_texts events;	/* texts of events, see core/events.h */
+	const char *preset;		/* NULL: default, when there are no events */
 	uint32_t frequency_hz, period_s, depth, budget_permille, sampler, log_level;
 	uint32_t unwind_tables_kib;	/* 0: none */
 	const char *unwind_cache;	/* folder; NULL: none */
@@ -113,6 +116,14 @@ DEFINE_CLEANUP_IN_PLACE(struct ddprof_config, ddprof_config_free)
  */
 int ddprof_config_read_again(const struct ddprof_config *c, struct ddprof_config *ret,
 			     unsigned int *ret_apply, struct ddp_error *err);
+
+/**
+ * What is sampled: --event, --preset and what --frequency and --sampler say of CPU time.
+ * Tracepoints are not looked up yet.
+ * @return 0; -EINVAL, see @err
+ */
+int ddprof_config_events(const struct ddprof_config *c, struct ddp_event_specs *ret,
+			 struct ddp_error *err);
 
 /** Whether it asks only to be told something, which ddprof_config_tell() does. */
 bool ddprof_config_only_tells(const struct ddprof_config *c);

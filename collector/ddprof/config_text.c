@@ -36,6 +36,7 @@ static const struct ddp_manual_part after[] = {
 	{ "EXAMPLES",
 	  "  ddprof -S my-service ./server --port 80\n"
 	  "  ddprof --output profile.pprof -p 1234\n"
+	  "  ddprof -e 'sCPU;sPF period=10' ./server\n"
 	  "  ddprof -g -u 60 -U http://agent:8126\n" },
 	{ "SEE ALSO", "`ddprofctl doctor` says what profiling needs and is not there.\n" },
 	{ 0 },
@@ -84,9 +85,18 @@ static int write_config(const struct ddprof_config *c, struct ddp_error *err)
 	return -EIO;
 }
 
+static bool wants_events(const struct ddprof_config *c)
+{
+	for (uint32_t i = 0; i < c->events.nr; i++)
+		if (!strcmp(c->events.text[i], "help"))
+			return true;
+	return false;
+}
+
 static bool shows(const struct ddprof_config *c)
 {
-	return c->show_help || c->show_version || c->print != DDPROF_PRINT_NOTHING;
+	return c->show_help || wants_events(c) || c->show_version ||
+	       c->print != DDPROF_PRINT_NOTHING;
 }
 
 bool ddprof_config_only_tells(const struct ddprof_config *c)
@@ -105,6 +115,8 @@ static void show(const struct ddprof_config *c, FILE *to)
 
 	if (c->show_help)
 		help(to);
+	else if (wants_events(c))
+		ddp_events_help(to);
 	else if (c->show_version)
 		fputs("ddprof " DDPROF_VERSION "\n", to);
 	else

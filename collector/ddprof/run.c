@@ -35,16 +35,10 @@ enum {
 /* A session from a config */
 
 static void fill_start(const struct ddprof_config *c, const struct ddp_pids *pids, uint32_t scope,
-		       struct ddp_link_event *event, struct ddp_link_start *ret)
+		       struct ddp_link_start *ret)
 {
-	/* type and config 1 and 0: PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK */
-	*event = (struct ddp_link_event){
-		.sampler = c->sampler == DDPROF_CHOICE_PERF ? DDPROF_SAMPLER_PERF :
-							      DDPROF_SAMPLER_HRTIMER,
-		.type = 1, .config = 0, .frequency_hz = c->frequency_hz,
-	};
 	*ret = (struct ddp_link_start){
-		.events = event, .nr_events = 1, .scope = scope,
+		.scope = scope,
 		.tgids = pids->pid, .nr_tgids = pids->nr,
 		.flags = DDPROF_FLAG_KERNEL | DDPROF_FLAG_USER |
 			 (c->timestamps ? DDPROF_FLAG_TIMESTAMPS : 0),
@@ -107,10 +101,15 @@ int ddprof_create_pipeline(const struct ddprof_config *c, const struct ddprof_se
 			.rules = c->service_rules.text, .nr_rules = c->service_rules.nr,
 		},
 	};
-	struct ddp_link_event event;
+	struct ddp_event_specs events;
+	int r = ddprof_config_events(c, &events, err);
 
+	r = r ?: ddp_events_resolve(&events, err);
+	if (r)
+		return r;
 	raise_file_limit();
-	fill_start(c, s->pids, s->scope, &event, &pc.start);
+	fill_start(c, s->pids, s->scope, &pc.start);
+	pc.events = &events;
 	return ddp_pipeline_create(&pc, ret, err);
 }
 

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct world {
 	struct ddp_samples samples;
 	struct ddp_process process;
 	struct ddp_symbols symbols;
+	struct ddp_event_specs events;
 	struct ddp_link_started started;
 	struct ddp_pprof *read;
 	bool without_names, inlined;
@@ -65,12 +67,15 @@ static void tell_file(struct world *w, uint64_t id, const char *path, uint8_t fl
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
+	struct ddp_error err;
 
 	assert_non_null(w);
 	w->started = (struct ddp_link_started){
 		.realtime_ns = 1000000, .nr_events = 1,
-		.events = { { .period = 10, .unit = DDPROF_UNIT_NANOSECONDS } },
+		.events = { { .sampler = DDPROF_SAMPLER_HRTIMER, .period = 10,
+			      .unit = DDPROF_UNIT_NANOSECONDS } },
 	};
+	assert_int_equal(ddp_events_parse("sCPU", &w->events, &err), 0);
 	ddp_process_init(&w->process, open_self, NULL);
 	tell_file(w, 1, "/opt/test_build (deleted)", DDPROF_FILE_OPENABLE | DDPROF_FILE_DELETED);
 	tell_file(w, 2, "/opt/lib/gone.so", 0);
@@ -130,7 +135,7 @@ static const struct ddp_pprof *build(struct world *w)
 	CLEANUP(ddp_profile_destroy) struct ddp_profile *p = NULL;
 	struct ddp_build b = {
 		.samples = &w->samples, .process = &w->process, .symbols = &w->symbols,
-		.started = &w->started, .start_unix_ns = 5, .profile_nr = 1,
+		.events = &w->events, .started = &w->started, .start_unix_ns = 5, .profile_nr = 1,
 		.without_names = w->without_names, .inlined = w->inlined,
 	};
 	struct ddp_buffer bytes = { 0 };
@@ -415,6 +420,80 @@ static void labels_and_values(void **state)
 	}
 }
 
+/* One sample of three events each, and which columns they are in */
+static void events_have_columns_of_their_own(void **state)
+{
+	enum { TIMER = DDPROF_SAMPLER_HRTIMER, PERF = DDPROF_SAMPLER_PERF };
+	static const struct {
+		const char *what, *events;
+		/* sampler, period, unit, fallback */
+		struct ddp_link_started_event started[3];
+		const char *types[7];		/* "type/unit", first to last */
+		int64_t values[6];		/* of 2 + 3 + 5 hits of the events, each worth 10 */
+		const char *period_type;
+		int64_t period;
+	} rows[] = {
+		{ "three events, the first one last", "sCPU;sPF;sched:sched_switch",
+		  { { TIMER, 7, 1, 0 }, { PERF, 1, 2, 0 }, { PERF, 1, 2, 0 } },
+		  { "sched.sched_switch-samples/count", "sched.sched_switch/events",
+		    "page-faults-samples/count", "page-faults/events", "cpu-samples/count",
+		    "cpu-time/nanoseconds" }, { 5, 50, 3, 30, 2, 20 }, "cpu-time", 7 },
+		{ "one that is not there has none", "sPF;hCPU;sCS",
+		  { { PERF, 4, 2, 0 }, { 0, 0, 2, ENOENT }, { PERF, 1, 2, 0 } },
+		  { "context-switches-samples/count", "context-switches/events",
+		    "page-faults-samples/count", "page-faults/events" }, { 5, 50, 2, 20 },
+		  "page-faults", 4 },
+		{ "the first is not there: the second gives the period", "hCPU;sPF;sCS",
+		  { { 0, 0, 2, ENOENT }, { PERF, 9, 2, 0 }, { PERF, 1, 2, 0 } },
+		  { "context-switches-samples/count", "context-switches/events",
+		    "page-faults-samples/count", "page-faults/events" }, { 5, 50, 3, 30 },
+		  "page-faults", 9 },
+		{ "one that is replaced is CPU time", "hCPU missing=replace;sPF;sCS",
+		  { { PERF, 8, 1, ENOENT }, { PERF, 1, 2, 0 }, { PERF, 1, 2, 0 } },
+		  { "context-switches-samples/count", "context-switches/events",
+		    "page-faults-samples/count", "page-faults/events", "cpu-samples/count",
+		    "cpu-time/nanoseconds" }, { 5, 50, 3, 30, 2, 20 }, "cpu-time", 8 },
+		{ "values are scaled, samples are not", "sCPU scale=2.26;sPF scale=0.01;sCS",
+		  { { TIMER, 7, 1, 0 }, { PERF, 1, 2, 0 }, { PERF, 1, 2, 0 } },
+		  { "context-switches-samples/count", "context-switches/events",
+		    "page-faults-samples/count", "page-faults/events", "cpu-samples/count",
+		    "cpu-time/nanoseconds" }, { 5, 50, 3, 0, 2, 45 }, "cpu-time", 7 },
+	};
+	struct world *w = *state;
+	const u64 frame = ANON_START;
+	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
+			       .user_end = DDPROF_END_ROOT };
+	static const uint64_t hits[] = { 2, 3, 5 };
+
+	for (s.event = 0; s.event < 3; s.event++)
+		hit(w, &s, &(struct ddp_names){ "p", "t" }, hits[s.event], NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct ddp_pprof *p;
+		struct ddp_error err;
+		char type[128];
+		size_t n = 0;
+
+		w->events.nr = 0;
+		assert_int_equal(ddp_events_parse(rows[i].events, &w->events, &err), 0);
+		w->started.nr_events = 3;
+		memcpy(w->started.events, rows[i].started, sizeof(rows[i].started));
+		p = build(w);
+		assert_int_equal(p->nr_samples, 1);
+		for (; rows[i].types[n]; n++) {
+			assert_true(n < p->nr_sample_types);
+			snprintf(type, sizeof(type), "%s/%s", p->sample_types[n].type,
+				 p->sample_types[n].unit);
+			if (strcmp(type, rows[i].types[n]) ||
+			    p->samples[0].values[n] != rows[i].values[n])
+				fail_msg("%s: column %zu: %s %" PRId64, rows[i].what, n, type,
+					 p->samples[0].values[n]);
+		}
+		assert_int_equal(p->nr_sample_types, n);
+		assert_string_equal(p->period_type.type, rows[i].period_type);
+		assert_int_equal(p->period, rows[i].period);
+	}
+}
+
 static void nothing_sampled_is_a_profile(void **state)
 {
 	struct world *w = *state;
@@ -434,7 +513,8 @@ int main(void)
 		TEST(frames_without_names_keep_their_places),
 		TEST(debug_information_names_sources),
 		TEST(a_process_too_many_has_one_frame),
-		TEST(labels_and_values), TEST(nothing_sampled_is_a_profile),
+		TEST(labels_and_values), TEST(events_have_columns_of_their_own),
+		TEST(nothing_sampled_is_a_profile),
 	};
 #undef TEST
 

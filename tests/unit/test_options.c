@@ -99,6 +99,12 @@ static void refused(void **state)
 		{ { "-U", "ftp://a", "-g" }, "-U ftp://a: expected a URL" },
 		{ { "-U", "unix://run/apm", "-g" }, "-U unix://run/apm: expected a URL" },
 		{ { "-U", "", "-g" }, "-U: expected URL, not nothing" },
+		{ { "-e", "sPFF", "-g" }, "-e sPFF: event text at character 1: sPFF: no such "
+		  "event, do you mean sPF" },
+		{ { "-e", "", "-g" }, "-e: expected EVENTS, not nothing" },
+		{ { "-e", "sPF", "-e", "sCS;sPF", "-g" }, "--event: event text at character 5: "
+		  "sPF is there already" },
+		{ { "--preset", "x", "-g" }, "--preset x: preset x: there is none of that name" },
 		{ { "--sampler", "x", "-g" }, "--sampler x: expected one of hrtimer, perf" },
 		{ { "-l", "loud", "-g" },
 		  "-l loud: expected one of error, warn, notice, info, debug" },
@@ -260,6 +266,63 @@ static void where_the_agent_is(void **state)
 	unsetenv("DD_TRACE_AGENT_URL");
 	unsetenv("DD_AGENT_HOST");
 	unsetenv("DD_TRACE_AGENT_PORT");
+}
+
+/* Events by name, their rates, and what samples CPU time */
+static void what_is_sampled(void **state)
+{
+	enum { TIMER = DDPROF_SAMPLER_HRTIMER, PERF = DDPROF_SAMPLER_PERF };
+	static const struct {
+		const char *what, *args[MAX_ARGS], *env_events, *env_preset;
+		const char *events[4];
+		uint32_t sampler, frequency_hz;		/* of the first */
+	} rows[] = {
+		{ "nothing said", { "-g" }, "", "", { "sCPU" }, TIMER, 99 },
+		{ "a frequency", { "-g", "-F", "50" }, "", "", { "sCPU" }, TIMER, 50 },
+		{ "another sampler", { "-g", "--sampler", "perf" }, "", "", { "sCPU" }, PERF, 99 },
+		{ "CPU time without a rate takes the frequency", { "-g", "-e", "sCPU", "-F5" }, "",
+		  "", { "sCPU" }, TIMER, 5 },
+		{ "with a rate it does not", { "-g", "-esCPU freq=7", "-F5" }, "", "", { "sCPU" },
+		  TIMER, 7 },
+		{ "events instead of CPU time", { "-g", "-e", "sMig;sPF" }, "", "",
+		  { "sMig", "sPF" }, PERF, 99 },
+		{ "given twice they add up", { "-g", "-e", "sMig", "-e", "sPF" }, "", "",
+		  { "sMig", "sPF" }, PERF, 99 },
+		{ "a preset beside them", { "-g", "-e", "sMig", "--preset", "default" }, "", "",
+		  { "sMig", "sCPU" }, PERF, 99 },
+		{ "a preset that is there already", { "-g", "-esCPU", "--preset=cpu_only" }, "",
+		  "", { "sCPU" }, TIMER, 99 },
+		{ "from the environment", { "-g" }, "sMig;sCPU", "", { "sMig", "sCPU" }, PERF,
+		  99 },
+		{ "a preset from there, too", { "-g" }, "sMig", "cpu_only", { "sMig", "sCPU" },
+		  PERF, 99 },
+		{ "the command line wins", { "-g", "-e", "sCPU" }, "sMig", "", { "sCPU" }, TIMER,
+		  99 },
+		{ "what is wrong in the environment is left out", { "-g" }, "sNone", "alloc_only",
+		  { "sCPU" }, TIMER, 99 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ddp_event_specs specs;
+		struct ddprof_config c;
+		struct ddp_error err;
+		uint32_t n = 0;
+
+		setenv("DD_PROFILING_NATIVE_EVENTS", rows[i].env_events, 1);
+		setenv("DD_PROFILING_NATIVE_PRESET", rows[i].env_preset, 1);
+		accept(rows[i].args, &c);
+		assert_int_equal(ddprof_config_events(&c, &specs, &err), 0);
+		for (; rows[i].events[n]; n++)
+			if (n >= specs.nr || strcmp(specs.spec[n].name, rows[i].events[n]))
+				fail_msg("%s: event %u", rows[i].what, n);
+		if (specs.nr != n || specs.spec[0].link.sampler != rows[i].sampler ||
+		    specs.spec[0].link.frequency_hz != rows[i].frequency_hz)
+			fail_msg("%s: %u events, %u Hz", rows[i].what, specs.nr,
+				 specs.spec[0].link.frequency_hz);
+	}
+	unsetenv("DD_PROFILING_NATIVE_EVENTS");
+	unsetenv("DD_PROFILING_NATIVE_PRESET");
 }
 
 /* Without an agent: the key is used, and never for an agent */
@@ -556,7 +619,8 @@ int main(void)
 		cmocka_unit_test(the_command_begins_at_the_first_word), cmocka_unit_test(spellings),
 		cmocka_unit_test(too_many_processes),
 		cmocka_unit_test(output_decides_periods_and_uploads),
-		cmocka_unit_test(where_the_agent_is), cmocka_unit_test(where_the_intake_is),
+		cmocka_unit_test(where_the_agent_is), cmocka_unit_test(what_is_sampled),
+		cmocka_unit_test(where_the_intake_is),
 		cmocka_unit_test(switched_off),
 		cmocka_unit_test(the_environment_fills_in),
 		cmocka_unit_test(every_option_is_in_every_text),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Says what is true of a profile. usage: check_profile FILE [--process NAME] [--thread NAME]
- * [--with FUNCTION] CHECK [ARG...]. Only the samples of that process, thread name, and with that
+ * Says what is true of a profile. usage: check_profile FILE [--value TYPE] [--process NAME]
+ * [--thread NAME] [--with FUNCTION] CHECK [ARG...]. Only the samples of that process, thread name, and with that
  * function count (a trailing * matches the rest). The checks are in the table at the end. Exit
  * status 0: it is so; 1: it is not, with a line that says what is. Built and used by test_truth.sh
  * and test_unwind.sh on the host, through libddprof's own reader.
@@ -12,9 +12,10 @@
 
 #include <ddprof/pprof.h>
 
-enum { VALUE_SAMPLES = 0, MAX_NAMES = 4096 };
+enum { MAX_NAMES = 4096 };
 
 static struct ddp_pprof *profile;
+static size_t column;		/* of the values that count: the first, unless --value says */
 static const char *only_process, *only_thread, *only_with;
 
 static int fail(const char *what, double is)
@@ -99,7 +100,7 @@ static int64_t total(void)
 	size_t i;
 
 	for_each_sample(s, i)
-		n += s->values[VALUE_SAMPLES];
+		n += s->values[column];
 	return n;
 }
 
@@ -111,7 +112,7 @@ static int64_t total_with(const char *pattern)
 
 	for_each_sample(s, i)
 		if (has_frame(s, pattern))
-			n += s->values[VALUE_SAMPLES];
+			n += s->values[column];
 	return n;
 }
 
@@ -148,9 +149,9 @@ static int check_below(char **args)
 		if (at == s->nr_locations)
 			continue;
 		if (find_frame(s, args[1]) > at && has_frame(s, args[1]))
-			with += s->values[VALUE_SAMPLES];
+			with += s->values[column];
 		else
-			without += s->values[VALUE_SAMPLES];
+			without += s->values[column];
 	}
 	if (!with)
 		return fail("samples with both", with);
@@ -173,9 +174,9 @@ static int check_next(char **args)
 		at = find_frame(s, args[0]);
 		if (at == s->nr_locations)
 			continue;
-		all += s->values[VALUE_SAMPLES];
+		all += s->values[column];
 		if (at + 1 < s->nr_locations && matches(frame_name(s, at + 1), args[1]))
-			right += s->values[VALUE_SAMPLES];
+			right += s->values[column];
 		else if (at + 1 < s->nr_locations)
 			wrong = frame_name(s, at + 1);
 	}
@@ -195,7 +196,7 @@ static int check_leaf(char **args)
 
 	for_each_sample(s, i)
 		if (s->nr_locations && matches(frame_name(s, 0), args[0]))
-			n += s->values[VALUE_SAMPLES];
+			n += s->values[column];
 	percent = 100.0 * n / (total() ? total() : 1);
 	return percent >= atof(args[1]) ? 0 : fail("percent", percent);
 }
@@ -328,9 +329,9 @@ static int check_rooted(char **args)
 	for_each_sample(s, i) {
 		if (!in_user(s))
 			continue;
-		all += s->values[VALUE_SAMPLES];
+		all += s->values[column];
 		if (!s->locations[s->nr_locations - 1]->address)
-			cut += s->values[VALUE_SAMPLES];
+			cut += s->values[column];
 	}
 	percent = 100.0 * (all - cut) / (all ? all : 1);
 	return all && percent >= atof(args[0]) ? 0 : fail("percent out to the root", percent);
@@ -367,6 +368,17 @@ static const struct {
 	{ "comment", 1, check_comment },
 };
 
+/* The column of that type. */
+static int choose(const char *type)
+{
+	for (column = 0; type && column < profile->nr_sample_types; column++)
+		if (!strcmp(profile->sample_types[column].type, type))
+			return 0;
+	if (type)
+		printf("there is no value %s\n", type);
+	return type != NULL;
+}
+
 static int load(const char *path)
 {
 	static char bytes[64 << 20];
@@ -389,6 +401,7 @@ static int load(const char *path)
 
 int main(int argc, char **argv)
 {
+	const char *value = NULL;
 	size_t i;
 	int at = 2, ret;
 
@@ -399,16 +412,18 @@ int main(int argc, char **argv)
 			only_thread = argv[at + 1];
 		else if (!strcmp(argv[at], "--with"))
 			only_with = argv[at + 1];
+		else if (!strcmp(argv[at], "--value"))
+			value = argv[at + 1];
 	}
 	for (i = 0; at < argc && i < sizeof(checks) / sizeof(checks[0]); i++) {
 		if (strcmp(argv[at], checks[i].name) || argc != at + 1 + checks[i].nr_args)
 			continue;
-		ret = load(argv[1]) || checks[i].run(argv + at + 1);
+		ret = load(argv[1]) || choose(value) || checks[i].run(argv + at + 1);
 		ddp_pprof_destroy(profile);
 		return ret;
 	}
 	fprintf(stderr,
-		"usage: check_profile FILE [--process NAME] [--thread NAME] [--with FUNCTION] "
-		"CHECK [ARG...]\n");
+		"usage: check_profile FILE [--value TYPE] [--process NAME] [--thread NAME] "
+		"[--with FUNCTION] CHECK [ARG...]\n");
 	return 2;
 }

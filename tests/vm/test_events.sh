@@ -1,14 +1,32 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Software events and tracepoints through the perf sampler: counts and stacks of programs that do something so many times,
-# CPUs that go and come under them, what START says of events that the machine does not have. The cases are in
-# tests/vm/guest/events.c.
+# CPUs that go and come under them, what START says of events that the machine does not have, what ddprof makes of it. The
+# cases are in tests/vm/guest/events.c.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
 vm_build
+out=$OUT/events
+rm -rf "$out"
+mkdir -p "$out"
+build_check_profile "$out"
+pages=3000 calls=5000	# as in tests/vm/guest/events.c
+
+# shellcheck disable=SC2317	# it is called through check
+# profile NAME [OPTION...] CHECK [ARG...], about $out/guest/NAME.pprof
+profile()
+{
+	local file=$1
+	shift
+	"$out/check_profile" "$out/guest/$file.pprof" "$@"
+}
+
 # shellcheck disable=SC2016	# the guest expands it
-vm_boot events --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" -- '
+vm_boot events --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" --get "/tmp/events:$out/guest" -- '
+	d() { ddprof --wait --budget 1000 "$@"; }
+	mkdir -p /tmp/events
+	cd /tmp/events
 	. /lib/tap.sh
 	. /lib/steady.sh
 	steady_tracepoints
@@ -16,9 +34,27 @@ vm_boot events --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" -- '
 	run events events exact
 	run events events tenth
 	run events events missing
+	d -e "sCPU freq=499;sPF;hCPU;syscalls:sys_enter_getppid;sCS" --output several.pprof events work >several.log 2>&1
+	check command.replaced d -e "hCPU freq=499,missing=replace" --output replaced.pprof events work
+	d -e hCPU --output none.pprof sh -c "echo it ran" >none.log 2>&1
+	check "command: what must be there and is not: the command runs, without a profile" grep -qx "it ran" none.log
+	check "command: and it is said why" grep -q "without a profile: START: .*hardware event.*hCPU" none.log
+	check "command: an event that is left out is said once" \
+		test "$(grep -c "event hCPU: this machine does not have it (No such file or directory): going on" several.log)" = 1
 	run events events hotplug 10
 	run events events churn 20
 	check events.unload rmmod ddprof_kmod
 '
+in_events() { profile several --process events --value "$@"; }
+check "command: page faults where they happen" in_events page-faults --with touch_pages samples $pages $pages
+check "command: their stacks are whole" in_events page-faults --with touch_pages below touch_pages main
+check "command: a tracepoint: each call" in_events syscalls.sys_enter_getppid --with ask_often samples $calls $calls
+check "command: context switches from the scheduler on" in_events context-switches --with sleep_often leaf 'schedule' 99
+check "command: through the kernel to where it sleeps" \
+	in_events context-switches --with sleep_often below do_nanosleep sleep_often
+check "command: CPU time beside them" in_events cpu-samples samples 1 10000
+check "command: what is left out is in the comments" profile several comment 'not on this machine (No such file or directory): left out'
+check "command: what is replaced is CPU time" profile replaced --value cpu-time samples 1000000 100000000000
+check "command: and says so" profile replaced comment 'not on this machine (No such file or directory): CPU time instead'
 dmesg_clean events
 finish

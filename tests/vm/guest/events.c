@@ -277,6 +277,20 @@ static void exact(char **args)
 	close(go);
 }
 
+/* The same, under a profiler that somebody else has started: see test_events.sh. */
+static void work(char **args)
+{
+	char *p = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+
+	(void)args;
+	if (p == MAP_FAILED || madvise(p, PAGES * 4096, MADV_NOHUGEPAGE))
+		tap_bail("no memory");
+	touch_pages(p);
+	sleep_often();
+	ask_often();
+}
+
 /* A period of ten is a tenth of the samples. */
 static void tenth(char **args)
 {
@@ -526,6 +540,7 @@ static const struct {
 	{ "hotplug", 1, hotplug },
 	{ "churn", 1, churn },
 	{ "missing", 0, missing },
+	{ "work", 0, work },
 };
 
 int main(int argc, char **argv)
