@@ -168,9 +168,13 @@ static void image_free(struct ddp_services *s, struct image *i)
 	free(i);
 }
 
-static void rename_image(struct image *i, const char *name)
+/* Streams of CPUs overtake each other: only a newer name counts */
+static void rename_image(struct image *i, const char *name, uint64_t time_ns)
 {
-	if (!name[0] || !strncmp(i->name, name, sizeof(i->name)))
+	if (!name[0] || time_ns < i->named_ns)
+		return;
+	i->named_ns = time_ns;
+	if (!strncmp(i->name, name, sizeof(i->name)))
 		return;
 	snprintf(i->name, sizeof(i->name), "%s", name);
 	i->service = NULL;
@@ -230,7 +234,7 @@ static int look_up(struct ddp_services *s, struct image *i, unsigned int generat
 	}
 	if (f.environ_error == -EACCES || f.environ_error == -EPERM)
 		say_denied(s, f.environ_error);
-	rename_image(i, f.stat.name);
+	rename_image(i, f.stat.name, session_ns(s));
 	i->state = IMAGE_KNOWN;
 	if (s->config.split && !f.stat.kernel_thread && !f.environ_error && !f.has_environ &&
 	    i->tries < MAX_TRIES) {
@@ -317,7 +321,7 @@ int services_image(struct ddp_services *s, const struct ddp_services_who *who, s
 	if (!*ret) {
 		r = insert(s, who->tgid, who->aspace, ret);
 		if (!r && *ret)
-			rename_image(*ret, who->name);
+			rename_image(*ret, who->name, 0);
 	}
 	if (!r && *ret && (*ret)->state == IMAGE_NEW)
 		r = look_up(s, *ret, 0);
@@ -341,6 +345,12 @@ int ddp_services_identity(struct ddp_services *s, const struct ddp_services_who 
 
 /* What decode tells */
 
+/* A thread that is ending has no leader any more to have its process's name from: it says its own */
+static bool is_process_name(const struct ddp_stack *stack, const struct ddp_names *names)
+{
+	return stack->tid == stack->tgid || strcmp(names->process, names->thread);
+}
+
 int ddp_services_stack(struct ddp_services *s, const struct ddp_stack *stack,
 		       const struct ddp_names *names)
 {
@@ -348,15 +358,14 @@ int ddp_services_stack(struct ddp_services *s, const struct ddp_stack *stack,
 	int r;
 
 	if (i) {
-		/* an image's first name may be the one before its exec */
-		if (i->state != IMAGE_NEW)
-			rename_image(i, names->process);
+		if (s->seen_tgid == stack->tgid && is_process_name(stack, names))
+			rename_image(i, names->process, s->seen_ns);
 		return 0;
 	}
 	r = insert(s, stack->tgid, stack->aspace, &i);
 	if (r || !i)
 		return r;
-	rename_image(i, names->process);
+	rename_image(i, names->process, i->seen_ns);
 	return ask_later(s, i);
 }
 

@@ -22,6 +22,7 @@ struct image {
 	uint8_t idle;		/* intervals without a sample of it */
 	bool queued;		/* pending points to it */
 	uint64_t seen_ns;	/* it ran then, or before; since the session's start */
+	uint64_t named_ns;	/* the name is of then; on the same clock */
 	int64_t next_try_ms;	/* CLOCK_MONOTONIC */
 	char name[DDP_COMM_MAX];
 	struct ddp_identity *identity;	/* a reference; NULL: none known */

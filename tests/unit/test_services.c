@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * collector/service/services and core/split: processes of a made-up /proc get their services, and
- * an interval's samples are sorted by them, none lost. The session began when the test did.
+ * an interval's samples are sorted by them, none lost.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,6 +28,7 @@
 #define UUID "8ef80ba9-4a5f-4c34-9a5e-6b8f1ad3c7de"
 
 #define MS 1000000ULL
+enum { SESSION_MS = 10000 };	/* so long ago the session began */
 
 struct world {
 	char root[64];
@@ -116,7 +117,7 @@ static int setup(void **state)
 	ddp_log_setup("test", DDP_LOG_ERROR);
 	snprintf(w->root, sizeof(w->root), "/tmp/test_services.XXXXXX");
 	assert_non_null(mkdtemp(w->root));
-	w->monotonic_ns = now_ns(CLOCK_MONOTONIC);
+	w->monotonic_ns = now_ns(CLOCK_MONOTONIC) - SESSION_MS * MS;
 	*state = w;
 	return 0;
 }
@@ -142,21 +143,28 @@ static void task(struct world *w, uint8_t kind, uint32_t pid, uint32_t parent, u
 	assert_int_equal(ddp_services_task(&w->services, &t), 0);
 }
 
-/* One more sample of a process, as the module tells it */
-static void sample(struct world *w, uint32_t pid, uint64_t aspace, const char *name,
-		   uint64_t count, const uint64_t *time_ns)
+/* One more sample of a thread, as the module tells it; its name is the process's */
+static void sample_thread(struct world *w, uint32_t pid, uint32_t tid, uint64_t aspace,
+			  const char *name, uint64_t count, const uint64_t *time_ns)
 {
 	const u64 frame = 0x1000 + count;
-	struct ddp_stack stack = { .aspace = aspace, .tgid = pid, .tid = pid, .nr_user = 1,
+	struct ddp_stack stack = { .aspace = aspace, .tgid = pid, .tid = tid, .nr_user = 1,
 				   .frames = &frame, .user_end = DDPROF_END_ROOT };
 	struct ddp_names names = { "", "" };
 	struct ddp_trace *t;
 
 	snprintf(names.process, sizeof(names.process), "%s", name);
+	snprintf(names.thread, sizeof(names.thread), "%s", name);
 	assert_int_equal(ddp_samples_trace(&w->samples, &stack, &names, &t), 0);
 	assert_int_equal(ddp_services_stack(&w->services, &stack, &names), 0);
 	assert_int_equal(ddp_samples_hit(&w->samples, t, count, count * 10, time_ns), 0);
 	ddp_samples_put(&w->samples, t);
+}
+
+static void sample(struct world *w, uint32_t pid, uint64_t aspace, const char *name,
+		   uint64_t count, const uint64_t *time_ns)
+{
+	sample_thread(w, pid, pid, aspace, name, count, time_ns);
 }
 
 static struct ddp_service *service_of(struct world *w, uint32_t pid, uint64_t aspace,
@@ -326,11 +334,20 @@ static void names_follow_their_process(void **state)
 	struct world *w = *state;
 
 	begin(w, &(struct ddp_services_config){ .split = true });
-	add_process(w, &(struct process){ 20, "sh", "A=b", NULL, false, -50 });
+	add_process(w, &(struct process){ 20, "java", "A=b", NULL, false, -50 });
+	task(w, DDPROF_TASK_SEEN, 20, 0, 1);
 	sample(w, 20, 1, "sh", 1, NULL);
 	ddp_services_work(&w->services);
-	assert_string_equal(service_of(w, 20, 1, "sh")->name, "sh");
+	assert_string_equal(service_of(w, 20, 1, "sh")->name, "java");
+	/* of before its exec, from another CPU */
+	task(w, DDPROF_TASK_SEEN, 20, 0, 2);
+	sample(w, 20, 1, "sh", 1, NULL);
+	assert_string_equal(service_of(w, 20, 1, "sh")->name, "java");
+	task(w, DDPROF_TASK_SEEN, 20, 0, 1000000);
 	sample(w, 20, 1, "renamed", 1, NULL);
+	assert_string_equal(service_of(w, 20, 1, "sh")->name, "renamed");
+	/* a thread that is ending */
+	sample_thread(w, 20, 21, 1, "worker", 1, NULL);
 	assert_string_equal(service_of(w, 20, 1, "sh")->name, "renamed");
 }
 
@@ -412,7 +429,6 @@ static void a_procfs_of_others_is_not_used(void **state)
 {
 	struct ddp_services_config config = { .proc = "/proc", .split = true };
 	struct world *w = *state;
-	char name[16];
 
 	assert_int_equal(ddp_services_init(&w->services, &config, NULL), 0);
 	assert_int_equal(ddp_services_started(&w->services, w->monotonic_ns,
@@ -425,8 +441,6 @@ static void a_procfs_of_others_is_not_used(void **state)
 	assert_int_equal(ddp_services_started(&w->services, w->monotonic_ns, (uint32_t)getpid()),
 			 0);
 	assert_true(w->services.proc.root_fd >= 0);
-	snprintf(name, sizeof(name), "%u", (uint32_t)getpid());
-	task(w, DDPROF_TASK_SEEN, (uint32_t)getpid(), 0, 1);
 	service_of(w, (uint32_t)getpid(), 1, "me");
 	assert_int_equal(w->services.counts.gone, 0);
 	assert_int_equal(w->services.counts.looked_up, 1);

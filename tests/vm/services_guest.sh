@@ -24,8 +24,9 @@ while [ ! -s got/port ] && [ $tries -gt 0 ]; do
 	tries=$((tries - 1))
 done
 
+url=http://127.0.0.1:$(cat got/port)
 ddprof -g --services --service_rule 'exclude process:agent' --service_rule 'rename process:sh = shell' \
-	--max_services 20 --budget 1000 -F 499 -E default-env -T team:red -U "http://127.0.0.1:$(cat got/port)" 2>ddprof.err &
+	--max_services 20 --budget 1000 -F 499 -E default-env -T team:red -U "$url" 2>ddprof.err &
 profiler=$!
 tries=100
 while ! ddprofctl stats >/dev/null 2>&1 && [ $tries -gt 0 ]; do
@@ -49,5 +50,18 @@ unset DD_SERVICE
 kill -TERM $profiler
 wait $profiler
 check "services: exit status 0" sh -c "[ $? = 0 ] || { cat ddprof.err; exit 1; }"
+
+# in a PID namespace of its own, whose /proc is not the machine's, and with the machine's beside it
+# shellcheck disable=SC2016	# that shell expands it
+inside='mount -t proc proc /proc && ddprof --wait --services --budget 1000 -F 499 -U "$0" shares 300 inside.ns; echo $? >inside.status'
+DD_SERVICE=unseen unshare -p -f -m sh -c "$inside" "$url" 2>unseen.err
+check "services: in a PID namespace: exit status 0" grep -qx 0 inside.status
+check "services: in a PID namespace: says that /proc is not the machine's" grep "procfs of the whole machine" unseen.err
+mkdir -p /host/proc
+mount -t proc proc /host/proc
+DD_SERVICE=inside unshare -p -f -m sh -c "$inside" "$url" 2>inside.err
+check "services: the machine's /proc at /host/proc: exit status 0" grep -qx 0 inside.status
+check "services: the machine's /proc at /host/proc: nothing to say" sh -c '! grep procfs inside.err'
+umount /host/proc
 kill $agent
 check "services.unload" rmmod ddprof_kmod

@@ -82,5 +82,7 @@ check "services: what the rules rename" tags shell
 check "services: what the rules leave out" sh -c "! grep -q '[,\"]service:agent[,\"]' $got/*.event"
 check "services: every service has a runtime-id of its own" sh -c \
 	"grep -ho 'runtime-id:[^,\"]*' $got/*.event | sort | uniq -d | { ! grep .; }"
+check "services: in a PID namespace, by name" sh -c "grep -q '[,\"]service:shares[,\"]' $got/*.event && ! grep -q service:unseen $got/*.event"
+check "services: in a PID namespace with the machine's /proc" tags inside
 dmesg_clean services
 finish
