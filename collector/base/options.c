@@ -193,23 +193,34 @@ static int set_secret(const struct setting *s)
 	return *(char **)s->to ? 0 : -ENOMEM;
 }
 
+/* User and password, which an error's text must not say */
+static bool has_user(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	return host && memchr(host + 3, '@', strcspn(host + 3, "/?#"));
+}
+
 static int set_url(const struct setting *s)
 {
-	static const char *const schemes[] = { "http://", "https://", "unix:///" };
+	static const char *const schemes[] = { "http://", "https://", "unix:///", "file:///" };
 	/* "localhost:8126" is what is often forgotten to be no URL */
 	const char *hint = strstr(s->value, "://") || !strchr(s->value, ':') ? "localhost:8126" :
 									       s->value;
 
 	if (!s->value[0])
 		return set_text(s);
+	if (has_user(s->value))
+		return refuse(s->err, "%s: no user name or password in the URL, which messages "
+			      "show", s->from);
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		size_t n = strlen(schemes[i]);
 
 		if (!strncmp(s->value, schemes[i], n) && s->value[n])
 			return set_text(s);
 	}
-	return refuse(s->err, "%s %.60s: expected a URL that begins with http://, https:// or "
-		      "unix:///, as in http://%.60s", s->from, s->value, hint);
+	return refuse(s->err, "%s %.60s: expected a URL that begins with http://, https://, "
+		      "unix:/// or file:///, as in http://%.60s", s->from, s->value, hint);
 }
 
 static int set_pids(const struct setting *s)

@@ -22,7 +22,8 @@ enum ddp_option_kind {
 	DDP_OPTION_NUMBER,	/* uint32_t, min .. max */
 	DDP_OPTION_SIGNED,	/* int32_t, the same */
 	DDP_OPTION_TEXT,	/* const char *, borrowed from where it came from; not empty */
-	DDP_OPTION_URL,		/* the same; http://, https:// or unix:/// and something behind */
+	/* the same; http://, https://, unix:/// or file:/// and something behind */
+	DDP_OPTION_URL,
 	DDP_OPTION_CHOICE,	/* uint32_t, the position in choices */
 	DDP_OPTION_PIDS,	/* struct ddp_pids; a list with commas, repeatable */
 	DDP_OPTION_TEXTS,	/* struct ddp_texts; repeatable */

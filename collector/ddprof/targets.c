@@ -28,7 +28,7 @@ DEFINE_CLEANUP(struct ddp_exporter *, ddp_exporter_destroy)
 
 const struct ddp_option ddprof_target_options[] = {
 	{ "url", NULL, 0, DDP_OPTION_URL, AT(url), .argument = "URL",
-	  .help = "upload to the receiver there" },
+	  .help = "upload to the receiver there; file:///DIR is as directory" },
 	{ "format", NULL, 0, DDP_OPTION_CHOICE, AT(format), .choices = formats,
 	  .argument = "FORMAT", .initial = "datadog",
 	  .help = "what it takes: Datadog's form or the older one of Go's profiler, Grafana\n"
@@ -202,6 +202,14 @@ static void add_directory(const struct ddprof_config *c, struct ddprof_targets *
 	target->directory_age_s = d->directory_hours * 3600;
 }
 
+/* The folder that a URL names; NULL: it is a receiver's */
+static const char *folder_of(const char *url)
+{
+	static const char scheme[] = "file://";
+
+	return strncmp(url, scheme, sizeof(scheme) - 1) ? NULL : url + sizeof(scheme) - 1;
+}
+
 static int add_receiver(const struct ddprof_config *c, struct ddprof_targets *t,
 			const struct ddprof_target *receiver, struct ddp_error *err)
 {
@@ -214,6 +222,18 @@ static int add_receiver(const struct ddprof_config *c, struct ddprof_targets *t,
 		target->spool = t->spools[i];
 	}
 	return make_exporter(receiver, &t->headers[i], &t->exporters[i], err);
+}
+
+static int add_url(const struct ddprof_config *c, struct ddprof_targets *t,
+		   const struct ddprof_target *what, struct ddp_error *err)
+{
+	struct ddprof_target folder = *what;
+
+	folder.directory = folder_of(what->url);
+	if (!folder.directory)
+		return add_receiver(c, t, what, err);
+	add_directory(c, t, &folder);
+	return 0;
 }
 
 static int make_spool_folder(const struct ddprof_config *c, struct ddp_error *err)
@@ -233,6 +253,7 @@ int ddprof_targets_make(const struct ddprof_config *c, struct ddprof_targets *re
 {
 	const struct ddprof_target agent = {
 		.name = agent_name, .url = c->url, .api_key = c->agentless ? c->api_key : NULL,
+		.directory_mb = c->directory_mb, .directory_hours = c->directory_hours,
 	}, directory = {
 		.name = directory_name, .directory = c->directory,
 		.directory_mb = c->directory_mb, .directory_hours = c->directory_hours,
@@ -241,12 +262,12 @@ int ddprof_targets_make(const struct ddprof_config *c, struct ddprof_targets *re
 
 	ret->nr = 0;
 	if (c->url)
-		r = add_receiver(c, ret, &agent, err);
+		r = add_url(c, ret, &agent, err);
 	if (c->directory)
 		add_directory(c, ret, &directory);
 	for (uint32_t i = 0; !r && i < c->nr_targets; i++) {
 		if (c->targets[i].url)
-			r = add_receiver(c, ret, &c->targets[i], err);
+			r = add_url(c, ret, &c->targets[i], err);
 		else
 			add_directory(c, ret, &c->targets[i]);
 	}

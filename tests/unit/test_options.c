@@ -92,12 +92,16 @@ static void refused(void **state)
 		{ { "--wait", "-g" }, "--wait goes with a command" },
 		{ { "-P", "65536", "-g" }, "-P 65536: expected a number from 1 to 65535" },
 		{ { "-U", "foo", "-g" }, "-U foo: expected a URL that begins with http://, "
-		  "https:// or unix:///, as in http://localhost:8126" },
+		  "https://, unix:/// or file:///, as in http://localhost:8126" },
 		{ { "--url=agent:8126", "-g" }, "--url agent:8126: expected a URL that begins with "
-		  "http://, https:// or unix:///, as in http://agent:8126" },
+		  "http://, https://, unix:/// or file:///, as in http://agent:8126" },
 		{ { "-U", "http://", "-g" }, "-U http://: expected a URL" },
 		{ { "-U", "ftp://a", "-g" }, "-U ftp://a: expected a URL" },
 		{ { "-U", "unix://run/apm", "-g" }, "-U unix://run/apm: expected a URL" },
+		{ { "-U", "file://", "-g" }, "-U file://: expected a URL" },
+		{ { "-U", "file://dir", "-g" }, "-U file://dir: expected a URL" },
+		{ { "-U", "ftp://me:secret@host", "-g" },
+		  "-U: no user name or password in the URL" },
 		{ { "-U", "", "-g" }, "-U: expected URL, not nothing" },
 		{ { "-e", "sPFF", "-g" }, "-e sPFF: event text at character 1: sPFF: no such "
 		  "event, do you mean sPF" },
