@@ -146,6 +146,14 @@ static int make_exporter(const struct ddprof_target *t, struct ddprof_target_hea
 	return t->header ? take_header(t->header, header, ret, err) : 0;
 }
 
+/* The folder that a URL names; NULL: it is a receiver's */
+static const char *folder_of(const char *url)
+{
+	static const char scheme[] = "file://";
+
+	return strncmp(url, scheme, sizeof(scheme) - 1) ? NULL : url + sizeof(scheme) - 1;
+}
+
 static int check_target(const struct ddprof_target *t, struct ddp_error *err)
 {
 	CLEANUP(ddp_exporter_destroy) struct ddp_exporter *e = NULL;
@@ -157,7 +165,7 @@ static int check_target(const struct ddprof_target *t, struct ddp_error *err)
 		snprintf(err->text, sizeof(err->text), "give one of url and directory");
 		return -EINVAL;
 	}
-	if (!t->url)
+	if (!t->url || folder_of(t->url))
 		return 0;
 	r = make_exporter(t, &header, &config, err);
 	return r ? r : ddp_exporter_create(&config, &e, err);
@@ -200,14 +208,6 @@ static void add_directory(const struct ddprof_config *c, struct ddprof_targets *
 	target->directory = d->directory;
 	target->directory_bytes = d->directory_mb * MIB;
 	target->directory_age_s = d->directory_hours * 3600;
-}
-
-/* The folder that a URL names; NULL: it is a receiver's */
-static const char *folder_of(const char *url)
-{
-	static const char scheme[] = "file://";
-
-	return strncmp(url, scheme, sizeof(scheme) - 1) ? NULL : url + sizeof(scheme) - 1;
 }
 
 static int add_receiver(const struct ddprof_config *c, struct ddprof_targets *t,
