@@ -221,7 +221,30 @@ static int add_receiver(const struct ddprof_config *c, struct ddprof_targets *t,
 		snprintf(t->spools[i], sizeof(t->spools[i]), "%s/%s", c->spool, receiver->name);
 		target->spool = t->spools[i];
 	}
-	return make_exporter(receiver, &t->headers[i], &t->exporters[i], err);
+	if (make_exporter(receiver, &t->headers[i], &t->exporters[i], err))
+		return -EINVAL;
+	if (t->container_id[0] && receiver->format <= DDP_EXPORT_DATADOG_LEGACY) {
+		t->exporters[i].container_id = t->container_id;
+		t->exporters[i].entity_id = t->entity_id;
+	}
+	return 0;
+}
+
+/* By it an agent knows the container that the uploads come from */
+static void find_container(struct ddprof_targets *t)
+{
+	CLEANUP(close_file) FILE *f = fopen("/proc/self/cgroup", "re");
+	struct ddp_cgroup group;
+	char text[16384];
+
+	t->container_id[0] = t->entity_id[0] = '\0';
+	if (!f)
+		return;
+	ddp_cgroup_parse(text, fread(text, 1, sizeof(text), f), &group);
+	if (!group.container_id[0])
+		return;
+	memcpy(t->container_id, group.container_id, sizeof(t->container_id));
+	snprintf(t->entity_id, sizeof(t->entity_id), "ci-%s", group.container_id);
 }
 
 static int add_url(const struct ddprof_config *c, struct ddprof_targets *t,
@@ -261,6 +284,7 @@ int ddprof_targets_make(const struct ddprof_config *c, struct ddprof_targets *re
 	int r = 0;
 
 	ret->nr = 0;
+	find_container(ret);
 	if (c->url)
 		r = add_url(c, ret, &agent, err);
 	if (c->directory)

@@ -9,6 +9,7 @@
 #include <ddprof/sender.h>
 
 #include "base/options_file.h"
+#include "service/cgroup.h"
 
 struct ddprof_config;
 
@@ -55,6 +56,8 @@ struct ddprof_targets {
 	size_t nr;
 	struct ddp_exporter_config exporters[DDP_SENDER_MAX_TARGETS];
 	struct ddprof_target_header headers[DDP_SENDER_MAX_TARGETS];
+	char container_id[DDP_MAX_CONTAINER_ID + 1];	/* ours; "": none */
+	char entity_id[DDP_MAX_CONTAINER_ID + 4];	/* the same, "ci-..." */
 	char spools[DDP_SENDER_MAX_TARGETS][DDPROF_MAX_SPOOL + DDPROF_MAX_TARGET_NAME + 2];
 };
 
