@@ -15,6 +15,7 @@
 #include "export_otlp.h"
 #include "export_request.h"
 #include "export_uuid.h"
+#include "sums.h"
 
 #define SCOPE_NAME "libddprof"
 
@@ -82,11 +83,11 @@ static int64_t value_of(const struct otlp *o, const struct otlp_sample *s, size_
 	return o->pool.values.at[(s->number - 1) * o->pool.nr_values + column];
 }
 
-/* May @b be a further observation of @a? What has no time stands for all of its kind */
+/* Is @b a further observation of @a? Those with a time and those without are kept apart */
 static bool same_sample(const struct otlp_sample *a, const struct otlp_sample *b)
 {
-	return a->stack == b->stack && a->attributes == b->attributes && a->timestamp_unix_ns &&
-	       b->timestamp_unix_ns;
+	return a->stack == b->stack && a->attributes == b->attributes &&
+	       !a->timestamp_unix_ns == !b->timestamp_unix_ns;
 }
 
 static const struct otlp_sample *end_of_sample(const struct otlp *o, const struct otlp_sample *s)
@@ -104,6 +105,22 @@ struct observations {
 	uint64_t *timestamps_unix_ns;
 };
 
+/* Without times there is one value: of what only differed by a label that is not sent, the sum */
+static void observe(struct otlp *o, size_t column, const struct otlp_sample *s,
+		    Ddp__Otlp__Sample *ret)
+{
+	int64_t value = value_of(o, s, column);
+
+	if (!s->timestamp_unix_ns && ret->n_values) {
+		ret->values[0] = sum_add(ret->values[0], value);
+		return;
+	}
+	if (!value)
+		return;
+	ret->timestamps_unix_nano[ret->n_values] = s->timestamp_unix_ns;
+	ret->values[ret->n_values++] = value;
+}
+
 /* Observations [first, end) as one sample, without those that are 0 */
 static void make_sample(struct otlp *o, size_t column, const struct otlp_sample *first,
 			const struct otlp_sample *end, struct observations *room,
@@ -113,12 +130,8 @@ static void make_sample(struct otlp *o, size_t column, const struct otlp_sample 
 
 	ret->values = room->values;
 	ret->timestamps_unix_nano = room->timestamps_unix_ns;
-	for (s = first; s < end; s++) {
-		if (!value_of(o, s, column))
-			continue;
-		ret->timestamps_unix_nano[ret->n_values] = s->timestamp_unix_ns;
-		ret->values[ret->n_values++] = value_of(o, s, column);
-	}
+	for (s = first; s < end; s++)
+		observe(o, column, s, ret);
 	room->values += ret->n_values;
 	room->timestamps_unix_ns += ret->n_values;
 	ret->n_timestamps_unix_nano = first->timestamp_unix_ns ? ret->n_values : 0;

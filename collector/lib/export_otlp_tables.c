@@ -102,21 +102,35 @@ static const char *text_at(const struct otlp *o, uint32_t string)
 	return o->pool.strings.all.at[string].text;
 }
 
-/* Label @number's position, 0 for one that is not sent */
-static int attribute_of_label(struct otlp *o, uint32_t number, uint32_t *ret)
+/* The label of the name that it has there; *ret 0: it is not sent */
+static int rename_label(struct otlp *o, uint32_t number, uint32_t *ret)
 {
 	const struct pool_label *l = label_at(o, number);
 	const char *key = text_at(o, l->key), *name = ddp__otlp_name(key, strlen(key));
-	struct otlp_attribute a = { .str = l->str, .unit = l->num_unit, .num = l->num };
-	int r = 0;
+	struct ddp_pprof_label renamed = {
+		.key = name, .str = l->str ? text_at(o, l->str) : NULL, .num = l->num,
+		.num_unit = text_at(o, l->num_unit),
+	};
 
-	*ret = o->attribute_of[number];
-	if (*ret || !name)
-		return 0;
-	if ((r = ddp__pprof_string(&o->pool.strings, name, &a.key)) ||
-	    (r = VEC_RESERVE(&o->pool.budget, &o->attributes, 1)))
+	*ret = name ? number : 0;
+	return !name || name == key ? 0 : ddp__pool_label(&o->pool, &renamed, ret);
+}
+
+/* Label @number's position, 0 for one that is not sent */
+static int attribute_of_label(struct otlp *o, uint32_t number, uint32_t *ret)
+{
+	struct pool_label l;
+	int r = rename_label(o, number, &number);
+
+	*ret = number ? o->attribute_of[number] : 0;
+	if (r || !number || *ret)
 		return r;
-	o->attributes.at[o->attributes.nr++] = a;
+	r = VEC_RESERVE(&o->pool.budget, &o->attributes, 1);
+	if (r)
+		return r;
+	l = *label_at(o, number);
+	o->attributes.at[o->attributes.nr++] = (struct otlp_attribute){
+		.key = l.key, .str = l.str, .unit = l.num_unit, .num = l.num };
 	*ret = o->attribute_of[number] = o->attributes.nr;
 	return 0;
 }
@@ -137,7 +151,14 @@ static bool is_timestamp(const struct otlp *o, const struct pool_label *l)
 	return !l->str && l->num > 0 && !strcmp(text_at(o, l->key), TIMESTAMP_LABEL);
 }
 
-/* @into has room for all of the list @labels */
+static int compare_numbers(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* In one order for each set of them. @into has room for all of the list @labels */
 static int collect_attributes(struct otlp *o, uint32_t labels, uint32_t *into, uint32_t *nr,
 			      uint64_t *timestamp_unix_ns)
 {
@@ -157,6 +178,8 @@ static int collect_attributes(struct otlp *o, uint32_t labels, uint32_t *into, u
 		if (attribute && !has_key(o, into, *nr, attribute))
 			into[(*nr)++] = attribute;
 	}
+	if (*nr > 1)
+		qsort(into, *nr, sizeof(*into), compare_numbers);
 	return 0;
 }
 
@@ -216,9 +239,9 @@ static int put_samples(struct otlp *o)
 	scratch = ddp__alloc(longest * sizeof(*scratch));
 	o->samples = ddp__otlp_array(o, o->pool.samples.nr, sizeof(*o->samples));
 	o->stack_of = ddp__otlp_array(o, o->pool.lists.nr + 1, sizeof(*o->stack_of));
-	/* a mapping's build-id is one more */
-	o->attribute_of = ddp__otlp_array(o, o->pool.labels.nr + o->pool.mappings.nr + 1,
-					  sizeof(*o->attribute_of));
+	/* each may get another name, and a mapping's build-id is one more */
+	o->attribute_of = ddp__otlp_array(o, 2 * (size_t)o->pool.labels.nr +
+					  o->pool.mappings.nr + 1, sizeof(*o->attribute_of));
 	if (!scratch || !o->samples || !o->stack_of || !o->attribute_of)
 		return -ENOMEM;
 	for (i = 1; !r && i <= o->pool.samples.nr; i++)

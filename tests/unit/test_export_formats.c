@@ -512,6 +512,165 @@ static void otlp_tables_begin_with_nothing(void **state)
 	ddp__otlp__export_request__free_unpacked(q, NULL);
 }
 
+/* Any profile: nothing is lost or counted twice, every reference leads somewhere */
+
+enum { RANDOM_PROFILES = 60, RANDOM_SAMPLES = 80, RANDOM_TYPES = 3 };
+
+static uint32_t draw(uint32_t *state, uint32_t below)
+{
+	*state = *state * 1664525 + 1013904223;
+	return (*state >> 8) % below;
+}
+
+/* Few functions, keys and times, so that much of it meets again */
+static void add_random_sample(struct ddp_profile *p, uint32_t *state)
+{
+	static const char *const names[] = { "a", "b", "c", "d" };
+	static const char *const keys[] = { "thread_name", "thread.name", "x", "y" };
+	struct ddp_text_frame frames[4] = { 0 };
+	struct ddp_text_label labels[4] = { 0 };
+	int64_t values[RANDOM_TYPES];
+	struct ddp_text_sample s = {
+		.frames = frames, .nr_frames = draw(state, 5), .labels = labels,
+		.values = values, .nr_values = RANDOM_TYPES,
+		.timestamp_ns = draw(state, 3) ? 0 : 1 + draw(state, 3),
+	};
+	uint32_t i;
+
+	for (i = 0; i < s.nr_frames; i++)
+		frames[i].function = ddp_text_from(names[draw(state, 4)]);
+	for (i = 0; i < 4; i++) {
+		if (draw(state, 2))
+			continue;
+		labels[s.nr_labels].key = ddp_text_from(keys[i]);
+		if (draw(state, 2))
+			labels[s.nr_labels].str = ddp_text_from(names[draw(state, 4)]);
+		else
+			labels[s.nr_labels].num = draw(state, 3);
+		s.nr_labels++;
+	}
+	for (i = 0; i < RANDOM_TYPES; i++)
+		values[i] = (int64_t)draw(state, 5) - 2;
+	assert_int_equal(ddp_profile_add_text(p, &s), 0);
+}
+
+static void encode_random(uint32_t *state, struct ddp_buffer *to)
+{
+	static const struct ddp_value_type random_types[RANDOM_TYPES] = {
+		{ "a", "count" }, { "b", "count" }, { "a", "bytes" },
+	};
+	struct ddp_profile_config config = { .value_types = random_types,
+					     .nr_value_types = RANDOM_TYPES };
+	struct ddp_profile *p;
+	uint32_t i, nr = draw(state, RANDOM_SAMPLES);
+
+	assert_int_equal(ddp_profile_create(&config, &p), 0);
+	for (i = 0; i < nr; i++)
+		add_random_sample(p, state);
+	ddp_buffer_free(to);
+	assert_int_equal(ddp_pprof_encode(p, END_NS, ddp_buffer_write, to), 0);
+	ddp_profile_destroy(p);
+}
+
+static int64_t sum_of(const struct ddp_pprof *p, size_t column)
+{
+	int64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < p->nr_samples; i++)
+		sum += p->samples[i].values[column];
+	return sum;
+}
+
+/* No two of the same stack and attributes, but one with and one without times */
+static void check_identity(const Ddp__Otlp__Profile *p, size_t of)
+{
+	const Ddp__Otlp__Sample *a = p->samples[of], *b;
+	size_t i, n = a->n_attribute_indices;
+
+	assert_true(a->n_values > 0);
+	assert_true(!a->n_timestamps_unix_nano || a->n_timestamps_unix_nano == a->n_values);
+	for (i = 0; i < of; i++) {
+		b = p->samples[i];
+		if (a->stack_index != b->stack_index || n != b->n_attribute_indices ||
+		    (n && memcmp(a->attribute_indices, b->attribute_indices,
+				 n * sizeof(*a->attribute_indices))))
+			continue;
+		assert_true(!a->n_timestamps_unix_nano != !b->n_timestamps_unix_nano);
+	}
+}
+
+/* Keys are there once */
+static void check_keys(const Ddp__Otlp__Dictionary *d, const Ddp__Otlp__Sample *s)
+{
+	size_t i, k;
+
+	for (i = 0; i < s->n_attribute_indices; i++)
+		for (k = 0; k < i; k++)
+			assert_int_not_equal(
+				d->attribute_table[s->attribute_indices[i]]->key_strindex,
+				d->attribute_table[s->attribute_indices[k]]->key_strindex);
+}
+
+/* An attribute is there once */
+static void check_attributes(const Ddp__Otlp__Dictionary *d)
+{
+	char said[64], other[64];
+	size_t i, k;
+
+	for (i = 1; i < d->n_attribute_table; i++) {
+		say_attributes(d, &(int32_t){ i }, 1, said, sizeof(said));
+		for (k = 1; k < i; k++) {
+			say_attributes(d, &(int32_t){ k }, 1, other, sizeof(other));
+			if (d->attribute_table[i]->value->value_case ==
+			    d->attribute_table[k]->value->value_case)
+				assert_string_not_equal(said, other);
+		}
+	}
+}
+
+static void check_random(const Ddp__Otlp__ExportRequest *q, const struct ddp_pprof *from)
+{
+	const Ddp__Otlp__ScopeProfiles *scope = q->resource_profiles[0]->scope_profiles[0];
+	char said[1024];
+	size_t i, k, v;
+	int64_t sum;
+
+	assert_int_equal(scope->n_profiles, RANDOM_TYPES);
+	check_attributes(q->dictionary);
+	for (i = 0; i < RANDOM_TYPES; i++) {
+		const Ddp__Otlp__Profile *p = scope->profiles[i];
+
+		for (sum = 0, k = 0; k < p->n_samples; k++) {
+			for (v = 0; v < p->samples[k]->n_values; v++)
+				sum += p->samples[k]->values[v];
+			say_sample(q->dictionary, p->samples[k], said, sizeof(said));
+			check_identity(p, k);
+			check_keys(q->dictionary, p->samples[k]);
+		}
+		assert_int_equal(sum, sum_of(from, i));
+	}
+}
+
+static void otlp_keeps_any_profile(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t random = 1, i;
+
+	for (i = 0; i < RANDOM_PROFILES; i++) {
+		Ddp__Otlp__ExportRequest *q;
+		struct ddp_pprof *p;
+
+		encode_random(&random, &f->profile);
+		assert_int_equal(ddp_pprof_load(f->profile.bytes, f->profile.len, NULL, &p, NULL),
+				 0);
+		q = unpack(arrives(f, (struct ddp_exporter_config){ .format = DDP_EXPORT_OTLP }));
+		check_random(q, p);
+		ddp__otlp__export_request__free_unpacked(q, NULL);
+		ddp_pprof_destroy(p);
+	}
+}
+
 static void otlp_resources_have_the_conventions_names(void **state)
 {
 	static const struct {
@@ -820,6 +979,7 @@ int main(void)
 		WITH_RECEIVER(who_sends_is_in_headers),
 		WITH_RECEIVER(otlp_has_a_profile_for_each_value_type),
 		WITH_RECEIVER(otlp_tables_begin_with_nothing),
+		WITH_RECEIVER(otlp_keeps_any_profile),
 		WITH_RECEIVER(otlp_resources_have_the_conventions_names),
 		WITH_RECEIVER(otlp_receivers_may_take_a_part),
 		WITH_RECEIVER(what_is_tried_again_depends_on_the_format),
