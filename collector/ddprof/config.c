@@ -338,8 +338,6 @@ static int refuse(struct ddp_error *err, const char *text)
 	return -EINVAL;
 }
 
-#define FROM(c, member) ddp_options_from(&(c)->options, offsetof(struct ddprof_config, member))
-
 /* From the environment it is a warning, when it is not served */
 static int check_listen(const struct ddprof_config *c, struct ddp_error *err)
 {

@@ -94,6 +94,9 @@ wrong_options_are_refused()
 		'metrics for everybody|--metrics_listen 0.0.0.0:1: *--metrics_remote|--metrics_listen 0.0.0.0:1' \
 		'no address of statsd|-b http://x: expected unix:///PATH or *|-b http://x' \
 		'a relative control socket|--control_socket c.sock: expected a path from / on*|--control_socket c.sock' \
+		'no rule|--service_rule nonsense: service rule 1, at "nonsense": expected include*|--service_rule nonsense' \
+		'no services at all|--max_services 0: expected a number from 1 to 4096|--services --max_services 0' \
+		'one service and many|--service and --services exclude each other|--services -S x' \
 		'a file that is not there|cannot read /none/x.conf: No such file or directory|--config /none/x.conf' \
 		'two things to profile|a command, -p and -g exclude each other|-g' \
 		'what goes with -p only|--descendants goes with -p only*|--descendants'
