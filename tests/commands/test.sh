@@ -433,10 +433,46 @@ a_collector_that_is_not_there()
 	said 2 '*--interval 0: expected a number from 1 to 3600' top --interval 0
 }
 
+# the module is missing where this runs, so it is never all right; what it says of the service is looked at
+doctor_looks_at_the_service()
+{
+	cat >x.conf <<-END
+	url = http://somebody:secret@127.0.0.1:1
+	api_key = abcdef
+	spool = $PWD/day.txt/spool
+	control_socket = $PWD/none
+	[target other]
+	directory = $PWD/other
+	directory_mb = 1
+	END
+	chmod 644 x.conf
+	"$ctl" doctor --config x.conf >out || (($? == 1))
+	grep -q '^ok  *x.conf is accepted$' out
+	grep -q '^note  *others can read x.conf, which has a key$' out
+	grep -q "^ok  *no collector answers on $PWD/none" out
+	grep -q '^note  *the agent at http://[*]*@127.0.0.1:1 cannot be reached' out
+	grep -q "^note  *spool $PWD/day.txt/spool cannot be written: Not a directory" out
+	grep -q "^ok  *directory $PWD/other: [0-9]* MiB are free, it takes 1 at most" out
+	[[ $(grep -c '^  *-> ' out) == $(grep -c '^note\|^MISSING' out) ]]
+	if grep 'secret\|abcdef' out; then
+		return 1
+	fi
+	chmod 600 x.conf
+	"$ctl" doctor --config x.conf >out || (($? == 1))
+	if grep 'others can read' out; then
+		return 1
+	fi
+	echo nonsense=1 >x.conf
+	"$ctl" doctor --config x.conf >out || (($? == 1))
+	grep -q '^MISSING  *the configuration is not accepted: .*x.conf:1: nonsense' out
+	"$ctl" doctor --config no.conf >out || (($? == 1))
+	grep -q '^ok  *no no.conf: what is not given has its default' out
+}
+
 help_is_there()
 {
 	local command
-	for command in report convert merge diff top status; do
+	for command in report convert merge diff top status doctor; do
 		said 0 '' "$command" --help
 		grep -q "^ddprofctl $command \[options\]" out
 		"$ctl" --help | grep -q "ddprofctl $command "
@@ -452,7 +488,7 @@ cases=(every_form_and_back packed_as_the_name_says an_option_wins_over_the_name 
 	what_cannot_be_said_fails who_stops_listening_hears_no_complaint stdin_is_read_once
 	errors_leave_nothing_and_spoil_nothing an_input_can_be_the_output links_stay_links files_are_for_their_owner
 	what_is_no_file_stays merge_adds_up diff_is_a_table diff_is_a_file names_do_not_steer_the_terminal
-	wrong_use_is_said a_collector_that_is_not_there help_is_there)
+	wrong_use_is_said a_collector_that_is_not_there doctor_looks_at_the_service help_is_there)
 
 # one case, in a folder of its own: the first command that fails ends it
 if (($#)); then
