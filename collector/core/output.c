@@ -502,10 +502,21 @@ static int setup_sender(struct ddp_output *o, const struct ddp_output_config *c,
 {
 	struct ddp_sender_config sender = {
 		.targets = c->targets, .nr_targets = c->nr_targets, .on_event = on_event,
+		.replaces = c->replaces ? c->replaces->sender : NULL,
 	};
 	int r = setup_tags(o, c, err);
 
 	return r ? r : ddp_sender_create(&sender, &o->sender, err);
+}
+
+/* Files and intervals are counted on, and a service stays who it is */
+static void go_on(struct ddp_output *o, const struct ddp_output *old)
+{
+	o->seq = old->seq;
+	o->interval_end_unix_ns = old->interval_end_unix_ns;
+	memcpy(o->run_id, old->run_id, sizeof(o->run_id));
+	if (o->path && old->path && !strcmp(o->path, old->path))
+		o->nr_profiles = old->nr_profiles;
 }
 
 int ddp_output_create(const struct ddp_output_config *c, struct ddp_output **ret,
@@ -531,6 +542,8 @@ int ddp_output_create(const struct ddp_output_config *c, struct ddp_output **ret
 		ddp_output_finish(o);
 		return r;
 	}
+	if (c->replaces)
+		go_on(o, c->replaces);
 	*ret = o;
 	return 0;
 }

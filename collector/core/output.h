@@ -12,6 +12,8 @@
 #include <ddprof/sender.h>
 #include <stdbool.h>
 
+struct ddp_output;
+
 /** Borrowed by ddp_output_create() for the call. NULL members: none. */
 struct ddp_output_config {
 	const char *path;	/* its end gives the compression, see ddprof/compress.h */
@@ -24,6 +26,12 @@ struct ddp_output_config {
 	const char *runtime_id;	/* of service; made up */
 	const char *prefix;	/* of the names of files that profiles are written to as well */
 	bool show_samples;	/* every profile's in the log, see show.h */
+	/*
+	 * An output that this one goes on for, as when the configuration was read again: it hands
+	 * over what waits, counts and the numbers of files and intervals. Only to be finished when
+	 * ddp_output_create() returned 0; on an error it goes on as before. NULL: none
+	 */
+	struct ddp_output *replaces;
 };
 
 /**
@@ -35,8 +43,6 @@ struct ddp_output_origin {
 	const char *container_id, *pod_uid;
 	const char *tags;	/* besides the config's, as ddp_tags_parse() takes them */
 };
-
-struct ddp_output;
 
 /** @return 0; what opening the file's folder answers; as ddp_sender_create(): see @err; -ENOMEM */
 int ddp_output_create(const struct ddp_output_config *config, struct ddp_output **ret,

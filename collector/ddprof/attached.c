@@ -122,17 +122,17 @@ static int renew_session(struct attached *a, const struct ddprof_config *next)
 	return 0;
 }
 
-/* A spool that both have goes over to the new one when the old one has ended. @return whether */
+/* What waits in the old one, and its spools, go over to the new one. @return whether there is one */
 static bool renew_output(struct attached *a, const struct ddprof_config *next)
 {
 	struct ddp_output *output = NULL;
 	struct ddp_error err = { "" };
 
-	if (ddprof_create_output(next, &output, &err)) {
+	ddp_pipeline_end_interval(a->pipeline);
+	if (ddprof_create_output(next, a->output, &output, &err)) {
 		ddp_log_error("%s; going on as before", err.text);
 		return false;
 	}
-	ddp_pipeline_end_interval(a->pipeline);
 	ddp_output_finish(TAKE(a->output));
 	a->output = output;
 	ddp_pipeline_set_output(a->pipeline, output);
@@ -246,7 +246,7 @@ int ddprof_run_attached(const struct ddprof_config *c)
 	}
 	if (watch(&c->pids, &a.watched))
 		return DDPROF_EXIT_FAILED;
-	if (ddprof_create_output(c, &a.output, &err)) {
+	if (ddprof_create_output(c, NULL, &a.output, &err)) {
 		ddp_log_error("%s", err.text);
 		return DDPROF_EXIT_FAILED;
 	}

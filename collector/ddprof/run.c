@@ -47,8 +47,8 @@ static void fill_start(const struct ddprof_config *c, const struct ddp_pids *pid
 	};
 }
 
-int ddprof_create_output(const struct ddprof_config *c, struct ddp_output **ret,
-			 struct ddp_error *err)
+int ddprof_create_output(const struct ddprof_config *c, struct ddp_output *replaces,
+			 struct ddp_output **ret, struct ddp_error *err)
 {
 	CLEANUP(free) struct ddprof_targets *targets = malloc(sizeof(*targets));
 	struct ddp_output_config oc = {
@@ -62,6 +62,7 @@ int ddprof_create_output(const struct ddprof_config *c, struct ddp_output **ret,
 		.runtime_id = c->runtime_id,
 		.prefix = c->debug_pprof_prefix,
 		.show_samples = c->show_samples,
+		.replaces = replaces,
 	};
 	int r = targets ? ddprof_targets_make(c, targets, err) : -ENOMEM;
 
@@ -217,7 +218,7 @@ static int profile_command(const struct ddprof_config *c, pid_t pid, int ready,
 	CLEANUP(ddp_pipeline_destroy) struct ddp_pipeline *p = NULL;
 	CLEANUP(ddprof_monitoring_close) struct ddprof_monitoring monitoring = { .timer = -1 };
 	struct ddp_error err = { "" };
-	int r = pidfd < 0 ? pidfd : ddprof_create_output(c, &output, &err);
+	int r = pidfd < 0 ? pidfd : ddprof_create_output(c, NULL, &output, &err);
 
 	session.output = output;
 	r = r ?: ddprof_create_pipeline(c, &session, &p, &err);

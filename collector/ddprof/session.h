@@ -28,9 +28,9 @@ static inline void ddprof_output_finish(struct ddp_output *o)
 }
 DEFINE_CLEANUP(struct ddp_output *, ddprof_output_finish)
 
-/** @return as ddp_output_create() */
-int ddprof_create_output(const struct ddprof_config *c, struct ddp_output **ret,
-			 struct ddp_error *err);
+/** @replaces: as of ddp_output_config; NULL: none. @return as ddp_output_create() */
+int ddprof_create_output(const struct ddprof_config *c, struct ddp_output *replaces,
+			 struct ddp_output **ret, struct ddp_error *err);
 
 /** @return as ddp_pipeline_create() */
 int ddprof_create_pipeline(const struct ddprof_config *c, const struct ddprof_session *s,

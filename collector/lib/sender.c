@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "cleanup.h"
@@ -26,8 +27,9 @@ struct ddp_sender {
 	struct runner runners[DDP_SENDER_MAX_TARGETS];
 	size_t nr;
 	pthread_mutex_t lock;
-	pthread_cond_t ended;		/* on CLOCK_MONOTONIC */
+	pthread_cond_t changed;		/* on CLOCK_MONOTONIC */
 	size_t nr_running;		/* under the lock */
+	bool go;			/* under the lock: threads may begin */
 };
 
 DEFINE_CLEANUP(struct ddp_sender *, ddp_sender_destroy)
@@ -49,20 +51,38 @@ const char *ddp_sender_drop_name(enum ddp_sender_drop reason)
 
 /* Running */
 
+static void wait_to_go(struct ddp_sender *s)
+{
+	pthread_mutex_lock(&s->lock);
+	while (!s->go)
+		pthread_cond_wait(&s->changed, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
 static void *run(void *runner)
 {
 	struct runner *r = runner;
 	int64_t next;
 
+	wait_to_go(r->sender);
 	while ((next = ddp__target_step(r->target)) != TARGET_ENDED)
 		ddp__target_wait(r->target, next);
 	pthread_mutex_lock(&r->sender->lock);
 	r->sender->nr_running--;
-	pthread_cond_signal(&r->sender->ended);
+	pthread_cond_broadcast(&r->sender->changed);
 	pthread_mutex_unlock(&r->sender->lock);
 	return NULL;
 }
 
+static void go(struct ddp_sender *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->go = true;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Threads that wait until they may go: nothing can fail any more */
 static int start(struct ddp_sender *s, struct ddp_error *err)
 {
 	size_t i;
@@ -132,9 +152,18 @@ static void wait_ended(struct ddp_sender *s, uint32_t timeout_ms)
 		until.tv_nsec -= 1000000000;
 	}
 	pthread_mutex_lock(&s->lock);
-	while (s->nr_running && !pthread_cond_timedwait(&s->ended, &s->lock, &until))
+	while (s->nr_running && !pthread_cond_timedwait(&s->changed, &s->lock, &until))
 		;
 	pthread_mutex_unlock(&s->lock);
+}
+
+static void end_thread(struct runner *r)
+{
+	if (!r->running)
+		return;
+	ddp__target_cancel(r->target);
+	pthread_join(r->thread, NULL);
+	r->running = false;
 }
 
 void ddp_sender_finish(struct ddp_sender *s, uint32_t timeout_ms)
@@ -143,15 +172,11 @@ void ddp_sender_finish(struct ddp_sender *s, uint32_t timeout_ms)
 
 	for (i = 0; i < s->nr; i++)
 		ddp__target_end(s->runners[i].target);
+	go(s);
 	if (timeout_ms)
 		wait_ended(s, timeout_ms);
-	for (i = 0; i < s->nr; i++) {
-		if (!s->runners[i].running)
-			continue;
-		ddp__target_cancel(s->runners[i].target);
-		pthread_join(s->runners[i].thread, NULL);
-		s->runners[i].running = false;
-	}
+	for (i = 0; i < s->nr; i++)
+		end_thread(&s->runners[i]);
 }
 
 void ddp_sender_destroy(struct ddp_sender *s)
@@ -161,9 +186,35 @@ void ddp_sender_destroy(struct ddp_sender *s)
 	ddp_sender_finish(s, 0);
 	while (s->nr)
 		ddp__target_destroy(s->runners[--s->nr].target);
-	pthread_cond_destroy(&s->ended);
+	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	ddp__free(s);
+}
+
+/* Taking over */
+
+static void take_over_target(struct runner *r, struct ddp_sender *old)
+{
+	size_t i;
+
+	for (i = 0; i < old->nr; i++) {
+		struct ddp__target *t = old->runners[i].target;
+
+		if (strcmp(ddp__target_name(t), ddp__target_name(r->target)))
+			continue;
+		ddp__target_hand_over(t);
+		end_thread(&old->runners[i]);
+		ddp__target_take_over(r->target, t);
+		return;
+	}
+}
+
+static void take_over(struct ddp_sender *s, struct ddp_sender *old)
+{
+	size_t i;
+
+	for (i = 0; old && i < s->nr; i++)
+		take_over_target(&s->runners[i], old);
 }
 
 /* Creating */
@@ -174,7 +225,7 @@ static void init_sync(struct ddp_sender *s)
 
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->ended, &attr);
+	pthread_cond_init(&s->changed, &attr);
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&s->lock, NULL);
 }
@@ -199,7 +250,10 @@ int ddp_sender_create(const struct ddp_sender_config *config, struct ddp_sender 
 				       &s->runners[s->nr].target, err);
 	if (!r)
 		r = start(s, err);
-	if (!r)
-		*ret = TAKE(s);
-	return r;
+	if (r)
+		return r;
+	take_over(s, config->replaces);
+	go(s);
+	*ret = TAKE(s);
+	return 0;
 }

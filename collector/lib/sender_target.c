@@ -51,7 +51,7 @@ struct ddp__target {
 	struct ddp__batch **queue;	/* owned; oldest first; room for one more than queue_max */
 	uint32_t nr;
 	uint64_t queue_bytes;		/* of those in the queue */
-	bool news, ending;
+	bool news, ending, handing_over;
 	struct ddp_sender_stats stats;
 	uint64_t told[DDP_SENDER_DROPPED];	/* events of each kind that stats do not count */
 	int64_t send_at_ns;		/* written by the thread */
@@ -338,7 +338,8 @@ static int open_spool(struct ddp__target *t, struct ddp_error *err)
 	if (r)
 		return r;
 	pthread_mutex_lock(&t->lock);
-	t->stats.found = t->stats.spooled = ddp__spool_nr(t->spool);
+	t->stats.spooled = ddp__spool_nr(t->spool);
+	t->stats.found += t->stats.spooled;
 	t->stats.spooled_bytes = ddp__spool_bytes(t->spool);
 	pthread_mutex_unlock(&t->lock);
 	return 0;
@@ -539,8 +540,11 @@ static void send_oldest(struct ddp__target *t)
 
 /* Steps */
 
-static void begin_step(struct ddp__target *t)
+/* Whether it goes on */
+static bool begin_step(struct ddp__target *t)
 {
+	bool go_on;
+
 	pthread_mutex_lock(&t->lock);
 	t->news = false;
 	if (t->ending && !t->last_try) {
@@ -548,7 +552,9 @@ static void begin_step(struct ddp__target *t)
 		t->send_at_ns = 0;
 		t->store_at_ns = 0;
 	}
+	go_on = !t->handing_over;
 	pthread_mutex_unlock(&t->lock);
+	return go_on;
 }
 
 static int64_t next_step(struct ddp__target *t)
@@ -588,7 +594,8 @@ static void count_files(struct ddp__target *t)
 
 int64_t ddp__target_step(struct ddp__target *t)
 {
-	begin_step(t);
+	if (!begin_step(t))
+		return TARGET_ENDED;
 	store_news(t);
 	if (has_work(t) && now_ns(t) >= t->send_at_ns) {
 		send_oldest(t);
@@ -639,6 +646,77 @@ void ddp__target_count(struct ddp__target *t, struct ddp_sender_stats *ret)
 	if (ret->down && t->send_at_ns > now)
 		ret->next_attempt_ms = (t->send_at_ns - now) / NS_PER_MS;
 	pthread_mutex_unlock(&t->lock);
+}
+
+/* Taking over */
+
+void ddp__target_hand_over(struct ddp__target *t)
+{
+	pthread_mutex_lock(&t->lock);
+	t->handing_over = true;
+	pthread_mutex_unlock(&t->lock);
+	ddp__target_end(t);
+}
+
+const char *ddp__target_name(const struct ddp__target *t)
+{
+	return t->name;
+}
+
+static void take_spool(struct ddp__target *t, struct ddp__target *old)
+{
+	if (t->spool || !t->spool_path || !old->spool || strcmp(t->spool_path, old->spool_path))
+		return;
+	t->spool = TAKE(old->spool);
+	ddp__spool_set_limit(t->spool, t->spool_bytes);
+}
+
+/* What a spool keeps that does not come along stays @old's: it is neither found nor added here */
+static void leave_spooled(struct ddp_sender_stats *s, struct ddp_sender_stats *old)
+{
+	uint64_t of_found = s->found < s->spooled ? s->found : s->spooled;
+
+	s->found -= of_found;
+	s->added -= s->spooled - of_found;
+	old->found = old->spooled = s->spooled;
+	old->spooled_bytes = s->spooled_bytes;
+	s->spooled = s->spooled_bytes = 0;
+}
+
+/* All but what waits in memory, which is added again batch by batch */
+static void take_counts(struct ddp__target *t, struct ddp__target *old)
+{
+	struct ddp_sender_stats s;
+
+	pthread_mutex_lock(&old->lock);
+	s = old->stats;
+	old->stats = (struct ddp_sender_stats){ .target = old->name };
+	if (old->spool)
+		leave_spooled(&s, &old->stats);
+	pthread_mutex_unlock(&old->lock);
+	s.target = t->name;
+	s.added -= s.queued;
+	s.queued = s.queued_bytes = 0;
+	s.down = s.spool_down = 0;
+	s.found += t->stats.found;	/* in a spool that is not the same */
+	s.spooled += t->stats.spooled;
+	s.spooled_bytes += t->stats.spooled_bytes;
+	pthread_mutex_lock(&t->lock);
+	t->stats = s;
+	pthread_mutex_unlock(&t->lock);
+}
+
+void ddp__target_take_over(struct ddp__target *t, struct ddp__target *old)
+{
+	struct ddp__batch *b;
+
+	take_spool(t, old);
+	take_counts(t, old);
+	count_files(t);
+	while ((b = pop(old))) {
+		ddp__target_add(t, b);
+		ddp__batch_unref(b);
+	}
 }
 
 /* Creating */

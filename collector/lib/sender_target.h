@@ -45,7 +45,16 @@ DDP_INTERNAL void ddp__target_end(struct ddp__target *t);
 /* Any thread, behind ddp__target_end(): a send that runs is given up. */
 DDP_INTERNAL void ddp__target_cancel(struct ddp__target *t);
 
-/* Any thread. */
+/* Any thread: ends without another attempt, for ddp__target_take_over(). */
+DDP_INTERNAL void ddp__target_hand_over(struct ddp__target *t);
+/*
+ * Before @t's first step and behind the last one of @old, which has the same name: what waits, the
+ * spool if both have the same folder, and the counts.
+ */
+DDP_INTERNAL void ddp__target_take_over(struct ddp__target *t, struct ddp__target *old);
+
+/* Any thread. The name is the target's. */
+DDP_INTERNAL const char *ddp__target_name(const struct ddp__target *t);
 DDP_INTERNAL void ddp__target_count(struct ddp__target *t, struct ddp_sender_stats *ret);
 
 #endif /* DDPROF_LIB_SENDER_TARGET_H */

@@ -142,6 +142,11 @@ uint64_t ddp__spool_bytes(const struct ddp__spool *s)
 	return s->bytes;
 }
 
+void ddp__spool_set_limit(struct ddp__spool *s, uint64_t max_bytes)
+{
+	s->max_bytes = max_bytes;
+}
+
 bool ddp__spool_could_hold(const struct ddp__spool *s, const struct ddp__batch *b)
 {
 	return folder_block_bytes(b->n) <= s->max_bytes;

@@ -28,6 +28,8 @@ DDP_INTERNAL void ddp__spool_close(struct ddp__spool *s);
 DDP_INTERNAL uint64_t ddp__spool_nr(const struct ddp__spool *s);
 DDP_INTERNAL uint64_t ddp__spool_bytes(const struct ddp__spool *s);	/* blocks of 4 KiB */
 
+DDP_INTERNAL void ddp__spool_set_limit(struct ddp__spool *s, uint64_t max_bytes);
+
 /* Whether @b fits into an empty one, and beside what is there. */
 DDP_INTERNAL bool ddp__spool_could_hold(const struct ddp__spool *s, const struct ddp__batch *b);
 DDP_INTERNAL bool ddp__spool_has_room(const struct ddp__spool *s, const struct ddp__batch *b);

@@ -392,6 +392,37 @@ static void what_waits_in_a_spool_is_not_lost(void **state)
 	assert_int_equal(empty_folder(), 2); /* it and the lock */
 }
 
+/* A configuration was read again: files and intervals go on, and so does who it is */
+static void one_goes_on_for_another(void **state)
+{
+	struct ddp_sender_target target = { .name = "nowhere", .send = refuse_all };
+	struct ddp_output_config config = { .numbered = true, .targets = &target, .nr_targets = 1 };
+	struct ddp_error err = { "" };
+	struct ddp_output *first, *second;
+	struct ddp_sender_stats stats;
+	char path[128], file[160];
+
+	(void)state;
+	path_in("d.pprof", path);
+	config.path = path;
+	ddp_log_setup("test_output", DDP_LOG_ERROR);
+	assert_int_equal(ddp_output_create(&config, &first, &err), 0);
+	assert_int_equal(write_profile(first), 0);
+	config.replaces = first;
+	config.service = "renamed";
+	assert_int_equal(ddp_output_create(&config, &second, &err), 0);
+	assert_int_equal(ddp_output_finish(first), 0);
+	assert_int_equal(write_profile(second), 0);
+	assert_int_equal(ddp_output_stats(second, 0, &stats), 0);
+	assert_int_equal(stats.added, 2);
+	assert_int_equal(ddp_output_finish(second), 2);
+	for (int i = 1; i <= 2; i++) {
+		snprintf(file, sizeof(file), "%s/d.%d.pprof", folder, i);
+		assert_int_equal(access(file, F_OK), 0);
+	}
+	assert_int_equal(empty_folder(), 2);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -404,6 +435,7 @@ int main(void)
 		cmocka_unit_test(copies_have_a_prefix),
 		cmocka_unit_test(what_does_not_arrive_is_said_now_and_then),
 		cmocka_unit_test(what_waits_in_a_spool_is_not_lost),
+		cmocka_unit_test(one_goes_on_for_another),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

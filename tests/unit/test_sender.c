@@ -248,6 +248,107 @@ static void secrets_stay_out_of_the_spool(void **state)
 	assert_null(memmem(bytes, n, f->exporter.api_key, strlen(f->exporter.api_key)));
 }
 
+/* A configuration that was read again: nothing of what waits is lost, nor counted anew */
+static void one_takes_over_from_another(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *spools[2];
+		uint64_t nr_sent;	/* by the second; one was added to it */
+	} rows[] = {
+		{ "in memory", { NULL, NULL }, 6 },
+		{ "the same spool", { "spool", "spool" }, 6 },
+		{ "from memory to a spool", { NULL, "spool" }, 6 },
+		{ "another spool: its batches stay there", { "spool", "other" }, 1 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ddp_sender_target target = { /* that waits long once it has failed */
+			.name = "agent", .exporter = &f->exporter,
+			.retry_first_ms = 1U << 30, .retry_last_ms = 1U << 30,
+		};
+		struct ddp_sender_config config = { .targets = &target, .nr_targets = 1 };
+		struct ddp_sender *first, *second;
+		struct ddp_error err = { "" };
+		uint64_t nr_sent = rows[i].nr_sent;
+		char spool[128];
+
+		memset(f->told.nr, 0, sizeof(f->told.nr));
+		receiver_answer(f->receiver, 503, "");
+		snprintf(spool, sizeof(spool), "%s",
+			 rows[i].spools[0] ? world_path(f->folder, rows[i].spools[0]) : "");
+		target.spool = rows[i].spools[0] ? spool : NULL;
+		first = create(f, &target, 1);
+		for (int k = 0; k < 5; k++)
+			add(first);
+		if (target.spool)
+			wait_for(&f->told, DDP_SENDER_STORED, 5);
+		wait_for(&f->told, DDP_SENDER_DOWN, 1);
+		receiver_answer(f->receiver, 200, "");
+		if (rows[i].spools[1])
+			snprintf(spool, sizeof(spool), "%s",
+				 world_path(f->folder, rows[i].spools[1]));
+		target.spool = rows[i].spools[1] ? spool : NULL;
+		config.on_event = on_event;
+		config.ctx = &f->told;
+		config.replaces = first;
+		assert_int_equal(ddp_sender_create(&config, &second, &err), 0);
+		assert_int_equal(stats(first, 0).queued, 0);
+		ddp_sender_finish(first, 10000);
+		assert_int_equal(stats(first, 0).dropped[DDP_SENDER_DROP_END], 0);
+		ddp_sender_destroy(first);
+		add(second);
+		wait_for(&f->told, DDP_SENDER_SENT, nr_sent);
+		ddp_sender_finish(second, 10000);
+		if (stats(second, 0).added != nr_sent || stats(second, 0).sent != nr_sent ||
+		    stats(second, 0).found || stats(second, 0).retried != 1)
+			fail_msg("%s: added %d", rows[i].name, (int)stats(second, 0).added);
+		ddp_sender_destroy(second);
+	}
+}
+
+static void a_target_that_is_gone_ends_as_ever(void **state)
+{
+	struct fixture *f = *state;
+	struct ddp_sender_target target = { .name = "agent", .exporter = &f->exporter };
+	struct ddp_sender_config config = { .targets = &target, .nr_targets = 1 };
+	struct ddp_error err = { "" };
+	struct ddp_sender *first, *second;
+
+	receiver_answer(f->receiver, 503, "");
+	first = create(f, &target, 1);
+	add(first);
+	wait_for(&f->told, DDP_SENDER_DOWN, 1);
+	receiver_answer(f->receiver, 200, "");
+	target.name = "another";
+	config.replaces = first;
+	assert_int_equal(ddp_sender_create(&config, &second, &err), 0);
+	ddp_sender_finish(first, 10000);
+	assert_int_equal(stats(first, 0).sent, 1);
+	assert_int_equal(stats(second, 0).added, 0);
+	ddp_sender_destroy(first);
+	ddp_sender_destroy(second);
+}
+
+/* A configuration that cannot be used changes nothing */
+static void the_one_before_goes_on_after_an_error(void **state)
+{
+	struct fixture *f = *state;
+	struct ddp_sender_target target = { .name = "agent", .exporter = &f->exporter };
+	struct ddp_sender_config config = { .targets = &target, .nr_targets = 1 };
+	struct ddp_error err = { "" };
+	struct ddp_sender *first, *second;
+
+	first = create(f, &target, 1);
+	target.directory = "/tmp/both";
+	config.replaces = first;
+	assert_int_equal(ddp_sender_create(&config, &second, &err), -EINVAL);
+	add(first);
+	wait_for(&f->told, DDP_SENDER_SENT, 1);
+	ddp_sender_destroy(first);
+}
+
 static void what_is_refused_at_the_start(void **state)
 {
 	static struct ddp_sender_target many[DDP_SENDER_MAX_TARGETS + 1];
@@ -287,6 +388,9 @@ int main(void)
 		WITH_FIXTURE(what_did_not_get_out_waits_for_the_next),
 		WITH_FIXTURE(it_tries_again_by_itself),
 		WITH_FIXTURE(secrets_stay_out_of_the_spool),
+		WITH_FIXTURE(one_takes_over_from_another),
+		WITH_FIXTURE(a_target_that_is_gone_ends_as_ever),
+		WITH_FIXTURE(the_one_before_goes_on_after_an_error),
 		cmocka_unit_test(what_is_refused_at_the_start),
 		cmocka_unit_test(every_reason_has_a_name),
 	};

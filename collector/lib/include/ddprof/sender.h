@@ -134,14 +134,21 @@ struct ddp_sender_event {
 /** Called by the target's thread and by ddp_sender_add() in its caller's; calls nothing of here. */
 typedef void (*ddp_sender_event_fn)(void *ctx, const struct ddp_sender_event *e);
 
+struct ddp_sender;
+
 struct ddp_sender_config {
 	const struct ddp_sender_target *targets;
 	size_t nr_targets;		/* 1 to DDP_SENDER_MAX_TARGETS */
 	ddp_sender_event_fn on_event;	/* NULL: nobody wants to know */
 	void *ctx;
+	/*
+	 * A sender that this one takes over from, as when a configuration was read again: targets
+	 * of the same name hand over what waits, the spool if it is the same folder, and their
+	 * counts. It is not to be used any more when ddp_sender_create() returned 0, only to be
+	 * finished and destroyed; on an error it goes on as before. NULL: none
+	 */
+	struct ddp_sender *replaces;
 };
-
-struct ddp_sender;
 
 /**
  * Opens the targets' folders and starts their threads, which begin with what spools still hold.
