@@ -27,7 +27,6 @@ enum {
 	DEFAULT_INTERVAL_S = 2,
 	MAX_INTERVAL_S = 3600,
 	DEFAULT_ROWS = 20,	/* where there is no terminal to fill */
-	OWN_FREQUENCY_HZ = 99,
 	OWN_FLUSH_MS = 500,	/* a table should not be older than what is looked at */
 	OWN_PERIOD_S = 60,	/* what happened before is out of the table then */
 };
@@ -363,17 +362,17 @@ static int run_asking(struct ui *ui)
 
 static int start_own(struct ddp_pipeline **ret, struct ddp_output *output, struct ddp_error *err)
 {
-	const struct ddp_link_event event = { .sampler = DDPROF_SAMPLER_HRTIMER,
-					      .frequency_hz = OWN_FREQUENCY_HZ };
+	struct ddp_event_specs events = { .nr = 0 };
 	const struct ddp_pipeline_config config = {
-		.output = output, .period_s = OWN_PERIOD_S,
+		.output = output, .period_s = OWN_PERIOD_S, .events = &events,
 		.start = {
-			.events = &event, .nr_events = 1, .scope = DDPROF_SCOPE_MACHINE,
+			.scope = DDPROF_SCOPE_MACHINE,
 			.flags = DDPROF_FLAG_KERNEL | DDPROF_FLAG_USER, .flush_ms = OWN_FLUSH_MS,
 		},
 	};
+	int r = ddp_events_parse("sCPU", &events, err);
 
-	return ddp_pipeline_create(&config, ret, err);
+	return r ? r : ddp_pipeline_create(&config, ret, err);
 }
 
 static int watch_all(struct ui *ui, struct ddp_pipeline *p)

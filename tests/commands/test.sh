@@ -437,7 +437,7 @@ a_collector_that_is_not_there()
 doctor_looks_at_the_service()
 {
 	cat >x.conf <<-END
-	url = http://somebody:secret@127.0.0.1:1
+	url = http://127.0.0.1:1
 	api_key = abcdef
 	spool = $PWD/day.txt/spool
 	control_socket = $PWD/none
@@ -450,11 +450,11 @@ doctor_looks_at_the_service()
 	grep -q '^ok  *x.conf is accepted$' out
 	grep -q '^note  *others can read x.conf, which has a key$' out
 	grep -q "^ok  *no collector answers on $PWD/none" out
-	grep -q '^note  *the agent at http://[*]*@127.0.0.1:1 cannot be reached' out
+	grep -q '^note  *the agent at http://127.0.0.1:1 cannot be reached' out
 	grep -q "^note  *spool $PWD/day.txt/spool cannot be written: Not a directory" out
 	grep -q "^ok  *directory $PWD/other: [0-9]* MiB are free, it takes 1 at most" out
 	[[ $(grep -c '^  *-> ' out) == $(grep -c '^note\|^MISSING' out) ]]
-	if grep 'secret\|abcdef' out; then
+	if grep abcdef out; then
 		return 1
 	fi
 	chmod 600 x.conf
