@@ -306,27 +306,47 @@ static int read_text(const char *path, char **ret, size_t *ret_len, bool *ret_pu
 	return 0;
 }
 
+static int parse(struct ddp_options *o, const char *name, const char *text, size_t len,
+		 const struct ddp_option_section *sections, bool is_public, struct ddp_error *err)
+{
+	CLEANUP(free) struct reader *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	*r = (struct reader){
+		.o = o, .now = o, .sections = sections, .name = name, .left = text,
+		.is_public = is_public, .end = text + len, .fresh = true, .err = err,
+	};
+	return read_lines(r);
+}
+
+int ddp_options_text(struct ddp_options *o, const char *name, const char *text, size_t len,
+		     const struct ddp_option_section *sections, struct ddp_error *err)
+{
+	int r;
+
+	err->text[0] = '\0';
+	r = parse(o, name, text, len, sections, false, err);
+	if (r && !err->text[0])
+		snprintf(err->text, sizeof(err->text), "%.150s: %s", name, strerror(-r));
+	return r;
+}
+
 int ddp_options_file(struct ddp_options *o, const char *path,
 		     const struct ddp_option_section *sections, struct ddp_error *err)
 {
-	CLEANUP(free) struct reader *r = calloc(1, sizeof(*r));
 	CLEANUP(free) char *text = NULL;
-	size_t len = 0;
 	bool is_public = false;
-	int result = r ? read_text(path, &text, &len, &is_public) : -ENOMEM;
+	size_t len = 0;
+	int r = read_text(path, &text, &len, &is_public);
 
 	err->text[0] = '\0';
-	if (!result) {
-		*r = (struct reader){
-			.o = o, .now = o, .sections = sections, .name = path, .left = text,
-			.is_public = is_public,
-			.end = text + len, .fresh = true, .err = err,
-		};
-		result = read_lines(r);
+	if (!r) {
+		r = parse(o, path, text, len, sections, is_public, err);
 		explicit_bzero(text, len);
 	}
-	if (result && !err->text[0])
+	if (r && !err->text[0])
 		snprintf(err->text, sizeof(err->text), "cannot read %.150s: %s", path,
-			 strerror(-result));
-	return result;
+			 strerror(-r));
+	return r;
 }

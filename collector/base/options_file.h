@@ -42,4 +42,12 @@ struct ddp_option_section {
 int ddp_options_file(struct ddp_options *o, const char *path,
 		     const struct ddp_option_section *sections, struct ddp_error *err);
 
+/**
+ * The same from memory, which is borrowed for the call.
+ * @param text  @len bytes and a NUL
+ * @param name  what it is called in errors
+ */
+int ddp_options_text(struct ddp_options *o, const char *name, const char *text, size_t len,
+		     const struct ddp_option_section *sections, struct ddp_error *err);
+
 #endif /* DDP_BASE_OPTIONS_FILE_H */

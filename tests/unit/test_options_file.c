@@ -90,7 +90,7 @@ static void *room_at(void *values, size_t n, const char **ret_title)
 }
 
 static const struct ddp_option_section sections[] = {
-	{ "room", "NAME", "h", room_table, open_room, room_at },
+	{ "room", "NAME", .help = "h", .table = room_table, .open = open_room, .at = room_at },
 	{ 0 },
 };
 
