@@ -120,6 +120,37 @@ incomplete_use_is_refused()
 		'a user for no command|--switch_user goes with a command only|-g --switch_user nobody'
 }
 
+wrong_events_are_refused()
+{
+	row()
+	{
+		said 2 "ddprof: error: -e $3: event text at character $2" "$ddprof" -e "$3" touch ran || return
+		[[ ! -e ran ]]
+	}
+	each \
+		'no such event|1: sCPUU: no such event, do you mean sCPU; *|sCPUU' \
+		'none at all|1: there is no event in it; *|;' \
+		'the second is wrong|7: sPFF: no such event, do you mean sPF; *|sCPU; sPFF' \
+		'twice|6: sCPU is there already*|sCPU;sCPU' \
+		'no period|6: period=0: expected a number from 1 to *|sCPU period=0' \
+		'a misspelt key|5: periodd: no such key, do you mean period; *|sPF periodd=3' \
+		'a key without a value|5: period: a second name; *|sPF period' \
+		'what excludes each other|1: frequency and period exclude each other|sCPU frequency=99 period=3' \
+		'where there is none|5: missing=maybe: expected skip, replace or fail|sPF missing=maybe' \
+		'no scale|5: scale=0: expected a number above 0*|sPF scale=0' \
+		'half a tracepoint|1: sched:: expected the name of an event, or group:event of a tracepoint|sched:' \
+		'what only its own library can see|1: sALLOC cannot be profiled here: *|sALLOC'
+	said 2 'ddprof: error: --preset cpuonly: *do you mean cpu_only*' "$ddprof" --preset cpuonly touch ran
+	said 2 'ddprof: error: --preset alloc_only: *cannot be profiled here*' "$ddprof" --preset alloc_only touch ran
+	[[ ! -e ran ]]
+	printf 'event = sCPU\nevent = sPFF\n' >x.conf
+	said 2 'ddprof: error: x.conf:2: event sPFF: *' "$ddprof" --config x.conf touch ran
+	said 7 "ddprof: warn: DD_PROFILING_NATIVE_EVENTS sPFF: *; ignoring it"$'\n'"$no_module" \
+		env DD_PROFILING_NATIVE_EVENTS=sPFF "$ddprof" sh -c 'exit 7'
+	said 0 '' "$ddprof" -e help
+	grep -q '^  sCPU  *CPU time' out
+}
+
 wrong_lines_of_a_file_are_refused()
 {
 	row()
@@ -240,7 +271,7 @@ wrong_targets_are_refused()
 		"two places|\[target eu\]: give one of url and directory|${url}directory = /x\n" \
 		"no such format|x.conf:3: format zipkin: expected one of datadog, datadog-legacy, pyroscope, otlp|${url}format = zipkin\n" \
 		"a key of somebody else's|\[target eu\]: an API key is Datadog's; format otlp takes*|${url}format = otlp\napi_key = SECRET\n" \
-		'a password in the URL|\[target eu\]: no user name or password in the URL*|url = http://u:SECRET@localhost\n' \
+		'a password in the URL|x.conf:2: url: no user name or password in the URL*|url = http://u:SECRET@localhost\n' \
 		"a user alone|\[target eu\]: user and password are given together|${url}user = a\n" \
 		"two ways to say who|\[target eu\]: either user and password or a bearer token, not both|${url}user = a\npassword = SECRET\nbearer_token = SECRET\n" \
 		"a header without a value|\[target eu\]: header: expected NAME: VALUE|${url}header = SECRET\n" \
@@ -316,8 +347,8 @@ completes_words()
 	[[ $(bash complete.sh --config some) == some.conf ]]
 }
 
-cases=(wrong_options_are_refused incomplete_use_is_refused wrong_lines_of_a_file_are_refused wrong_targets_are_refused
-	wrong_variables_are_warnings
+cases=(wrong_options_are_refused incomplete_use_is_refused wrong_events_are_refused wrong_lines_of_a_file_are_refused
+	wrong_targets_are_refused wrong_variables_are_warnings
 	the_command_notices_nothing its_terminal_is_the_command_s signals_reach_the_command statuses_of_what_cannot_run
 	the_command_s_user where_messages_go secrets_are_not_shown what_is_in_effect_can_be_kept texts_of_itself
 	completes_words)

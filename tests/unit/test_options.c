@@ -519,6 +519,8 @@ static void what_users_of_ddprof_know(void **state)
 		{ "host", 'H', "DD_AGENT_HOST", "localhost" },
 		{ "port", 'P', "DD_TRACE_AGENT_PORT", "8126" },
 		{ "tags", 'T', "DD_TAGS", NULL },
+		{ "event", 'e', "DD_PROFILING_NATIVE_EVENTS", NULL },
+		{ "preset", 0, "DD_PROFILING_NATIVE_PRESET", NULL },
 		{ "pid", 'p', NULL, NULL },
 		{ "global", 'g', NULL, NULL },
 		{ "inlined_functions", 'I', "DD_PROFILING_INLINED_FUNCTIONS", NULL },
