@@ -122,7 +122,7 @@ static int renew_session(struct attached *a, const struct ddprof_config *next)
 	return 0;
 }
 
-/* What waits in the old one, and its spools, go over to the new one. @return whether there is one */
+/* What waits in the old one goes over to the new one. @return whether there is a new one */
 static bool renew_output(struct attached *a, const struct ddprof_config *next)
 {
 	struct ddp_output *output = NULL;

@@ -88,9 +88,9 @@ struct ddp_sender_target {
 
 	uint64_t queue_bytes;		/* in memory, besides the batch that is being sent */
 	uint32_t queue_batches;
-	const char *spool;		/* a folder of this target's own, made likewise; NULL: none */
+	const char *spool;		/* a folder of its own, made likewise; NULL: none */
 	uint64_t spool_bytes;		/* on disk; oldest batches go before it holds more */
-	/* the longest pause after a first failure; it doubles with each further one up to the last */
+	/* the longest pause after a first failure; it doubles with each one up to the last */
 	uint32_t retry_first_ms, retry_last_ms;
 };
 
@@ -112,7 +112,7 @@ enum ddp_sender_drop {
 	DDP_SENDER_DROP_REFUSED,	/* the receiver will never take it */
 	DDP_SENDER_DROP_UNUSABLE,	/* it cannot be brought into the target's format */
 	DDP_SENDER_DROP_DAMAGED,	/* its file in the spool is not what was written */
-	DDP_SENDER_DROP_END,		/* still in memory when ddp_sender_finish() had no more time */
+	DDP_SENDER_DROP_END,		/* in memory when ddp_sender_finish() had no more time */
 	DDP_SENDER_NR_DROPS,
 };
 
@@ -126,7 +126,7 @@ struct ddp_sender_event {
 	const char *target;		/* its name */
 	const char *id;			/* of the batch; "": not known, or none */
 	size_t bytes;			/* of the batch; 0: not known, or none */
-	/* how often this was told of this target, for this reason, from 1: say it when it doubles */
+	/* how often this was told of the target, for this reason: say it when it doubles */
 	uint64_t count;
 	const char *message;		/* one line for a person; "": there is nothing to add */
 };
