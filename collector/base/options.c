@@ -60,6 +60,17 @@ char *ddp_options_keep(struct ddp_options *o, const char *text, size_t n)
 	return m->text;
 }
 
+void ddp_options_hand_on(struct ddp_options *from, struct ddp_options *to)
+{
+	while (from->memory) {
+		struct ddp_option_memory *m = from->memory;
+
+		from->memory = m->next;
+		m->next = to->memory;
+		to->memory = m;
+	}
+}
+
 /* Values of each kind */
 
 static bool parse_number(const char *text, size_t len, int64_t *ret)
@@ -201,13 +212,39 @@ static bool has_user(const char *url)
 	return host && memchr(host + 3, '@', strcspn(host + 3, "/?#"));
 }
 
+/* HOST:PORT, the host a name, an IPv4 or, in brackets, an IPv6 address */
+static bool is_address(const char *text)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	bool v6 = text[0] == '[';
+	size_t host = v6 ? strcspn(text, "]") + 1 : strspn(text, letters);
+	int64_t port;
+
+	if (v6 && strspn(text + 1, "0123456789abcdefABCDEF:.") != host - 2)
+		return false;
+	return host > 0 && text[host] == ':' &&
+	       parse_number(text + host + 1, strlen(text + host + 1), &port) && port > 0 &&
+	       port <= UINT16_MAX;
+}
+
+/* What ddprof's users write without one gets a scheme */
+static int set_without_scheme(const struct setting *s, const char *scheme)
+{
+	CLEANUP(free) char *url = NULL;
+	struct setting whole = *s;
+
+	if (asprintf(&url, "%s%s", scheme, s->value) < 0) {
+		url = NULL;
+		return -ENOMEM;
+	}
+	whole.value = ddp_options_keep(s->o, url, strlen(url));
+	return whole.value ? set_text(&whole) : -ENOMEM;
+}
+
 static int set_url(const struct setting *s)
 {
 	static const char *const schemes[] = { "http://", "https://", "unix:///", "file:///" };
-	/* "localhost:8126" is what is often forgotten to be no URL */
-	const char *hint = strstr(s->value, "://") || !strchr(s->value, ':') ? "localhost:8126" :
-									       s->value;
-
 	if (!s->value[0])
 		return set_text(s);
 	if (has_user(s->value))
@@ -219,8 +256,13 @@ static int set_url(const struct setting *s)
 		if (!strncmp(s->value, schemes[i], n) && s->value[n])
 			return set_text(s);
 	}
+	if (is_address(s->value))
+		return set_without_scheme(s, "http://");
+	if (s->value[0] == '/' && s->value[1])
+		return set_without_scheme(s, "unix://");
 	return refuse(s->err, "%s %.60s: expected a URL that begins with http://, https://, "
-		      "unix:/// or file:///, as in http://%.60s", s->from, s->value, hint);
+		      "unix:/// or file:///, as in http://localhost:8126, or HOST:PORT",
+		      s->from, s->value);
 }
 
 static int set_pids(const struct setting *s)

@@ -22,7 +22,10 @@ enum ddp_option_kind {
 	DDP_OPTION_NUMBER,	/* uint32_t, min .. max */
 	DDP_OPTION_SIGNED,	/* int32_t, the same */
 	DDP_OPTION_TEXT,	/* const char *, borrowed from where it came from; not empty */
-	/* the same; http://, https://, unix:/// or file:/// and something behind */
+	/*
+	 * the same; http://, https://, unix:/// or file:/// and something behind. HOST:PORT
+	 * gets http:// before it, a path from / on unix://
+	 */
 	DDP_OPTION_URL,
 	DDP_OPTION_CHOICE,	/* uint32_t, the position in choices */
 	DDP_OPTION_PIDS,	/* struct ddp_pids; a list with commas, repeatable */
@@ -139,5 +142,8 @@ int ddp_options_set(struct ddp_options *o, const struct ddp_option *row,
 
 /** A copy of @n characters that lives as long as @o. NULL: no memory */
 char *ddp_options_keep(struct ddp_options *o, const char *text, size_t n);
+
+/** What @from keeps for its values lives as long as @to from now on. */
+void ddp_options_hand_on(struct ddp_options *from, struct ddp_options *to);
 
 #endif /* DDP_BASE_OPTIONS_H */

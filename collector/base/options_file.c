@@ -133,6 +133,8 @@ static int set_key(struct reader *r)
 	snprintf(where, sizeof(where), "%.100s:%u: %s", r->name, r->key_line, r->key);
 	result = value ? ddp_options_set(r->now, row, DDP_FROM_FILE, where, value, &why) : -ENOMEM;
 	r->key[0] = '\0';
+	if (r->now != r->o)
+		ddp_options_hand_on(r->now, r->o);
 	if (result && !r->result) {
 		*r->err = why;
 		r->result = result;

@@ -174,7 +174,8 @@ const struct ddp_option ddprof_options[] = {
 		  "own; /host/proc is tried without this" },
 
 	{ "url", NULL, 'U', DDP_OPTION_URL, AT(url), "DD_TRACE_AGENT_URL", .argument = "URL",
-	  EXPORT, .help = "upload to the agent there; without it to --host and --port.\n"
+	  EXPORT, .help = "upload to the agent there: http://, https://, unix:/// or\n"
+			  "HOST:PORT; without it to --host and --port.\n"
 			  "file:///DIR is as --directory /DIR" },
 	{ "host", NULL, 'H', DDP_OPTION_TEXT, AT(host), "DD_AGENT_HOST", .argument = "NAME",
 	  .max = DDPROF_MAX_HOST, .initial = "localhost", EXPORT,

@@ -77,7 +77,7 @@ wrong_options_are_refused()
 		'none of the choices|-l loud: expected one of error, warn, notice, info, debug|-l loud' \
 		'another of these|--sampler ebpf: expected one of hrtimer, perf|--sampler ebpf' \
 		'nothing as a text|--service: expected NAME, not nothing|--service=' \
-		'no URL|-U agent:8126: expected a URL that begins with *, as in http://agent:8126|-U agent:8126' \
+		'no URL|-U agent: expected a URL that begins with *, or HOST:PORT|-U agent' \
 		'a scheme of others|-U ftp://agent: expected a URL that begins with *|-U ftp://agent' \
 		'no host in the URL|-U http://: expected a URL that begins with *|-U http://' \
 		'a relative socket|-U unix://run/apm.sock: expected a URL that begins with *|-U unix://run/apm.sock' \
@@ -181,7 +181,7 @@ wrong_variables_are_warnings()
 	each \
 		'a number|DD_PROFILING_UPLOAD_PERIOD 0: expected a number*|DD_PROFILING_UPLOAD_PERIOD=0' \
 		'a flag|DD_PROFILING_TIMELINE_ENABLE maybe: expected 1 or 0|DD_PROFILING_TIMELINE_ENABLE=maybe' \
-		'a URL|DD_TRACE_AGENT_URL agent:8126: expected a URL*|DD_TRACE_AGENT_URL=agent:8126' \
+		'a URL|DD_TRACE_AGENT_URL agent: expected a URL*|DD_TRACE_AGENT_URL=agent' \
 		'a choice|DD_PROFILING_NATIVE_LOG_LEVEL x: expected one of *|DD_PROFILING_NATIVE_LOG_LEVEL=x'
 	said 7 "ddprof: warn: DD_PROFILING_AGENTLESS without DD_API_KEY: uploading to the agent"$'\n'"$no_module" \
 		env DD_PROFILING_AGENTLESS=1 "$ddprof" sh -c 'exit 7'

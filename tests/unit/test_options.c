@@ -92,9 +92,12 @@ static void refused(void **state)
 		{ { "--wait", "-g" }, "--wait goes with a command" },
 		{ { "-P", "65536", "-g" }, "-P 65536: expected a number from 1 to 65535" },
 		{ { "-U", "foo", "-g" }, "-U foo: expected a URL that begins with http://, "
-		  "https://, unix:/// or file:///, as in http://localhost:8126" },
-		{ { "--url=agent:8126", "-g" }, "--url agent:8126: expected a URL that begins with "
-		  "http://, https://, unix:/// or file:///, as in http://agent:8126" },
+		  "https://, unix:/// or file:///, as in http://localhost:8126, or HOST:PORT" },
+		{ { "--url=agent:0", "-g" }, "--url agent:0: expected a URL" },
+		{ { "--url=agent:65536", "-g" }, "--url agent:65536: expected a URL" },
+		{ { "--url=a b:1", "-g" }, "--url a b:1: expected a URL" },
+		{ { "--url=[::1]x", "-g" }, "--url [::1]x: expected a URL" },
+		{ { "--url=/", "-g" }, "--url /: expected a URL" },
 		{ { "-U", "http://", "-g" }, "-U http://: expected a URL" },
 		{ { "-U", "ftp://a", "-g" }, "-U ftp://a: expected a URL" },
 		{ { "-U", "unix://run/apm", "-g" }, "-U unix://run/apm: expected a URL" },
@@ -253,7 +256,10 @@ static void where_the_agent_is(void **state)
 		{ { "-g", "-H::1" }, "", "", "", "http://[::1]:8126" },
 		{ { "-g", "-H[::1]", "-P1" }, "", "", "", "http://[::1]:1" },
 		{ { "-g" }, "", "node", "0", "http://node:8126" },
-		{ { "-g" }, "agent:8126", "node", "", "http://node:8126" },
+		{ { "-g" }, "agent", "node", "", "http://node:8126" },
+		{ { "-g" }, "agent:81", "node", "", "http://agent:81" },
+		{ { "-g", "-U", "[::1]:81" }, "http://u", "", "", "http://[::1]:81" },
+		{ { "-g", "-U", "/run/apm.sock" }, "http://u", "", "", "unix:///run/apm.sock" },
 		{ { "-g", "-U", "unix:///run/apm" }, "http://u", "", "", "unix:///run/apm" },
 	};
 
@@ -266,6 +272,7 @@ static void where_the_agent_is(void **state)
 		setenv("DD_TRACE_AGENT_PORT", rows[i].env_port, 1);
 		accept(rows[i].args, &c);
 		assert_string_equal(c.url, rows[i].url);
+		ddprof_config_free(&c);
 	}
 	unsetenv("DD_TRACE_AGENT_URL");
 	unsetenv("DD_AGENT_HOST");

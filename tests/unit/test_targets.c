@@ -30,6 +30,9 @@ static const struct {
 	{ "sections", { NULL },
 	  "[target one]\nurl = https://b\napi_key = k\n[target two]\nurl = file:///c\n",
 	  { { "one", "https://b", "k", NULL }, { "two", NULL, NULL, "/c" } } },
+	{ "what a section's values need", { NULL },
+	  "[target one]\nurl = b:1\napi_key = file:/proc/self/comm\n",
+	  { { "one", "http://b:1", "test_targets", NULL } } },
 };
 
 static bool same(const char *a, const char *b)
