@@ -208,7 +208,8 @@ static void check_section_target(struct ctl_doctor *d, const char *section)
 	char url[MAX_VALUE], host[MAX_VALUE] = "", port[MAX_VALUE] = "", made[2 * MAX_VALUE + 16];
 
 	if (setting(d, section, "url", url)) {
-		try_url(d, url, section[0] ? section : "the agent");
+		if (strncmp(url, "file://", 7)) /* a folder, see check_section_folder() */
+			try_url(d, url, section[0] ? section : "the agent");
 		return;
 	}
 	if (section[0] || is_on(d, "agentless") || setting(d, "", "directory", url) ||
@@ -299,10 +300,11 @@ static void check_section_folder(struct ctl_doctor *d, const char *section)
 		setting(d, "", "spool_mb", mib);
 		check_folder(d, "spool", path, strtoull(mib, NULL, 10));
 	}
-	if (setting(d, section, "directory", path)) {
-		setting(d, section, "directory_mb", mib);
+	setting(d, section, "directory_mb", mib);
+	if (setting(d, section, "directory", path))
 		check_folder(d, "directory", path, strtoull(mib, NULL, 10));
-	}
+	if (setting(d, section, "url", path) && !strncmp(path, "file://", 7))
+		check_folder(d, "directory", path + 7, strtoull(mib, NULL, 10));
 }
 
 void ctl_check_folders(struct ctl_doctor *d)

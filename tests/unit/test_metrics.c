@@ -148,6 +148,80 @@ static void rows_of_a_name_are_together(void **state)
 	}
 }
 
+/* Counters of others: what they have and no row shows, and why */
+#define OF(member) offsetof(struct ddp_metrics, pipeline.member),		\
+	sizeof(((struct ddp_pipeline_counts *)0)->member)
+#define OF_TARGET(member) offsetof(struct ddp_target_metrics, member),	\
+	sizeof(((struct ddp_target_metrics *)0)->member)
+
+static const struct {
+	const char *why;
+	bool of_target;
+	size_t offset, bytes;
+} unlisted[] = {
+	{ "the CPU's number, which of a sum is how many there are", false, OF(marks.stats.cpu) },
+	{ "whether it is sampled, which says nothing of a sum", false, OF(marks.stats.online) },
+	{ "ddprof_overhead_ratio has it", false, OF(marks.stats.elapsed_ns) },
+	{ "module_samples less folded_samples", false, OF(marks.stats.new_stacks) },
+	{ "decode's: they count what the collector knows of", false, OF(marks.stats.lost_ring) },
+	{ "the same", false, OF(marks.stats.lost_nested) },
+	{ "the same", false, OF(marks.stats.lost_tasks) },
+	{ "decode's: what arrived", false, OF(marks.stats.messages) },
+	{ "the same", false, OF(marks.stats.bytes) },
+	{ "kernel walks need no tables", false, OF(marks.stats.kernel_end[DDPROF_END_NO_TABLE]) },
+	{ "the same", false, OF(marks.stats.kernel_end[DDPROF_END_NO_RULE]) },
+	{ "messages_lost counts what was in them", false, OF(marks.decode.gaps) },
+	{ "the module's", false, OF(marks.decode.skipped) },
+	{ "built has them, too", false, OF(marks.tables.no_cfi) },
+	{ "unwind_tables has those in use", false, OF(marks.tables.uploaded) },
+	{ "the module's", false, OF(marks.tables.refused) },
+	{ "the size of tables is a metric", false, OF(marks.tables.rows) },
+	{ "the same", false, OF(marks.tables.image_bytes) },
+	{ "of files, not of the collector: in profiles' comments", false, OF(marks.tables.cfi) },
+	{ "a pointer", true, OF_TARGET(stats.target) },
+	{ "last_sent_seconds", true, OF_TARGET(stats.last_sent_unix_ns) },
+	{ "a text's, in /status", true, OF_TARGET(stats.last_error_unix_ns) },
+	{ "of a moment, in /status", true, OF_TARGET(stats.next_attempt_ms) },
+	{ "up", true, OF_TARGET(stats.down) },
+	{ "spool_up", true, OF_TARGET(stats.spool_down) },
+	{ "a text, in /status", true, OF_TARGET(stats.last_error) },
+};
+
+static bool is_listed(bool of_target, size_t offset)
+{
+	for (size_t i = 0; i < sizeof(unlisted) / sizeof(unlisted[0]); i++)
+		if (of_target == unlisted[i].of_target && offset + 8 > unlisted[i].offset &&
+		    offset < unlisted[i].offset + unlisted[i].bytes)
+			return true;
+	for_each_metric(row)
+		if (of_target == is_of_target(row) && offset == row->offset)
+			return true;
+	return false;
+}
+
+/* Whoever adds a counter to one of these adds a metric, or says here why not */
+static void every_counter_is_a_metric(void **state)
+{
+	static const struct {
+		const char *name;
+		bool of_target;
+		size_t offset, bytes;
+	} rows[] = {
+		{ "ddp_link_stats", false, OF(marks.stats) },
+		{ "ddp_decode_counts", false, OF(marks.decode) },
+		{ "ddp_process_counts", false, OF(marks.process) },
+		{ "ddp_tables_counts", false, OF(marks.tables) },
+		{ "ddp_services_counts", false, OF(services) },
+		{ "ddp_sender_stats", true, OF_TARGET(stats) },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (size_t at = 0; at < rows[i].bytes; at += 8)
+			if (!is_listed(rows[i].of_target, rows[i].offset + at))
+				fail_msg("what is at %zu of struct %s", at, rows[i].name);
+}
+
 static char *read_docs(void)
 {
 	CLEANUP(close_file) FILE *f = fopen("docs/metrics.md", "re");
@@ -649,6 +723,7 @@ int main(void)
 		cmocka_unit_test(rows_are_named_as_they_should),
 		cmocka_unit_test(rows_do_not_repeat_each_other),
 		cmocka_unit_test(rows_of_a_name_are_together),
+		cmocka_unit_test(every_counter_is_a_metric),
 		cmocka_unit_test(rows_are_documented),
 		cmocka_unit_test(nothing_else_is_documented),
 		cmocka_unit_test(values_have_their_units),
