@@ -15,6 +15,14 @@ in_group() {
 	sh -c 'echo $$ >"/sys/fs/cgroup/$1/cgroup.procs" && shift && exec "$@"' sh "$@"
 }
 
+wait_session() {
+	tries=100
+	while ! ddprofctl stats >/dev/null 2>&1 && [ $tries -gt 0 ]; do
+		sleep 0.1
+		tries=$((tries - 1))
+	done
+}
+
 check "services.load" insmod /modules/ddprof_kmod.ko
 agent 200 got &
 agent=$!
@@ -28,11 +36,7 @@ url=http://127.0.0.1:$(cat got/port)
 ddprof -g --services --service_rule 'exclude process:agent' --service_rule 'rename process:sh = shell' \
 	--max_services 20 --budget 1000 -F 499 -E default-env -T team:red -U "$url" 2>ddprof.err &
 profiler=$!
-tries=100
-while ! ddprofctl stats >/dev/null 2>&1 && [ $tries -gt 0 ]; do
-	sleep 0.1
-	tries=$((tries - 1))
-done
+wait_session
 
 DD_SERVICE=shop DD_ENV=prod DD_VERSION=1.2.3 shares 1000 shop.ns &
 OTEL_SERVICE_NAME=cart OTEL_RESOURCE_ATTRIBUTES='service.version=7,deployment.environment.name=a%20b' shares 1000 cart.ns &
@@ -50,6 +54,30 @@ unset DD_SERVICE
 kill -TERM $profiler
 wait $profiler
 check "services: exit status 0" sh -c "[ $? = 0 ] || { cat ddprof.err; exit 1; }"
+
+# a disk that is full while a service ends: its profile is written when there is room
+mkdir -p full
+mount -t tmpfs -o size=4k full full
+head -c 4096 /dev/zero >full/taken
+ddprof -g --services -u 1 --budget 1000 -F 499 --output full/x.pprof 2>>full.err &
+profiler=$!
+wait_session
+DD_SERVICE=early shares 700 early.ns
+: >full.err # from here on
+tries=100
+while [ "$(grep -c 'go into the next profile' full.err)" -lt 3 ] && [ $tries -gt 0 ]; do
+	sleep 0.2
+	tries=$((tries - 1))
+done
+rm full/taken
+mount -o remount,size=16m full
+kill -TERM $profiler
+wait $profiler
+check "services: a full disk: exit status 0" sh -c "[ $? = 0 ] || { cat full.err; exit 1; }"
+check "services: a full disk: it was" grep "No space left" full.err
+mkdir late
+cp full/x*.pprof late
+umount full
 
 # in a PID namespace of its own, whose /proc is not the machine's, and with the machine's beside it
 # shellcheck disable=SC2016	# that shell expands it

@@ -63,6 +63,17 @@ amount()
 	profile "$service" --process shares samples 10 $((ns * 499 / 1000000000 * 115 / 100 + 20))
 }
 
+# late_profile: one of the files has what ended long before it was written
+late_profile()
+{
+	local file
+	for file in "$out"/guest/late/*.pprof; do
+		"$out/check_profile" "$file" --process shares samples 10 1000000 && return
+	done
+	ls -l "$out/guest/late"
+	return 1
+}
+
 check "services: DD_SERVICE" tags shop env:prod version:1.2.3 team:red profile_seq:0
 check "services: DD_SERVICE, its samples" amount shop "$out"/guest/shop.ns
 check "services: OTEL_SERVICE_NAME" tags cart env:a_b version:7 team:red
@@ -84,5 +95,6 @@ check "services: every service has a runtime-id of its own" sh -c \
 	"grep -ho 'runtime-id:[^,\"]*' $got/*.event | sort | uniq -d | { ! grep .; }"
 check "services: in a PID namespace, by name" sh -c "grep -q '[,\"]service:shares[,\"]' $got/*.event && ! grep -q service:unseen $got/*.event"
 check "services: in a PID namespace with the machine's /proc" tags inside
+check "services: a full disk: what was sampled before is written" late_profile
 dmesg_clean services
 finish
