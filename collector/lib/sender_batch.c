@@ -210,10 +210,13 @@ static const unsigned char *take_bytes(struct reader *r, size_t *ret_n)
 
 static const char *take_text(struct reader *r)
 {
+	uint64_t is_there = take_number(r);
 	const unsigned char *at;
 	size_t n;
 
-	if (!take_number(r))
+	if (is_there > 1)
+		fail(r, -EBADMSG);
+	if (!is_there)
 		return NULL;
 	at = take_bytes(r, &n);
 	if (at && memchr(at, '\0', n)) {
@@ -279,7 +282,8 @@ static void take_form(struct reader *r, struct ddp__batch_form *f)
 	form->process_tags = take_text(r);
 	take_lists(r, f);
 	form->profile = take_bytes(r, &form->profile_bytes);
-	if (!form->id || !form->profile_bytes || r->left)
+	if (!form->id || form->start_unix_ns < 0 || form->end_unix_ns < 0 ||
+	    !form->profile_bytes || r->left)
 		fail(r, -EBADMSG);
 }
 
