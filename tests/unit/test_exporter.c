@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <errno.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -353,6 +355,42 @@ static void silence_ends_with_the_timeout(void **state)
 	ddp_exporter_destroy(e);
 }
 
+/* Answers 200 and goes on for as long as somebody reads; @ctx: the listener. How much was taken */
+static void *answer_without_end(void *ctx)
+{
+	static char piece[65536] = "HTTP/1.1 200 OK\r\n\r\n";
+	int fd = accept(*(int *)ctx, NULL, NULL);
+	size_t n = 0;
+	ssize_t sent;
+
+	while ((sent = send(fd, piece, sizeof(piece), MSG_NOSIGNAL)) > 0)
+		n += sent;
+	close(fd);
+	return (void *)n;
+}
+
+static void an_answer_without_end_is_not_read(void **state)
+{
+	enum { MUCH = 64 << 20 };	/* what is read and what lies in sockets' buffers are less */
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t n = sizeof(a);
+	pthread_t thread;
+	char url[64];
+	void *taken;
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&a, n), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &n), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(pthread_create(&thread, NULL, answer_without_end, &listener), 0);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", ntohs(a.sin_port));
+	assert_int_equal(send_to(*state, url, NULL), DDP_EXPORT_OK);
+	pthread_join(thread, &taken);
+	close(listener);
+	assert_in_range((size_t)taken, 1 << 20, MUCH);
+}
+
 static void *cancel_soon(void *e)
 {
 	usleep(100 * 1000);
@@ -534,6 +572,7 @@ int main(void)
 		WITH_RECEIVER(a_receiver_says_when_to_come_back),
 		WITH_RECEIVER(a_receiver_that_is_down_is_named),
 		WITH_RECEIVER(silence_ends_with_the_timeout),
+		WITH_RECEIVER(an_answer_without_end_is_not_read),
 		WITH_RECEIVER(a_send_can_be_cancelled),
 		WITH_RECEIVER(bad_forms_are_refused),
 		cmocka_unit_test(bad_configurations_are_refused),
