@@ -167,6 +167,10 @@ wrong_lines_of_a_file_are_refused()
 		'twice|3: service: is there for the second time|service = a\n\nservice = b\n' \
 		'what is of one run|1: global: goes on the command line, not into a file|global = 1\n' \
 		'no such section|2: \[other\]: no such section*|[other]\na = 1\n' \
+		'a target that is called as an option'\''s|2: \[target agent\]: that is what --url is called|[target agent]\nurl = http://a\n' \
+		'two targets of one name|4: \[target eu\]: there is one of this name|[target eu]\nurl = http://a\n[target eu]\nurl = http://b\n' \
+		'a target that no folder can be called|2: \[target ../x\]: a target'\''s name is of up to 32 letters*|[target ../x]\nurl = http://a\n' \
+		'a target without a name|2: \[target\]: expected \[target NAME\]*|[target]\nurl = http://a\n' \
 		'nothing as a text|1: environment: expected NAME, not nothing|environment =\n' \
 		'no text|2: there is a zero byte*|service = a\n\0\n'
 }

@@ -104,6 +104,19 @@ check "upload answered 500: exit status 1" is $? 1
 check "upload answered 500: says so" says busy.err 127.0.0.1 500
 kill $agent
 
+# -- a receiver that is down for longer than a collector lives --
+attached -U http://127.0.0.1:9 --spool /tmp/spool 2>spool.err
+check "spool: a receiver that is down is no failure" is $? 0
+check "spool: says what waits" says spool.err 'in the spool waits for the next start'
+start_agent 200 later
+attached -U "$url" --spool /tmp/spool --directory files 2>later.err
+check "spool: the next collector: exit status" is $? 0
+kill $agent
+wait $agent 2>/dev/null
+check "spool: the next collector sends what waited" test -s later/1.head
+check "spool: nothing is left in it" sh -c '! ls /tmp/spool/agent/*.batch 2>/dev/null'
+check "directory: a file for the profile" sh -c 'ls files/*Z-myservice-*.pprof.lz4'
+
 # -- signals, a second collector, a killed one --
 shares 2000 /tmp/shares.ns &
 ddprof --budget 1000 -F 499 --output term.pprof -g &
