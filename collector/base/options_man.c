@@ -89,12 +89,21 @@ static void put_names(const struct ddp_option *o, FILE *to)
 	fputc('\n', to);
 }
 
+static void put_what(const struct ddp_option *o, FILE *to)
+{
+	put_text(o->help, to);
+	for (size_t i = 0; o->choices && o->choices[i]; i++)
+		fprintf(to, "%s%.*s%s", i ? ", " : ".br\nOne of ",
+			(int)strcspn(o->choices[i], "|"), o->choices[i],
+			o->choices[i + 1] ? "" : ".\n");
+	if (o->initial && o->initial[0])
+		fprintf(to, ".br\nDefault: %s.\n", o->initial);
+}
+
 static void put_row(const struct ddp_option *o, FILE *to)
 {
 	put_names(o, to);
-	put_text(o->help, to);
-	if (o->initial && o->initial[0])
-		fprintf(to, ".br\nDefault: %s.\n", o->initial);
+	put_what(o, to);
 	if (o->env)
 		fprintf(to, ".br\nEnvironment: \\fB%s\\fR.\n", o->env);
 }
@@ -114,9 +123,7 @@ static void put_options(const struct ddp_option *table, FILE *to)
 static void put_key(const struct ddp_option *o, FILE *to)
 {
 	fprintf(to, ".TP\n\\fB%s\\fR = \\fI%s\\fR\n", o->name, o->argument ? o->argument : "0|1");
-	put_text(o->help, to);
-	if (o->initial && o->initial[0])
-		fprintf(to, ".br\nDefault: %s.\n", o->initial);
+	put_what(o, to);
 }
 
 static void put_sections(const struct ddp_manual *m, FILE *to)
@@ -137,7 +144,8 @@ static void put_config(const struct ddp_manual *m, FILE *to)
 		 "their own that begin with # or ;. A line that begins with a blank continues the "
 		 "value before it. Unknown keys and values that are not accepted are errors.\n",
 		 to);
-	fputs("A sample with every key is\n", to);
+	put_text("A sample with every key is in\n", to);
+	fputs(".B ", to);
 	put(m->config, to);
 	put_sections(m, to);
 }

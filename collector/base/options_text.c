@@ -92,6 +92,9 @@ static void sample_row(const struct ddp_option *o, FILE *to)
 		return;
 	fputc('\n', to);
 	comment(o->help, to);
+	for (size_t i = 0; o->choices && o->choices[i]; i++)
+		fprintf(to, "%s%.*s%s", i ? ", " : "# One of ", (int)strcspn(o->choices[i], "|"),
+			o->choices[i], o->choices[i + 1] ? "" : ".\n");
 	if (o->kind == DDP_OPTION_PIDS || o->kind == DDP_OPTION_TEXTS)
 		fputs("# May be there several times.\n", to);
 	if (o->flags & DDP_OPTION_SECRET)
