@@ -607,6 +607,19 @@ size_t ddp_pipeline_services(const struct ddp_pipeline *p,
 	return p->nr_last_services;
 }
 
+size_t ddp_pipeline_events(const struct ddp_pipeline *p,
+			   struct ddp_pipeline_event ret[DDPROF_MAX_EVENTS])
+{
+	for (uint32_t i = 0; i < p->started.nr_events; i++) {
+		const struct ddp_link_started_event *e = &p->started.events[i];
+
+		memcpy(ret[i].name, p->events.spec[i].name, sizeof(ret[i].name));
+		ret[i].sampled = e->sampler != DDPROF_SAMPLER_NONE;
+		ret[i].missing = e->fallback;
+	}
+	return p->started.nr_events;
+}
+
 int ddp_pipeline_target(const struct ddp_pipeline *p, size_t i, struct ddp_sender_stats *ret)
 {
 	return ddp_output_stats(p->output, i, ret);

@@ -97,6 +97,18 @@ struct ddp_pipeline_service {
 size_t ddp_pipeline_services(const struct ddp_pipeline *p,
 			     struct ddp_pipeline_service ret[DDP_PIPELINE_SERVICES]);
 
+/** An event as the module has it. */
+struct ddp_pipeline_event {
+	char name[DDP_EVENT_NAME];	/* as it was asked for */
+	bool sampled;			/* false: it is left out */
+	/* errno why it is left out, or why the CPU clock is sampled instead; 0: it is itself */
+	uint32_t missing;
+};
+
+/** As ddp_pipeline_count(). @return how many there are in @ret */
+size_t ddp_pipeline_events(const struct ddp_pipeline *p,
+			   struct ddp_pipeline_event ret[DDPROF_MAX_EVENTS]);
+
 /** What its output's targets did: as ddp_output_stats(). As ddp_pipeline_count(). */
 int ddp_pipeline_target(const struct ddp_pipeline *p, size_t i, struct ddp_sender_stats *ret);
 

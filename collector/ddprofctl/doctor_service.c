@@ -176,7 +176,7 @@ void ctl_check_collector(struct ctl_doctor *d)
 static void try_url(struct ctl_doctor *d, const char *url, const char *what)
 {
 	CLEANUP(curl_easy_cleanup) CURL *curl = curl_easy_init();
-	const char *path = strncmp(url, "unix://", 7) ? NULL : url + 7;
+	const char *path = url[0] == '/' ? url : strncmp(url, "unix://", 7) ? NULL : url + 7;
 	CURLcode r;
 
 	if (!curl)

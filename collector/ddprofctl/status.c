@@ -162,6 +162,30 @@ static void print_services(json_t *services)
 	print_text(line);
 }
 
+/* "sCPU, hCPU (left out: No such file or directory)" */
+static void print_events(json_t *events)
+{
+	size_t n, nr = json_array_size(events);
+	char line[1024];
+
+	if (!nr)
+		return;
+	n = (size_t)snprintf(line, sizeof(line), "%-10s", "events");
+	for (size_t i = 0; i < nr && n < 800; i++) {
+		json_t *e = json_array_get(events, i);
+		const char *missing = text_of(e, "missing");
+		bool sampled = json_is_true(json_object_get(e, "sampled"));
+
+		n += (size_t)snprintf(line + n, sizeof(line) - n, "%s %.130s", i ? "," : "",
+				      text_of(e, "name"));
+		if (missing[0])
+			n += (size_t)snprintf(line + n, sizeof(line) - n, " (%s: %.60s)",
+					      sampled ? "the CPU clock instead" : "left out",
+					      missing);
+	}
+	print_text(line);
+}
+
 static void print_status(json_t *j)
 {
 	json_t *targets = json_object_get(j, "targets"), *trouble = json_object_get(j, "trouble");
@@ -172,6 +196,7 @@ static void print_status(json_t *j)
 		 json_is_string(trouble) ? json_string_value(trouble) : "ok");
 	print_text(line);
 	print_session(j);
+	print_events(json_object_get(j, "events"));
 	printf("%-10s %.0f, %.0f lost, %.0f skipped for the CPU budget\n", "samples",
 	       metric(j, "ddprof_samples_total"), metric(j, "ddprof_samples_lost_total"),
 	       metric(j, "ddprof_skipped_samples_total"));

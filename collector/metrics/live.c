@@ -12,6 +12,7 @@ void ddp_live_metrics(struct ddp_pipeline *p, struct ddp_metrics *ret)
 	ddp_pipeline_count(p, &ret->pipeline);
 	ddp_metrics_own(&ret->own);
 	ret->nr_services = ddp_pipeline_services(p, ret->services);
+	ret->nr_events = ddp_pipeline_events(p, ret->events);
 	ret->nr_targets = 0;
 	while (ret->nr_targets < DDP_SENDER_MAX_TARGETS &&
 	       !ddp_pipeline_target(p, ret->nr_targets, &stats))
@@ -19,12 +20,16 @@ void ddp_live_metrics(struct ddp_pipeline *p, struct ddp_metrics *ret)
 	ddp_metrics_derive(ret);
 }
 
+/* Larger than any interval is allowed to grow */
+enum { MAX_LOADED_BYTES = 256 << 20 };
+
 static int load(const struct ddp_profile *p, struct ddp_pprof **ret)
 {
+	const struct ddp_pprof_limits limits = { .max_memory_bytes = MAX_LOADED_BYTES };
 	CLEANUP(ddp_buffer_free) struct ddp_buffer bytes = { 0 };
 	int r = ddp_pprof_encode(p, 0, ddp_buffer_write, &bytes);
 
-	return r ? r : ddp_pprof_load(bytes.bytes, bytes.len, NULL, ret, NULL);
+	return r ? r : ddp_pprof_load(bytes.bytes, bytes.len, &limits, ret, NULL);
 }
 
 int ddp_live_top(const struct ddp_profile *profile, const struct ddp_metrics *m,

@@ -49,6 +49,8 @@ struct ddp_metrics {
 	size_t nr_targets;
 	struct ddp_pipeline_service services[DDP_PIPELINE_SERVICES];
 	size_t nr_services;
+	struct ddp_pipeline_event events[DDPROF_MAX_EVENTS];
+	size_t nr_events;
 	struct ddp_derived derived;
 };
 

@@ -74,19 +74,36 @@ static json_t *services_to_json(const struct ddp_metrics *m)
 	return all;
 }
 
+static json_t *events_to_json(const struct ddp_metrics *m)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < m->nr_events; i++) {
+		const struct ddp_pipeline_event *e = &m->events[i];
+		json_t *row = json_pack("{s:o, s:b, s:s?}", "name", text_to_json(e->name),
+					"sampled", e->sampled, "missing",
+					e->missing ? strerror((int)e->missing) : NULL);
+
+		if (json_array_append_new(all, row))
+			return json_decref(all), NULL;
+	}
+	return all;
+}
+
 int ddp_status_write(const struct ddp_metrics *m, const struct ddp_status_about *about,
 		     const char *trouble, ddp_write_fn write, void *ctx)
 {
 	const struct ddp_pipeline_counts *p = &m->pipeline;
 	CLEANUP(drop_json) json_t *j =
-		json_pack("{s:s, s:i, s:o, s:o, s:s?, s:I, s:i, s:o, s:o, s:o}", "version",
+		json_pack("{s:s, s:i, s:o, s:o, s:s?, s:I, s:i, s:o, s:o, s:o, s:o}", "version",
 			  DDPROF_VERSION, "pid", (int)getpid(), "profiles",
 			  text_to_json(about->profiles),
 			  "service", text_to_json(about->service), "trouble", trouble,
 			  "start_unix_s", (json_int_t)(p->start_unix_ns / 1000000000),
 			  "period_s", (int)p->period_s, "metrics",
 			  metrics_to_json(m, ddp_metrics_table), "targets", targets_to_json(m),
-			  "services", services_to_json(m));
+			  "services", services_to_json(m), "events",
+			  events_to_json(m));
 	CLEANUP(free) char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 
 	return text ? write(ctx, text, strlen(text)) : -ENOMEM;

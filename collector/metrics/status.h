@@ -7,10 +7,12 @@
  *	  "metrics": { "ddprof_up": 1, "ddprof_walks_total{half=\"user\",end=\"root\"}": 5, ... },
  *	  "targets": [ { "name": "agent", "last_error": "...", "last_error_unix_s": 0,
  *			 "next_attempt_s": 0.5, "metrics": { "ddprof_target_up": 1, ... } } ],
- *	  "services": [ { "name": "shop", "samples": 12 } ] }
+ *	  "services": [ { "name": "shop", "samples": 12 } ],
+ *	  "events": [ { "name": "sCPU", "sampled": true, "missing": null } ] }
  *
  * "trouble" is null, or what /health says; "metrics" have every row of their table; "services" are
- * those of the last interval.
+ * those of the last interval. An event with a reason in "missing" is left out or, where it says
+ * "sampled", replaced by the CPU clock.
  */
 #ifndef DDP_METRICS_STATUS_H
 #define DDP_METRICS_STATUS_H

@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,13 +111,15 @@ static void other_units(void **state)
 	     "cpu-time of 0.0 s: 0ns; 0 samples, 0 lost, overhead 0.000 %\n" COLUMNS);
 }
 
-/* A collector whose answers are made up */
-
+/*
+ * A collector whose answers are made up: a process of its own, as the tests fork, which does not go
+ * well with threads. This is shared with it
+ */
 struct collector {
 	char folder[32];
 	struct ddp_unix_name name;
-	struct MHD_Daemon *daemon;
-	const char *answer;
+	pid_t process;
+	char answer[4096];
 	unsigned int status;
 };
 
@@ -125,7 +129,7 @@ static enum MHD_Result answer(void *collector, struct MHD_Connection *connection
 {
 	const struct collector *c = collector;
 	struct MHD_Response *r = MHD_create_response_from_buffer(
-		strlen(c->answer), (char *)c->answer, MHD_RESPMEM_PERSISTENT);
+		strlen(c->answer), (char *)c->answer, MHD_RESPMEM_MUST_COPY);
 	enum MHD_Result result = MHD_queue_response(connection, c->status, r);
 
 	(void)path;
@@ -138,32 +142,54 @@ static enum MHD_Result answer(void *collector, struct MHD_Connection *connection
 	return result;
 }
 
+static void be_collector(struct collector *c, int fd)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, answer, c,
+			     MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_END))
+		for (;;)
+			pause();
+	_exit(1);
+}
+
 static int start(void **state)
 {
-	struct collector *c = calloc(1, sizeof(*c));
+	struct collector *c = mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char path[64];
+	pid_t process;
 	int fd;
 
+	assert_true(c != MAP_FAILED);
 	*state = c;
 	snprintf(c->folder, sizeof(c->folder), "/tmp/test_ctl_top.XXXXXX");
 	assert_non_null(mkdtemp(c->folder));
 	snprintf(path, sizeof(path), "%s/c.sock", c->folder);
 	assert_int_equal(ddp_listen_unix(path, &c->name, &fd, NULL), 0);
-	c->daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, answer, c,
-				     MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_END);
 	c->status = 200;
-	return !c->daemon;
+	process = fork();
+	if (!process)
+		be_collector(c, fd);
+	c->process = process; /* not by the child, which shares it */
+	close(fd);
+	return process < 0;
 }
 
 static int stop(void **state)
 {
 	struct collector *c = *state;
 
-	MHD_stop_daemon(c->daemon);
+	kill(c->process, SIGKILL);
+	waitpid(c->process, NULL, 0);
 	ddp_unlisten_unix(&c->name);
 	rmdir(c->folder);
-	free(c);
-	return 0;
+	return munmap(c, sizeof(*c));
+}
+
+static void set_answer(struct collector *c, const char *text)
+{
+	assert_true(strlen(text) < sizeof(c->answer));
+	strcpy(c->answer, text);
 }
 
 /* What a command says on stdout and stderr, and its exit status */
@@ -227,6 +253,9 @@ static void run(int (*command)(int, char **), char **argv, struct said *ret)
 	"\"service\":\"shop\",\"trouble\":" trouble ",\"start_unix_s\":1,\"period_s\":59,"	\
 	"\"metrics\":{\"ddprof_uptime_seconds\":3725.5,\"ddprof_cpus\":4,"		\
 	"\"ddprof_samples_total\":4711,\"ddprof_overhead_ratio\":0.0005},"		\
+	"\"events\":[{\"name\":\"sCPU\",\"sampled\":true,\"missing\":null},"		\
+	"{\"name\":\"hINST\",\"sampled\":true,\"missing\":\"none\"},"				\
+	"{\"name\":\"hBUS\",\"sampled\":false,\"missing\":\"none\"}],"			\
 	"\"services\":[{\"name\":\"shop\",\"samples\":7},{\"name\":\"a\\u001bb\",\"samples\":1}]," \
 	"\"targets\":[{\"name\":\"agent\",\"last_error\":\"it answered 500\","		\
 	"\"last_error_unix_s\":4102444800,\"next_attempt_s\":1.5,\"metrics\":{"		\
@@ -264,6 +293,7 @@ static const struct {
 	{ "a healthy collector", ctl_status, { NULL }, 200, STATUS_JSON("null"), 0,
 	  "ddprof 9.8.7, process 77: the whole machine; service shop\nhealth     ok\n"
 	  "session    for 1 h 2 min on 4 CPUs; 0 s into an interval of 59 s\n"
+	  "events     sCPU, hINST (the CPU clock instead: none), hBUS (left out: none)\n"
 	  "samples    4711, 0 lost" },
 	{ "services", ctl_status, { NULL }, 200, STATUS_JSON("null"), 0,
 	  "services   2: shop, a?b\n" },
@@ -294,7 +324,7 @@ static void commands_and_answers(void **state)
 
 		for (size_t k = 0; k < 3; k++)
 			argv[3 + k] = (char *)commands[i].options[k];
-		c->answer = commands[i].answer;
+		set_answer(c, commands[i].answer);
 		c->status = commands[i].http_status;
 		run(commands[i].command, argv, &said);
 		if (said.status != commands[i].status || !strstr(said.text, commands[i].text))
@@ -333,7 +363,7 @@ static void on_a_terminal(void **state)
 	pid_t child;
 	int fd;
 
-	c->answer = TOP_JSON;
+	set_answer(c, TOP_JSON);
 	child = forkpty(&fd, NULL, NULL, &(struct winsize){ .ws_row = 10, .ws_col = 70 });
 	if (!child)
 		run_child(ctl_top, 5, argv);
@@ -367,7 +397,7 @@ static void ended_by_a_signal(void **state)
 	pid_t child;
 	int fd;
 
-	c->answer = TOP_JSON;
+	set_answer(c, TOP_JSON);
 	child = forkpty(&fd, NULL, NULL, &(struct winsize){ .ws_row = 10, .ws_col = 70 });
 	if (!child)
 		run_child(ctl_top, 3, argv);

@@ -55,7 +55,7 @@ check "the control socket is its owner's" is "$(ls -l /run/ddprof/control.sock |
 check "a profile is made" until_true sh -c 'ddprofctl status --json | grep -q "\"ddprof_profiles_total\": *[1-9]"'
 ddprofctl status >status.txt 2>&1
 check "status: exit status 0" is $? 0
-check "status: says what it does" says status.txt 'the whole machine' 'health *ok' 'overhead' 'user stacks whole' \
+check "status: says what it does" says status.txt 'the whole machine' 'health *ok' 'events *sCPU$' 'overhead' 'user stacks whole' \
 	'[1-9][0-9]* made, 0 failed' \
 	'services *[1-9]' 'target *directory: takes profiles; [1-9]'
 # intervals are short here, and one that has just begun has nothing
