@@ -300,7 +300,8 @@ static void a_receiver_says_when_to_come_back(void **state)
 	} rows[] = {
 		{ "seconds", 429, "Retry-After: 17\r\n", 17000, 17000 },
 		{ "none", 503, "", 0, 0 },
-		{ "a date that is over", 503, "Retry-After: Fri, 02 Jan 2026 03:04:05 GMT\r\n", 0, 0 },
+		{ "a date that is over", 503, "Retry-After: Fri, 02 Jan 2026 03:04:05 GMT\r\n",
+		  0, 0 },
 		{ "a date far away: a day", 503, "Retry-After: Fri, 01 Jan 2100 00:00:00 GMT\r\n",
 		  86400000, 86400000 },
 		{ "more seconds than there are", 429, "Retry-After: 99999999999999999999\r\n",
@@ -371,7 +372,7 @@ static void *answer_without_end(void *ctx)
 
 static void an_answer_without_end_is_not_read(void **state)
 {
-	enum { MUCH = 64 << 20 };	/* what is read and what lies in sockets' buffers are less */
+	enum { MUCH = 64 << 20 };	/* what is read and sockets' buffers are less */
 	struct sockaddr_in a = { .sin_family = AF_INET,
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
