@@ -284,7 +284,8 @@ int ddprof_targets_make(const struct ddprof_config *c, struct ddprof_targets *re
 	int r = 0;
 
 	ret->nr = 0;
-	find_container(ret);
+	if (!c->services) /* those have their own */
+		find_container(ret);
 	if (c->url)
 		r = add_url(c, ret, &agent, err);
 	if (c->directory)

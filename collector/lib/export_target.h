@@ -14,6 +14,7 @@ struct export_format {
 	const char *agent_path, *intake_path;	/* with an api_key the latter; NULL: takes none */
 	const char *const *headers;		/* "Name: value", NULL-terminated */
 	bool id_as_header;			/* the form itself has no place for it */
+	bool container_as_header;		/* the tag container_id, too: agents read that */
 	int (*make)(const struct ddp_export_form *form, struct export_request *q,
 		    struct ddp_error *err);
 	bool (*may_retry)(long status);

@@ -10,7 +10,10 @@
 #include "export_target.h"
 #include "export_uuid.h"
 
-enum { ANSWER_SHOWN_BYTES = 200 };	/* of the answer's body, in a message */
+enum {
+	ANSWER_SHOWN_BYTES = 200,	/* of the answer's body, in a message */
+	CONTAINER_CHARS = 128,		/* longest id that becomes a header */
+};
 
 struct ddp_exporter {
 	CURL *curl;
@@ -18,6 +21,7 @@ struct ddp_exporter {
 	struct export_target target;
 	char *shown;		/* how messages name the target */
 	export_secrets secrets;
+	bool has_container;	/* the target's headers say so */
 	atomic_bool cancelled;
 };
 
@@ -46,13 +50,13 @@ static const struct export_format formats[] = {
 	[DDP_EXPORT_DATADOG] = {
 		.name = "datadog",
 		.agent_path = "/profiling/v1/input", .intake_path = "/api/v2/profile",
-		.headers = no_headers,
+		.headers = no_headers, .container_as_header = true,
 		.make = ddp__export_datadog, .may_retry = is_busy,
 	},
 	[DDP_EXPORT_DATADOG_LEGACY] = {
 		.name = "datadog-legacy",
 		.agent_path = "/profiling/v1/input", .intake_path = "/v1/input",
-		.headers = no_headers, .id_as_header = true,
+		.headers = no_headers, .id_as_header = true, .container_as_header = true,
 		.make = ddp__export_legacy, .may_retry = is_busy,
 	},
 	[DDP_EXPORT_PYROSCOPE] = {
@@ -98,6 +102,7 @@ static int init(struct ddp_exporter *e, const struct ddp_exporter_config *config
 	if ((unsigned int)config->format >= NR_FORMATS)
 		return ddp__fail(err, -EINVAL, "there is no format %u", config->format);
 	e->format = &formats[config->format];
+	e->has_container = config->container_id || config->entity_id;
 	atomic_init(&e->cancelled, false);
 	e->curl = curl_easy_init();
 	if (!e->curl)
@@ -222,21 +227,87 @@ static int judge(const struct ddp_exporter *e, const struct export_answer *a,
 	return DDP_EXPORT_RETRY;
 }
 
+static bool is_id_char(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '-' || c == '_';
+}
+
+/* Bytes of @text, up to a comma, when it is an id that a header can have; else 0 */
+static size_t id_bytes(const char *text, const char *end)
+{
+	const char *at = text;
+
+	while (at < end && is_id_char(*at))
+		at++;
+	if ((at < end && *at != ',') || at - text > CONTAINER_CHARS)
+		return 0;
+	return at - text;
+}
+
+/* The value of the tag container_id. @return its bytes; 0: there is none */
+static size_t container_of(const struct ddp_buffer *tags, const char **ret)
+{
+	static const char key[] = "container_id:";
+	const size_t key_bytes = sizeof(key) - 1;
+	const char *at = tags ? (const char *)tags->bytes : NULL, *end = at ? at + tags->len : at;
+
+	while (at && (size_t)(end - at) > key_bytes) {
+		if (!memcmp(at, key, key_bytes)) {
+			*ret = at + key_bytes;
+			return id_bytes(*ret, end);
+		}
+		at = memchr(at, ',', end - at);
+		at = at ? at + 1 : NULL;
+	}
+	return 0;
+}
+
+/* Lines of one request in front of those of all */
+struct own_headers {
+	char id[sizeof("X-Request-Id: ") + UUID_CHARS];
+	char container[sizeof("datadog-container-id: ") + CONTAINER_CHARS];
+	char entity[sizeof("datadog-entity-id: ci-") + CONTAINER_CHARS];
+	struct curl_slist items[3];
+	unsigned int nr;
+};
+
+static void put_in_front(struct own_headers *h, char *line, struct export_target *t)
+{
+	h->items[h->nr] = (struct curl_slist){ line, t->headers };
+	t->headers = &h->items[h->nr++];
+}
+
+static void add_own_headers(const struct ddp_exporter *e, const struct ddp_export_form *form,
+			    struct own_headers *h, struct export_target *t)
+{
+	const char *container;
+	int n = e->format->container_as_header && !e->has_container ?
+		(int)container_of(form->tags, &container) : 0;
+
+	if (form->id && e->format->id_as_header) {
+		snprintf(h->id, sizeof(h->id), "X-Request-Id: %s", form->id);
+		put_in_front(h, h->id, t);
+	}
+	if (!n)
+		return;
+	snprintf(h->container, sizeof(h->container), "datadog-container-id: %.*s", n, container);
+	put_in_front(h, h->container, t);
+	snprintf(h->entity, sizeof(h->entity), "datadog-entity-id: ci-%.*s", n, container);
+	put_in_front(h, h->entity, t);
+}
+
 static int post(struct ddp_exporter *e, const struct ddp_export_form *form,
 		const struct export_request *q, struct ddp_export_result *ret)
 {
 	CLEANUP(ddp__free) struct export_answer *answer = ddp__alloc(sizeof(*answer));
 	struct export_target target = e->target;
-	char line[sizeof("X-Request-Id: ") + UUID_CHARS];
-	struct curl_slist id = { line, target.headers };
+	struct own_headers own = { .nr = 0 };
 	int r;
 
 	if (!answer)
 		return -ENOMEM;
-	if (form->id && e->format->id_as_header) {
-		snprintf(line, sizeof(line), "X-Request-Id: %s", form->id);
-		target.headers = &id;
-	}
+	add_own_headers(e, form, &own, &target);
 	r = ddp__export_post(e->curl, &target, q, &e->cancelled, answer);
 	return r ? r : judge(e, answer, ret);
 }

@@ -145,6 +145,44 @@ static void check_profile(const struct received_part *p)
 	ddp_pprof_destroy(f);
 }
 
+/* Each upload may be of another container than the one before */
+static void containers_are_told_by_tags(void **state)
+{
+	static const struct {
+		const char *what, *tags, *container;
+	} rows[] = {
+		{ "no tags", NULL, NULL },
+		{ "none of them", "service:a,env:b", NULL },
+		{ "the first", "container_id:cafe,service:a", "cafe" },
+		{ "the last", "service:a,container_id:0123-4_Z", "0123-4_Z" },
+		{ "a tag that ends like it", "my_container_id:cafe", NULL },
+		{ "nothing in it", "service:a,container_id:", NULL },
+		{ "nothing in it, not the last", "container_id:,service:a", NULL },
+		{ "what no header can have", "container_id:a\rx:y", NULL },
+		{ "a colon", "container_id:a:b", NULL },
+	};
+	struct fixture *f = *state;
+	struct ddp_exporter *e = exporter((struct ddp_exporter_config){ .url = f->url });
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ddp_export_form form = form_of(f);
+		struct ddp_buffer tags = { 0 };
+		char entity[32];
+
+		if (rows[i].tags)
+			assert_int_equal(ddp_buffer_write(&tags, rows[i].tags,
+							  strlen(rows[i].tags)), 0);
+		form.tags = &tags;
+		assert_int_equal(ddp_exporter_send(e, &form, NULL), DDP_EXPORT_OK);
+		snprintf(entity, sizeof(entity), "ci-%s", rows[i].container ?: "");
+		check_header(receiver_last(f->receiver), "datadog-container-id", rows[i].container);
+		check_header(receiver_last(f->receiver), "datadog-entity-id",
+			     rows[i].container ? entity : NULL);
+		ddp_buffer_free(&tags);
+	}
+	ddp_exporter_destroy(e);
+}
+
 static void every_field_arrives(void **state)
 {
 	struct fixture *f = *state;
@@ -566,6 +604,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_RECEIVER(every_field_arrives),
+		WITH_RECEIVER(containers_are_told_by_tags),
 		WITH_RECEIVER(agentless_goes_to_the_intake_with_its_key),
 		WITH_RECEIVER(a_unix_socket_is_a_target),
 		WITH_RECEIVER(one_exporter_sends_many),

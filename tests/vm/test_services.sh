@@ -84,6 +84,8 @@ check "services: a container" tags "container-${container:0:12}" "container_id:$
 	pod_uid:8ef80ba9-4a5f-4c34-9a5e-6b8f1ad3c7de
 check "services: a container, its samples" amount "container-${container:0:12}" "$out"/guest/container.ns
 check "services: a container, every sample has its label" profile "container-${container:0:12}" values container_id 1
+check "services: a container, a header for the agent" sh -c \
+	"grep -q '^datadog-container-id: $container' \$(grep -l 'service:container-' $got/*.event | sed 's/event$/head/')"
 check "services: a container's tag is on nobody else" no_tag shop container_id
 check "services: many that live for a moment" tags brief
 check "services: many that live for a moment, their samples" amount brief "$out"/guest/brief.*.ns

@@ -93,8 +93,11 @@ struct ddp_exporter_config {
 	const char *api_key;		/* header dd-api-key; Datadog's, goes to the intake */
 	const char *origin;		/* header DD-EVP-ORIGIN; default "ddprof" */
 	const char *origin_version;	/* header DD-EVP-ORIGIN-VERSION; default ddp_version() */
-	const char *container_id;	/* header datadog-container-id */
-	const char *entity_id;		/* header datadog-entity-id */
+	/*
+	 * Headers datadog-container-id and -entity-id. Without container_id a form's tag of this
+	 * name makes them, in Datadog's formats: an agent finds further tags by it
+	 */
+	const char *container_id, *entity_id;
 	const char *external_env;	/* header datadog-external-env */
 	const char *tenant;		/* header X-Scope-OrgID: whose data it is, for Pyroscope */
 	const char *user, *password;	/* both: basic authentication */
