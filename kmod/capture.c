@@ -25,6 +25,10 @@ struct ddp_sample {
 	u64 layout;		/* sign of the address space's mappings */
 	u32 weight;		/* samples this one stands for */
 	u64 value;		/* in the event's unit, when has_value */
+	const struct ddp_block *block;	/* NULL: it was running, not blocked */
+	/* of weight and value, what it took over from samples that were skipped */
+	u32 owed;
+	u64 owed_ns;
 	bool has_value;
 	u64 now_ns;
 	struct ddp_walk walk;	/* of the user half; ended_in is good inside the RCU section */
@@ -73,7 +77,8 @@ static void ddp_sample_hash(const struct ddp_hash_key *key, const struct ddp_sam
 	ddp_hash_pair(h, key, (u64)k->tgid << 32 | k->tid, s->names);
 	ddp_hash_pair(h, key, k->aspace, s->layout);
 	ddp_hash_pair(h, key, (u64)k->nr_kernel << 32 | k->nr_user,
-		      k->flags << 24 | k->event << 16 | k->kernel_end << 8 | k->user_end);
+		      (u64)k->state << 32 | (u32)k->flags << 24 | k->event << 16 |
+			      k->kernel_end << 8 | k->user_end);
 	ddp_hash_words(h, key, k->frames, k->nr_kernel + k->nr_user);
 }
 
@@ -340,7 +345,8 @@ static void ddp_sample_take(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_
 	s->names = ddp_names_digest(&c->session->hash_key, &names);
 	if (!ddp_names_tell(c, s, &names) || !ddp_sample_store(c, x, s)) {
 		x->stats.lost_ring++;
-		ddp_budget_give_back(&c->events[k->event].skipped, s->weight);
+		ddp_budget_give_back(&c->events[k->event].skipped, s->owed + 1);
+		c->events[k->event].owed_ns += s->owed_ns;
 		return;
 	}
 	x->stats.samples++;
@@ -348,56 +354,77 @@ static void ddp_sample_take(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_
 	ddp_capture_count_walk(&x->stats, &s->walk);
 }
 
-/* The budget's answer for @events events of the same kind at once: a weight, or 0. */
-static u32 ddp_admit_events(struct ddp_cpu *c, u32 event, u64 events, u64 now_ns)
+/* Asks the budget; events of period 1 come several at once. */
+static u32 ddp_admit_running(struct ddp_cpu *c, struct ddp_sample *s, u64 now_ns)
 {
-	u32 weight = ddp_budget_admit(&c->budget, &c->events[event].skipped, now_ns);
+	const struct ddp_event *ev = &c->session->config.events[s->stack.event];
+	u64 *skipped = &c->events[s->stack.event].skipped;
+	u64 events = ev->period == 1 ? max(s->value, 1ULL) : 1;
+	u32 weight = ddp_budget_admit(&c->budget, skipped, now_ns);
 	u32 more = min_t(u64, events, S32_MAX) - 1;
 
-	if (!weight)
-		ddp_budget_give_back(&c->events[event].skipped, more + 1);
-	return weight ? min_t(u64, (u64)weight + more, S32_MAX) : 0;
+	if (!weight) {
+		ddp_budget_give_back(skipped, more + 1);
+		return 0;
+	}
+	s->weight = min_t(u64, (u64)weight + more, S32_MAX);
+	s->owed = s->weight - 1;
+	s->value *= s->weight;
+	return s->weight;
+}
+
+/* Blocks differ in length: what is skipped is owed in count and in time. */
+static u32 ddp_admit_block(struct ddp_cpu *c, struct ddp_sample *s, u64 now_ns)
+{
+	struct ddp_cpu_event *ce = &c->events[s->stack.event];
+	u32 weight = ddp_budget_admit(&c->budget, &ce->skipped, now_ns);
+
+	if (!weight) {
+		ce->skipped += s->block->count - 1; /* one is in it already */
+		ce->owed_ns += s->value;
+		return 0;
+	}
+	s->owed = weight - 1;
+	s->owed_ns = ce->owed_ns;
+	ce->owed_ns = 0;
+	s->value += s->owed_ns;
+	s->weight = min_t(u64, (u64)s->owed + s->block->count, S32_MAX);
+	return s->weight;
 }
 
 /* Whether this interrupt is to become a sample, and of what weight; 0: no (counted). */
-static u32 ddp_admit(struct ddp_cpu *c, u32 event, struct ddp_stats *stats, struct pt_regs *regs,
-		     u64 events, u64 now_ns)
+static u32 ddp_admit(struct ddp_cpu *c, struct ddp_sample *s, struct ddp_stats *stats,
+		     struct pt_regs *regs, u64 now_ns)
 {
 	if (!regs)
 		stats->no_regs++;
+	else if (s->block)
+		return ddp_admit_block(c, s, now_ns); /* the rest was asked when it began */
 	else if (is_idle_task(current) && !in_serving_softirq())
 		stats->idle++;
-	else if (!ddp_scope_has(&c->session->scope, current->tgid))
+	else if (!ddp_session_watches(c->session, current))
 		stats->out_of_scope++;
 	else
-		return ddp_admit_events(c, event, events, now_ns);
+		return ddp_admit_running(c, s, now_ns);
 	return 0;
 }
 
-void ddp_capture(struct ddp_cpu *c, struct pt_regs *regs, u32 event, u64 value)
+/* @s knows its event, its value and, if it has one, its block. */
+static void ddp_capture_sample(struct ddp_cpu *c, struct pt_regs *regs, struct ddp_sample *s)
 {
-	const struct ddp_event *ev = &c->session->config.events[event];
 	struct ddp_scratch *x = &c->level[in_nmi() ? DDP_LEVEL_NMI : DDP_LEVEL_IRQ];
 	u64 begin_ns = ktime_get_mono_fast_ns(), end_ns, spent_ns;
-	struct ddp_sample s = {
-		.stack.event = event,
-		.value = value,
-		.has_value = !ev->period,
-		.now_ns = begin_ns - c->session->start_ns,
-	};
 
+	s->now_ns = begin_ns - c->session->start_ns;
 	if (x->busy) {
 		x->stats.lost_nested++;
 		return;
 	}
 	x->busy = true;
 	barrier(); /* only an interrupt of the same level, on this CPU, can look */
-	s.weight = ddp_admit(c, event, &x->stats, regs, ev->period == 1 ? max(value, 1ULL) : 1,
-			     begin_ns);
-	if (s.weight) {
-		s.value *= s.weight;
+	if (ddp_admit(c, s, &x->stats, regs, begin_ns)) {
 		rcu_read_lock(); /* ranges and tables that the walk sees stay */
-		ddp_sample_take(c, x, regs, &s);
+		ddp_sample_take(c, x, regs, s);
 		rcu_read_unlock();
 		if (c->ring.head - READ_ONCE(c->ring.tail) > c->ring.size / 4)
 			ddp_capture_wake(c);
@@ -410,4 +437,30 @@ void ddp_capture(struct ddp_cpu *c, struct pt_regs *regs, u32 event, u64 value)
 	x->stats.handler_max_ns = max(x->stats.handler_max_ns, spent_ns);
 	barrier();
 	x->busy = false;
+}
+
+void ddp_capture(struct ddp_cpu *c, struct pt_regs *regs, u32 event, u64 value)
+{
+	struct ddp_sample s = {
+		.stack.event = event,
+		.value = value,
+		.has_value = !c->session->config.events[event].period,
+	};
+
+	ddp_capture_sample(c, regs, &s);
+}
+
+void ddp_capture_block(struct ddp_cpu *c, struct pt_regs *regs, u32 event,
+		       const struct ddp_block *block)
+{
+	struct ddp_sample s = {
+		.stack.event = event,
+		.stack.flags = DDPROF_STACK_STATE,
+		.stack.state = block->state,
+		.value = block->value_ns,
+		.has_value = true,
+		.block = block,
+	};
+
+	ddp_capture_sample(c, regs, &s);
 }

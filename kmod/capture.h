@@ -20,6 +20,13 @@ struct pt_regs;
  */
 void ddp_capture(struct ddp_cpu *c, struct pt_regs *regs, u32 event, u64 value);
 
+/*
+ * Take a sample of current, which runs again after being blocked and was interrupted at @regs;
+ * NULL: they could not be found.
+ */
+void ddp_capture_block(struct ddp_cpu *c, struct pt_regs *regs, u32 event,
+		       const struct ddp_block *block);
+
 /* Count how a user walk ended, in @stats and in the file it ended in. */
 void ddp_capture_count_walk(struct ddp_stats *stats, const struct ddp_walk *walk);
 

@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <linux/hardirq.h>
 #include <linux/hrtimer.h>
+#include <linux/irq_work.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
@@ -133,5 +134,34 @@ static inline int ddp_copy_from_user_nofault(void *to, unsigned long from, unsig
 #else
 #define DDP_EXIT_ARGS void *data, struct task_struct *p
 #endif
+
+/* sched_switch tells since 5.18 the state in which the thread left: it may have another by now. */
+#ifdef HAVE_SWITCH_PREV_STATE
+#define DDP_SWITCH_ARGS void *data, bool preempt, struct task_struct *prev, \
+	struct task_struct *next, unsigned int prev_state
+#define DDP_SWITCH_STATE prev_state
+#else
+#define DDP_SWITCH_ARGS void *data, bool preempt, struct task_struct *prev, \
+	struct task_struct *next
+#ifdef HAVE_TASK_STATE_UNDERSCORED /* 5.14 */
+#define DDP_SWITCH_STATE READ_ONCE(prev->__state)
+#else
+#define DDP_SWITCH_STATE READ_ONCE(prev->state)
+#endif
+#endif
+
+#ifndef TASK_RTLOCK_WAIT /* 5.15: waiting for a lock that PREEMPT_RT lets sleep */
+#define TASK_RTLOCK_WAIT 0
+#endif
+
+/* In the interrupt itself on PREEMPT_RT too. Kernels without the macro do not know RT's threads. */
+static inline void ddp_init_irq_work(struct irq_work *work, void (*fn)(struct irq_work *work))
+{
+#ifdef IRQ_WORK_INIT_HARD
+	*work = IRQ_WORK_INIT_HARD(fn);
+#else
+	init_irq_work(work, fn);
+#endif
+}
 
 #endif /* DDP_COMPAT_H */

@@ -17,6 +17,7 @@
 #include "core/record.h"
 #include "core/ring.h"
 #include "core/stack_cache.h"
+#include "core/thin.h"
 #include "core/unwind_user.h"
 
 struct ddp_session;
@@ -40,6 +41,7 @@ struct ddp_stats {
 	u64 idle, out_of_scope, no_regs, no_aspace;
 	u64 lost_ring, lost_nested, lost_tasks;
 	u64 deferred, defer_full, guessed;
+	u64 blocks, blocks_short, blocks_thinned, blocks_lost;
 	u64 kernel_end[__DDPROF_END_MAX], user_end[__DDPROF_END_MAX];
 	u64 handler_ns, handler_max_ns;
 };
@@ -56,6 +58,14 @@ struct ddp_scratch {
 	struct ddp_stats stats;
 };
 
+/* Time that a thread was blocked, on its way to a sample. */
+struct ddp_block {
+	u32 tid;		/* 0: none */
+	u32 state;		/* enum ddprof_task_state */
+	u32 count;		/* blocks like this that it stands for */
+	u64 value_ns;		/* of them together */
+};
+
 /* One event of the session on one CPU. */
 struct ddp_cpu_event {
 	struct ddp_cpu *cpu;
@@ -67,6 +77,13 @@ struct ddp_cpu_event {
 	u64 skipped;		/* samples for the budget, to be in the next one's weight */
 	u64 missed;		/* timer periods that passed without an interrupt */
 	bool started;
+
+	/* sampler offcpu, with interrupts off on this CPU */
+	bool armed;		/* from its start to its stop */
+	struct ddp_thin thin;
+	struct ddp_block block;	/* that ended, until its interrupt comes */
+	struct irq_work woken;
+	u64 owed_ns;		/* time of the skipped, to be in the next one's value */
 };
 
 enum { DDP_THREADS_SEEN = 256 };

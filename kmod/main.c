@@ -7,6 +7,7 @@
 #include <linux/rcupdate.h>
 
 #include "netlink.h"
+#include "offcpu.h"
 #include "session.h"
 #include "task_trace.h"
 
@@ -16,6 +17,7 @@ static int __init ddp_init(void)
 
 	if (ret)
 		return ret;
+	ddp_offcpu_init();
 	ret = ddp_session_init();
 	if (ret)
 		return ret;

@@ -28,6 +28,7 @@ enum {
 	DDP_DEFAULT_CACHE_STACKS = 4096,
 	DDP_DEFAULT_FLUSH_MS = 5000,
 	DDP_DEFAULT_TABLES_KIB = 65536,
+	DDP_DEFAULT_MIN_NS = 10000,	/* of a block */
 	DDP_CPU_CLOCK_PERIOD_MIN_NS = 100000, /* the same rate as FREQUENCY_HZ allows */
 };
 
@@ -37,16 +38,18 @@ static struct netlink_range_validation ddp_range_kib = { 64, 65536 };
 static struct netlink_range_validation ddp_range_flush = { 10, 60000 };
 static struct netlink_range_validation ddp_range_tables = { 0, 1 << 20 };
 static struct netlink_range_validation ddp_range_pid = { 1, PID_MAX_LIMIT };
+static struct netlink_range_validation ddp_range_min_ns = { 0, 60 * NSEC_PER_SEC };
 
 static const struct nla_policy ddp_event_policy[DDPROF_A_EVENT_MAX + 1] = {
 	[DDPROF_A_EVENT_SAMPLER] = NLA_POLICY_RANGE(NLA_U32, DDPROF_SAMPLER_HRTIMER,
-						    DDPROF_SAMPLER_PERF),
+						    DDPROF_SAMPLER_OFFCPU),
 	[DDPROF_A_EVENT_TYPE] = { .type = NLA_U32 },
 	[DDPROF_A_EVENT_CONFIG] = { .type = NLA_U64 },
 	[DDPROF_A_EVENT_FREQUENCY_HZ] = NLA_POLICY_RANGE(NLA_U32, 1, 10000),
 	[DDPROF_A_EVENT_PERIOD] = NLA_POLICY_FULL_RANGE(NLA_U64, &ddp_range_period),
 	[DDPROF_A_EVENT_ON_MISSING] = NLA_POLICY_RANGE(NLA_U32, DDPROF_MISSING_FAIL,
 						       DDPROF_MISSING_SKIP),
+	[DDPROF_A_EVENT_MIN_NS] = NLA_POLICY_FULL_RANGE(NLA_U64, &ddp_range_min_ns),
 };
 
 static const struct nla_policy ddp_start_policy[DDPROF_A_START_MAX + 1] = {
@@ -61,6 +64,13 @@ static const struct nla_policy ddp_start_policy[DDPROF_A_START_MAX + 1] = {
 	[DDPROF_A_START_CACHE_STACKS] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_kib),
 	[DDPROF_A_START_FLUSH_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_flush),
 	[DDPROF_A_START_TABLES_KIB] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_tables),
+	[DDPROF_A_START_EXCLUDE_TGID] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_pid),
+	[DDPROF_A_START_TID] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_pid),
+	[DDPROF_A_START_EXCLUDE_TID] = NLA_POLICY_FULL_RANGE(NLA_U32, &ddp_range_pid),
+	[DDPROF_A_START_NAME] = { .type = NLA_NUL_STRING, .len = DDP_PATTERN_MAX - 1 },
+	[DDPROF_A_START_EXCLUDE_NAME] = { .type = NLA_NUL_STRING, .len = DDP_PATTERN_MAX - 1 },
+	[DDPROF_A_START_CGROUP_FD] = { .type = NLA_U32 },
+	[DDPROF_A_START_EXCLUDE_CGROUP_FD] = { .type = NLA_U32 },
 };
 
 static const struct nla_policy ddp_file_policy[DDPROF_A_FILE_MAX + 1] = {
@@ -200,6 +210,21 @@ static int ddp_fault(struct netlink_ext_ack *extack, const struct nlattr *attr, 
 	return err;
 }
 
+static int ddp_check_offcpu(const struct ddp_config *config, struct nlattr **tb,
+			    const struct nlattr *attr, struct netlink_ext_ack *extack)
+{
+	u32 i;
+
+	if (tb[DDPROF_A_EVENT_TYPE] || tb[DDPROF_A_EVENT_CONFIG] || tb[DDPROF_A_EVENT_PERIOD])
+		return ddp_fault(extack, attr, -EINVAL,
+				 "the OFFCPU sampler takes FREQUENCY_HZ and MIN_NS only");
+	for (i = 0; i + 1 < config->nr_events; i++)
+		if (config->events[i].sampler == DDPROF_SAMPLER_OFFCPU)
+			return ddp_fault(extack, attr, -EINVAL,
+					 "a session has one EVENT of the OFFCPU sampler");
+	return 0;
+}
+
 static int ddp_check_event(const struct ddp_event *event, struct nlattr **tb,
 			   const struct nlattr *attr, struct netlink_ext_ack *extack)
 {
@@ -217,6 +242,9 @@ static int ddp_check_event(const struct ddp_event *event, struct nlattr **tb,
 	     tb[DDPROF_A_EVENT_ON_MISSING]))
 		return ddp_fault(extack, attr, -EINVAL,
 				 "the hrtimer sampler takes FREQUENCY_HZ only");
+	if (event->sampler != DDPROF_SAMPLER_OFFCPU && tb[DDPROF_A_EVENT_MIN_NS])
+		return ddp_fault(extack, tb[DDPROF_A_EVENT_MIN_NS], -EINVAL,
+				 "MIN_NS is for the OFFCPU sampler");
 	if (clock && event->period && event->period < DDP_CPU_CLOCK_PERIOD_MIN_NS)
 		return ddp_fault(extack, tb[DDPROF_A_EVENT_PERIOD], -ERANGE,
 				 "a cpu clock PERIOD is at least 100000 ns");
@@ -254,7 +282,13 @@ static int ddp_parse_event(const struct nlattr *attr, struct ddp_config *config,
 	if (tb[DDPROF_A_EVENT_PERIOD])
 		event->period = nla_get_u64(tb[DDPROF_A_EVENT_PERIOD]);
 	event->on_missing = ddp_u32_or(tb[DDPROF_A_EVENT_ON_MISSING], DDPROF_MISSING_FAIL);
-	return ddp_check_event(event, tb, attr, extack);
+	event->min_ns = DDP_DEFAULT_MIN_NS;
+	if (tb[DDPROF_A_EVENT_MIN_NS])
+		event->min_ns = nla_get_u64(tb[DDPROF_A_EVENT_MIN_NS]);
+	ret = ddp_check_event(event, tb, attr, extack);
+	if (!ret && event->sampler == DDPROF_SAMPLER_OFFCPU)
+		ret = ddp_check_offcpu(config, tb, attr, extack);
+	return ret;
 }
 
 static int ddp_parse_tgid(const struct nlattr *attr, struct ddp_config *config,
@@ -269,6 +303,62 @@ static int ddp_parse_tgid(const struct nlattr *attr, struct ddp_config *config,
 		return ddp_fault(extack, attr, -ESRCH, "there is no process with this TGID");
 	config->tgids[config->nr_tgids++] = pid;
 	return 0;
+}
+
+static int ddp_filter_fault(const struct nlattr *attr, int err, struct netlink_ext_ack *extack)
+{
+	switch (err) {
+	case -E2BIG:
+		return ddp_fault(extack, attr, err, "more filters of a kind than DDPROF_MAX_FILTERS");
+	case -ESRCH:
+		return ddp_fault(extack, attr, err, "there is no process or thread with this number");
+	case -EBADF:
+		return ddp_fault(extack, attr, err, "this is no open directory of a cgroup v2");
+	case -EOPNOTSUPP:
+		return ddp_fault(extack, attr, err, "this kernel has no cgroups");
+	}
+	return err;
+}
+
+static int ddp_add_pattern(struct ddp_filter_names *names, const struct nlattr *attr,
+			   struct netlink_ext_ack *extack)
+{
+	const char *pattern = nla_data(attr);
+
+	if (!pattern[0])
+		return ddp_fault(extack, attr, -EINVAL, "an empty NAME matches nothing");
+	return ddp_filter_add_name(names, pattern);
+}
+
+static int ddp_add_filter(struct ddp_filter *f, const struct nlattr *attr,
+			  struct netlink_ext_ack *extack)
+{
+	switch (nla_type(attr)) {
+	case DDPROF_A_START_EXCLUDE_TGID:
+		return ddp_filter_add_pid(&f->not_tgids, nla_get_u32(attr));
+	case DDPROF_A_START_TID:
+		return ddp_filter_add_pid(&f->tids[DDP_FILTER_IN], nla_get_u32(attr));
+	case DDPROF_A_START_EXCLUDE_TID:
+		return ddp_filter_add_pid(&f->tids[DDP_FILTER_OUT], nla_get_u32(attr));
+	case DDPROF_A_START_NAME:
+		return ddp_add_pattern(&f->names[DDP_FILTER_IN], attr, extack);
+	case DDPROF_A_START_EXCLUDE_NAME:
+		return ddp_add_pattern(&f->names[DDP_FILTER_OUT], attr, extack);
+	case DDPROF_A_START_CGROUP_FD:
+		return ddp_filter_add_cgroup(&f->cgroups[DDP_FILTER_IN], nla_get_u32(attr));
+	default:
+		return ddp_filter_add_cgroup(&f->cgroups[DDP_FILTER_OUT], nla_get_u32(attr));
+	}
+}
+
+static int ddp_parse_filter(const struct nlattr *attr, struct ddp_config *config,
+			    struct netlink_ext_ack *extack)
+{
+	if (!config->filter)
+		config->filter = ddp_filter_create();
+	if (!config->filter)
+		return -ENOMEM;
+	return ddp_filter_fault(attr, ddp_add_filter(config->filter, attr, extack), extack);
 }
 
 static void ddp_parse_numbers(struct nlattr **tb, struct ddp_config *config)
@@ -289,7 +379,8 @@ static void ddp_parse_numbers(struct nlattr **tb, struct ddp_config *config)
 }
 
 /*
- * The attributes that may repeat; info->attrs has only the last of each. The pids are the caller's.
+ * The attributes that may repeat; info->attrs has only the last of each. Pids and filter are
+ * the caller's.
  */
 static int ddp_parse_start(struct genl_info *info, struct ddp_config *config)
 {
@@ -302,6 +393,8 @@ static int ddp_parse_start(struct genl_info *info, struct ddp_config *config)
 			ret = ddp_parse_event(attr, config, info->extack);
 		else if (nla_type(attr) == DDPROF_A_START_TGID)
 			ret = ddp_parse_tgid(attr, config, info->extack);
+		else if (nla_type(attr) >= DDPROF_A_START_EXCLUDE_TGID)
+			ret = ddp_parse_filter(attr, config, info->extack);
 		if (ret)
 			return ret;
 	}
@@ -408,6 +501,7 @@ static int ddp_start(struct sk_buff *request, struct genl_info *info)
 	}
 	while (config->nr_tgids)
 		put_pid(config->tgids[--config->nr_tgids]);
+	ddp_filter_destroy(config->filter);
 	kfree(config);
 	return ret;
 }
@@ -564,6 +658,10 @@ static int ddp_put_numbers(struct sk_buff *skb, const struct ddp_cpu *c, const s
 		{ DDPROF_A_STATS_DEFERRED, t->deferred },
 		{ DDPROF_A_STATS_DEFER_FULL, t->defer_full },
 		{ DDPROF_A_STATS_GUESSED, t->guessed },
+		{ DDPROF_A_STATS_BLOCKS, t->blocks },
+		{ DDPROF_A_STATS_BLOCKS_SHORT, t->blocks_short },
+		{ DDPROF_A_STATS_BLOCKS_THINNED, t->blocks_thinned },
+		{ DDPROF_A_STATS_BLOCKS_LOST, t->blocks_lost },
 	};
 	size_t i;
 

@@ -34,6 +34,6 @@ struct ddp_sampler_ops {
 bool ddp_event_is_cpu_clock(const struct ddp_event *event);
 void ddp_event_use_cpu_clock(struct ddp_event *event);
 
-extern const struct ddp_sampler_ops ddp_sampler_hrtimer, ddp_sampler_perf;
+extern const struct ddp_sampler_ops ddp_sampler_hrtimer, ddp_sampler_perf, ddp_sampler_offcpu;
 
 #endif /* DDP_SAMPLER_H */

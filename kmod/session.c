@@ -4,13 +4,15 @@
  * hotplug.
  *
  * The order of taking down, which is the reverse of setting up:
- *   1 disarm:  hotplug instance removed (on each CPU its timers stop and are waited for; what its
- *              counters report from then on is dropped), the work that follows CPUs cancelled,
- *              counters released and their handlers waited for, tracepoints off and waited for,
- *              each CPU's irq_work waited for. Now nothing produces.
+ *   1 disarm:  hotplug instance removed (on each CPU its timers and the interrupts of blocks that
+ *              ended stop and are waited for; what its counters report from then on is dropped),
+ *              the work that follows CPUs cancelled, counters released and their handlers waited
+ *              for, tracepoints off and waited for together (the off-CPU one raises nothing any
+ *              more), each CPU's irq_work waited for. Now nothing produces.
  *   2 drain:   thread ended (after a last flush, when it was STOP that ended the session)
  *   3 free:    CPUs, deferred samples, address spaces (pins and holds dropped, ranges through a
- *              grace period), unwind tables, files (holds dropped), scope, owner
+ *              grace period), unwind tables, files (holds dropped), blocked threads, scope,
+ *              filter, owner
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -25,6 +27,7 @@
 #include "drain.h"
 #include "files.h"
 #include "mmtrack.h"
+#include "offcpu.h"
 #include "sampler.h"
 #include "session.h"
 #include "tables.h"
@@ -124,6 +127,8 @@ static void ddp_session_disarm(struct ddp_session *s)
 		INIT_HLIST_NODE(&s->hotplug);
 	}
 	ddp_counters_stop(s);
+	if (s->offcpu)
+		ddp_offcpu_trace_stop(s);
 	ddp_task_trace_stop(s);
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
 		if (s->cpus[cpu])
@@ -149,7 +154,10 @@ static void ddp_session_free(struct ddp_session *s)
 		ddp_tables_destroy(s->tables);
 	if (s->files)
 		ddp_files_destroy(s->files);
+	if (s->offcpu)
+		ddp_offcpu_destroy(s->offcpu);
 	ddp_scope_deinit(&s->scope);
+	ddp_filter_destroy(s->config.filter);
 	put_pid(s->owner);
 	sock_put(s->owner_sock);
 	kfree(s->cpus);
@@ -187,6 +195,18 @@ put:
 	return NULL;
 }
 
+static const struct ddp_sampler_ops *ddp_session_sampler(u32 sampler)
+{
+	switch (sampler) {
+	case DDPROF_SAMPLER_PERF:
+		return &ddp_sampler_perf;
+	case DDPROF_SAMPLER_OFFCPU:
+		return &ddp_sampler_offcpu;
+	default:
+		return &ddp_sampler_hrtimer;
+	}
+}
+
 static bool ddp_event_is_cpu_time(const struct ddp_event *event)
 {
 	return event->sampler == DDPROF_SAMPLER_HRTIMER || ddp_event_is_cpu_clock(event);
@@ -208,6 +228,8 @@ static int ddp_session_missing(struct ddp_session *s, struct ddp_event *event, u
 {
 	event->fallback = errno;
 	if (event->on_missing == DDPROF_MISSING_REPLACE && !ddp_config_has_cpu_time(&s->config)) {
+		event->sampler = DDPROF_SAMPLER_PERF;
+		event->ops = &ddp_sampler_perf;
 		ddp_event_use_cpu_clock(event);
 		return 0;
 	}
@@ -227,8 +249,7 @@ static int ddp_session_resolve(struct ddp_session *s, struct netlink_ext_ack *ex
 	for (i = 0; i < s->config.nr_events; i++) {
 		struct ddp_event *event = &s->config.events[i];
 
-		event->ops = event->sampler == DDPROF_SAMPLER_HRTIMER ? &ddp_sampler_hrtimer :
-									&ddp_sampler_perf;
+		event->ops = ddp_session_sampler(event->sampler);
 		ret = event->ops->resolve(event, &missing, extack);
 		if (ret > 0)
 			ret = ddp_session_missing(s, event, ret, missing, extack);
@@ -241,9 +262,26 @@ static int ddp_session_resolve(struct ddp_session *s, struct netlink_ext_ack *ex
 	return left ? 0 : -EOPNOTSUPP;
 }
 
-static int ddp_session_make_parts(struct ddp_session *s)
+/* What decides who is sampled. */
+static int ddp_session_make_choice(struct ddp_session *s)
 {
 	int ret = ddp_scope_init(&s->scope, s->config.scope);
+	u32 i;
+
+	if (!ret && s->config.filter)
+		ret = ddp_filter_alloc(s->config.filter);
+	for (i = 0; !ret && i < s->config.nr_events; i++) {
+		if (s->config.events[i].sampler != DDPROF_SAMPLER_OFFCPU)
+			continue;
+		s->offcpu = ddp_offcpu_create(i, s->config.events[i].min_ns);
+		ret = s->offcpu ? 0 : -ENOMEM;
+	}
+	return ret;
+}
+
+static int ddp_session_make_parts(struct ddp_session *s)
+{
+	int ret = ddp_session_make_choice(s);
 
 	if (ret)
 		return ret;
@@ -263,19 +301,34 @@ static int ddp_session_make_parts(struct ddp_session *s)
 	return s->drain ? 0 : -ENOMEM;
 }
 
-/* Tracepoints before scope: from then on forks and exits keep it right. Samplers last. */
+/* Tracepoints before scope and filter: from then on forks, exits and renames keep them right. */
+static int ddp_session_choose(struct ddp_session *s, struct netlink_ext_ack *extack)
+{
+	int ret = ddp_task_trace_start(s);
+
+	if (ret) {
+		NL_SET_ERR_MSG(extack, "cannot attach to the scheduler's tracepoints");
+		return ret;
+	}
+	ret = ddp_scope_fill(&s->scope, s->config.tgids, s->config.nr_tgids, extack);
+	if (!ret && s->config.filter)
+		ret = ddp_filter_fill(s->config.filter, extack);
+	return ret;
+}
+
+/* Samplers last. */
 static int ddp_session_arm(struct ddp_session *s, struct netlink_ext_ack *extack)
 {
 	int ret;
 
 	s->start_realtime_ns = ktime_get_real_ns();
 	s->start_ns = ktime_get_mono_fast_ns();
-	ret = ddp_task_trace_start(s);
-	if (ret) {
-		NL_SET_ERR_MSG(extack, "cannot attach to the scheduler's tracepoints");
-		return ret;
+	ret = ddp_session_choose(s, extack);
+	if (!ret && s->offcpu) {
+		ret = ddp_offcpu_trace_start(s);
+		if (ret)
+			NL_SET_ERR_MSG(extack, "cannot attach to the tracepoint sched_switch");
 	}
-	ret = ddp_scope_fill(&s->scope, s->config.tgids, s->config.nr_tgids, extack);
 	if (ret)
 		return ret;
 	s->starting = true;
@@ -311,6 +364,7 @@ int ddp_session_start(struct ddp_config *config, struct sock *owner, u32 port,
 		ddp_session = s;
 		*ret = s;
 	}
+	config->filter = NULL; /* the session's, or gone with it */
 put_pids:
 	while (config->nr_tgids)
 		put_pid(config->tgids[--config->nr_tgids]);

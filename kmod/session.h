@@ -20,6 +20,7 @@
 #include "core/hash.h"
 #include "counters.h"
 #include "cpu.h"
+#include "filter.h"
 #include "scope.h"
 
 struct ddp_sampler_ops;
@@ -28,6 +29,7 @@ struct ddp_files;
 struct ddp_tables;
 struct ddp_defer;
 struct ddp_drain;
+struct ddp_offcpu;
 struct ddp_tasks;
 
 /* An event as asked (START_EVENT), and what became of it (STARTED_EVENT). */
@@ -38,6 +40,7 @@ struct ddp_event {
 	u32 frequency_hz;	/* 0: by period */
 	u64 period;		/* in unit; 0: by frequency and varying */
 	u32 on_missing;		/* enum ddprof_missing */
+	u64 min_ns;		/* sampler offcpu: the shortest block that is told */
 
 	/* NULL: this machine does not have it, and it is left out */
 	const struct ddp_sampler_ops *ops;
@@ -51,6 +54,7 @@ struct ddp_config {
 	u32 scope;		/* enum ddprof_scope */
 	struct pid *tgids[DDPROF_MAX_TGIDS]; /* held by whoever fills the config */
 	u32 nr_tgids;
+	struct ddp_filter *filter;	/* NULL: nobody is left out; owned like the pids */
 	u32 flags;		/* enum ddprof_flag */
 	u32 depth;		/* frames */
 	u32 budget_permille;
@@ -87,6 +91,7 @@ struct ddp_session {
 	struct ddp_tables *tables;
 	struct ddp_defer *defer;
 	struct ddp_drain *drain;
+	struct ddp_offcpu *offcpu;	/* NULL: no event of that sampler */
 	bool tracing;			/* tracepoints are registered */
 };
 
@@ -95,8 +100,8 @@ extern struct mutex ddp_session_lock;
 struct ddp_session *ddp_session_current(void);
 
 /*
- * Begin a session owned by the socket @owner, bound to @port. Takes the pids in @config over,
- * whatever the result. On success the samplers run, and ddp_session_deliver() lets the drain thread
+ * Begin a session owned by the socket @owner, bound to @port. Takes the pids and the filter in
+ * @config over, whatever the result. On success the samplers run, and ddp_session_deliver() lets the drain thread
  * begin to send. Lock held.
  */
 int ddp_session_start(struct ddp_config *config, struct sock *owner, u32 port,
@@ -113,6 +118,13 @@ void ddp_session_end(struct ddp_session *s);
 
 int ddp_session_init(void);
 void ddp_session_exit(void);
+
+/* Whether samples of @p, current or one just leaving its CPU, are wanted; any context. */
+static inline bool ddp_session_watches(const struct ddp_session *s, struct task_struct *p)
+{
+	return ddp_scope_has(&s->scope, p->tgid) &&
+	       (!s->config.filter || ddp_filter_passes(s->config.filter, p));
+}
 
 /* Nanoseconds since START; any context. */
 u64 ddp_session_time_ns(const struct ddp_session *s);

@@ -53,6 +53,8 @@ static void ddp_task_forked(void *data, struct task_struct *parent, struct task_
 	struct ddp_session *s = data;
 
 	ddp_scope_forked(&s->scope, parent->tgid, child->tgid);
+	if (s->config.filter)
+		ddp_filter_forked(s->config.filter, child);
 	if (ddp_scope_has(&s->scope, child->tgid))
 		ddp_task_write(s, DDPROF_TASK_FORK, child, child->comm, parent->tgid);
 }
@@ -81,6 +83,8 @@ static void ddp_task_renamed(void *data, struct task_struct *p, const char *comm
 {
 	struct ddp_session *s = data;
 
+	if (s->config.filter)
+		ddp_filter_renamed(s->config.filter, p, comm);
 	if (ddp_scope_has(&s->scope, p->tgid))
 		ddp_task_write(s, DDPROF_TASK_COMM, p, comm, 0);
 }

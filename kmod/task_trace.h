@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Fork, exec, exit and renaming of tasks: TASK records, and the scope following its processes.
- * Tracepoints that are on only while a session is. Called by session.c and main.c.
+ * Fork, exec, exit and renaming of tasks: TASK records, and the scope and the filters following
+ * them. Tracepoints that are on only while a session is. Called by session.c and main.c.
  */
 #ifndef DDP_TASK_TRACE_H
 #define DDP_TASK_TRACE_H

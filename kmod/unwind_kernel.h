@@ -22,6 +22,12 @@ const char *ddp_unwind_kernel_name(void);
 u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end);
 
 /*
+ * In an interrupt whose handler was not given them: the registers that it interrupted. NULL: the
+ * stack does not tell.
+ */
+struct pt_regs *ddp_interrupted_regs(void);
+
+/*
  * The user registers of current; false when it has none (a kernel thread, in the middle of exec).
  * What ret->get reads are the registers where the kernel saved them.
  */

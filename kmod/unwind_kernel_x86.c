@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
 #include <asm/cpufeature.h>
+#include <asm/irq_regs.h>
 #include <asm/ptrace.h>
 #include <asm/unwind.h>
 
@@ -69,6 +70,25 @@ u32 ddp_unwind_kernel(struct pt_regs *regs, u64 *frames, u32 max, u8 *end)
 	if (made)
 		frames[0]--; /* a return address, like all others: back into the call */
 	return n;
+}
+
+struct pt_regs *ddp_interrupted_regs(void)
+{
+	enum { FRAMES_MAX = 64 }; /* between an interrupt's entry and its handler: a dozen */
+	struct pt_regs *regs = get_irq_regs();
+	struct unwind_state state;
+	bool partial;
+	int i;
+
+	/* not every interrupt notes them there */
+	unwind_start(&state, current, NULL, NULL);
+	for (i = 0; !regs && i < FRAMES_MAX && !unwind_done(&state); i++) {
+		regs = unwind_get_entry_regs(&state, &partial);
+		if (regs && partial)
+			regs = NULL;
+		unwind_next_frame(&state);
+	}
+	return regs;
 }
 
 /* By DWARF number: System V ABI, AMD64 supplement, figure 3.36 */

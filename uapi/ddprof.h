@@ -60,6 +60,29 @@
  * room is walked with what there is and marked DDPROF_STACK_GUESSED where that meant frame pointers
  * in a file without a table.
  *
+ * OFF-CPU TIME
+ *
+ * The OFFCPU sampler tells how long threads were blocked, and where. A block begins when a thread
+ * that cannot go on leaves its CPU (not when it is preempted) and ends when it runs again, so it
+ * includes the wait for a CPU after the wake-up. The sample is taken at its end, on the CPU where
+ * that is: a block that has not ended at STOP, or that began before START, is not told. Its value
+ * is the block's length in nanoseconds, its stack is that of the thread as it goes on, with the
+ * state in which it was blocked. Blocks shorter than EVENT_MIN_NS are counted only. When more than
+ * FREQUENCY_HZ of them end in a second on a CPU the shorter ones are thinned out: one is taken with
+ * a probability in proportion to its length, and its count and value stand for those like it that
+ * were not. At most about DDPROF_MAX_BLOCKED threads at once; blocks beyond are counted as lost.
+ *
+ * FILTERS
+ *
+ * START_SCOPE says which processes are looked at; filters then leave some out, for all samplers. A
+ * sample has to pass all that are given: its process is none of EXCLUDE_TGID; its thread is one of
+ * TID (if there are any) and none of EXCLUDE_TID; its process's name, which is its first thread's,
+ * matches one of NAME (if there are any) and none of EXCLUDE_NAME; its cgroup is or lies below one
+ * of CGROUP_FD (if there are any) and none of EXCLUDE_CGROUP_FD. A name follows exec and renaming.
+ * In a name's pattern an asterisk stands for any characters, a question mark for one; neither can
+ * be quoted. Filters are about samples: TASK, ASPACE and MAP records follow the scope and the
+ * samples.
+ *
  * ERRORS, each with an extended-ack message naming what was wrong (NETLINK_EXT_ACK):
  *   EPERM       the socket lacks CAP_PERFMON and CAP_SYS_ADMIN (every command), CAP_SYSLOG (START
  *               with DDPROF_FLAG_KERNEL), CAP_DAC_READ_SEARCH (FILE_OPEN), or the sender is not the
@@ -70,14 +93,17 @@
  *   ENOENT      STOP, RESYNC, TABLE_*: no session; FILE_OPEN: the file id is unknown or no longer
  *               held; TABLE_*: the file id is unknown, or nothing was begun for it
  *   ENOSPC      TABLE_BEGIN: over START_TABLES_KIB; TABLE_*: the session has no tables at all
- *   EBADF       TABLE_BEGIN: TABLE_FILE_FD is not an open regular file
+ *   EBADF       TABLE_BEGIN: TABLE_FILE_FD is not an open regular file; START: a CGROUP_FD or
+ *               EXCLUDE_CGROUP_FD is not an open directory of the cgroup v2 hierarchy
  *   ERANGE      an attribute's value is outside the range given below
  *   EINVAL      malformed: wrong length or type, unknown or missing attribute, contradiction;
  *               TABLE_COMMIT: the image is not complete or not right, and is dropped
- *   ESRCH       START: a tgid of the scope does not exist
- *   E2BIG       START: more than DDPROF_MAX_EVENTS events or DDPROF_MAX_TGIDS tgids
+ *   ESRCH       START: a process or thread of the scope or a filter does not exist
+ *   E2BIG       START: more than DDPROF_MAX_EVENTS events, DDPROF_MAX_TGIDS tgids or
+ *               DDPROF_MAX_FILTERS filters of one kind
  *   EOPNOTSUPP  an event that this machine does not have and that must not be missing, or no event
- *               of START that it has; an unknown command
+ *               of START that it has; filters by cgroup on a kernel without cgroups; an unknown
+ *               command
  *   ENOMEM, EMFILE, and what opening the file answered (FILE_OPEN)
  *
  * RECORDS
@@ -102,6 +128,7 @@
  * whose STACK came after the RESYNC. An id that a new STACK gives again means the new stack.
  *
  *   STACK  flags id replaces aspace tgid tid event kernel_end user_end nr_kernel nr_user frame...
+ *          [state]
  *          Everything that identifies one kind of sample, once; HITs then name it by id. flags: one
  *          byte, enum ddprof_stack_flag. id: varint > 0, unique in its CPU's stream until a resync.
  *          replaces: varint, an older id of this stream that the module's cache gave up for this
@@ -115,6 +142,7 @@
  *          addresses: look up address - 1. (An interrupted instruction further up, below a
  *          signal's frame, is given as its address + 1. Where kernel code reported an event itself,
  *          a tracepoint say, the first kernel frame is inside the instruction that called for it.)
+ *          state: one byte, enum ddprof_task_state, with DDPROF_STACK_STATE.
  *   HIT    flags id [count] [value] [time]
  *          flags: one byte, enum ddprof_hit_flag, says which optional varints follow. count:
  *          samples this stands for, 1 when absent; samples skipped for the CPU budget are already
@@ -158,6 +186,8 @@
 enum {
 	DDPROF_MAX_EVENTS	= 8,		/* events of one session */
 	DDPROF_MAX_TGIDS	= 256,		/* START_TGID attributes of one session */
+	DDPROF_MAX_FILTERS	= 64,		/* filters of one kind and session */
+	DDPROF_MAX_BLOCKED	= 65536,	/* threads whose blocks are timed at once */
 	DDPROF_MAX_DEPTH	= 1024,		/* frames of one stack, kernel and user together */
 	DDPROF_MAX_STRING	= 4096,		/* bytes of one string in a record */
 	DDPROF_MAX_FILES_HELD	= 1024,
@@ -218,6 +248,8 @@ enum ddprof_sampler {
 	/* per-CPU high resolution timer: CPU time; frequency only */
 	DDPROF_SAMPLER_HRTIMER	= 1,
 	DDPROF_SAMPLER_PERF	= 2,	/* in-kernel perf counter, see EVENT_TYPE */
+	/* threads that were blocked: OFF-CPU TIME; frequency only; one event of a session */
+	DDPROF_SAMPLER_OFFCPU	= 3,
 };
 
 /* What becomes of an event that this machine does not have. What is no event is always refused */
@@ -251,17 +283,17 @@ enum ddprof_flag {
 enum ddprof_attr_event {
 	DDPROF_A_EVENT_UNSPEC,
 	DDPROF_A_EVENT_SAMPLER,		/* u32, enum ddprof_sampler; required */
-	/*
-	 * u32, perf_event_attr.type; PERF only: PERF_TYPE_HARDWARE, SOFTWARE (default), TRACEPOINT,
-	 * HW_CACHE or RAW
-	 */
+	/* u32, perf_event_attr.type, HARDWARE, SOFTWARE (default), ... or RAW; PERF only */
 	DDPROF_A_EVENT_TYPE,
 	/* u64, perf_event_attr.config: a tracepoint's id; PERF only, default ..._SW_CPU_CLOCK */
 	DDPROF_A_EVENT_CONFIG,
-	DDPROF_A_EVENT_FREQUENCY_HZ,	/* u32, samples a second and CPU, 1..10000 */
+	/* u32, samples a second and CPU, 1..10000; OFFCPU: above it blocks are thinned out */
+	DDPROF_A_EVENT_FREQUENCY_HZ,
 	/* u64, events (cpu clock: ns) between samples, 1..2^62; cpu clock: >= 100000 */
 	DDPROF_A_EVENT_PERIOD,
-	DDPROF_A_EVENT_ON_MISSING,	/* u32, enum ddprof_missing, default FAIL; PERF only */
+	DDPROF_A_EVENT_ON_MISSING,	/* u32, enum ddprof_missing, default FAIL; not HRTIMER */
+	/* u64, OFFCPU only: the shortest block that is told, 0..60000000000, default 10000 */
+	DDPROF_A_EVENT_MIN_NS,
 	__DDPROF_A_EVENT_MAX,
 	DDPROF_A_EVENT_MAX = __DDPROF_A_EVENT_MAX - 1,
 };
@@ -286,6 +318,14 @@ enum ddprof_attr_start {
 	DDPROF_A_START_FLUSH_MS,
 	/* u32, for unwind tables, 0..1048576, default 65536; 0: none, and no sample is deferred */
 	DDPROF_A_START_TABLES_KIB,
+	/* u32, processes, in the sender's PID namespace; repeated, as what follows: see FILTERS */
+	DDPROF_A_START_EXCLUDE_TGID,
+	DDPROF_A_START_TID,		/* u32, threads, in the sender's PID namespace */
+	DDPROF_A_START_EXCLUDE_TID,	/* u32, threads, in the sender's PID namespace */
+	DDPROF_A_START_NAME,		/* string, a pattern of at most 63 bytes */
+	DDPROF_A_START_EXCLUDE_NAME,	/* string, a pattern of at most 63 bytes */
+	DDPROF_A_START_CGROUP_FD,	/* u32, the sender's, open directory of a cgroup v2 */
+	DDPROF_A_START_EXCLUDE_CGROUP_FD, /* u32, the sender's, open directory of a cgroup v2 */
 	__DDPROF_A_START_MAX,
 	DDPROF_A_START_MAX = __DDPROF_A_START_MAX - 1,
 };
@@ -376,6 +416,22 @@ enum ddprof_stack_flag {
 	DDPROF_STACK_USER_EXACT	= 1 << 1,
 	/* user frames in a file without a table were walked by frame pointers: see UNWIND TABLES */
 	DDPROF_STACK_GUESSED	= 1 << 2,
+	/* the thread was blocked: its state follows the frames */
+	DDPROF_STACK_STATE	= 1 << 3,
+};
+
+/* In which state a thread was blocked */
+enum ddprof_task_state {
+	DDPROF_STATE_NONE		= 0,	/* it was not */
+	DDPROF_STATE_INTERRUPTIBLE	= 1,	/* a sleep that a signal ends */
+	/* a sleep that none ends, mostly for a disk or a lock of the kernel's */
+	DDPROF_STATE_UNINTERRUPTIBLE	= 2,
+	DDPROF_STATE_IDLE		= 3,	/* a kernel thread without work */
+	DDPROF_STATE_STOPPED		= 4,	/* by a signal */
+	DDPROF_STATE_TRACED		= 5,	/* by a debugger */
+	DDPROF_STATE_PARKED		= 6,	/* a kernel thread that was put aside */
+	DDPROF_STATE_OTHER		= 7,
+	__DDPROF_STATE_MAX,
 };
 
 enum ddprof_hit_flag {
@@ -428,7 +484,8 @@ enum ddprof_attr_stats {
 	DDPROF_A_STATS_FOLDED,		/* u64, of these, found in the stack cache */
 	DDPROF_A_STATS_NEW_STACKS,	/* u64, STACK records written */
 	DDPROF_A_STATS_IDLE,		/* u64, interrupts that found the CPU idle */
-	DDPROF_A_STATS_OUT_OF_SCOPE,	/* u64, interrupts that found a task outside the scope */
+	/* u64, interrupts that found a task outside the scope, or one that a filter leaves out */
+	DDPROF_A_STATS_OUT_OF_SCOPE,
 	DDPROF_A_STATS_NO_REGS,		/* u64, interrupts without registers */
 	DDPROF_A_STATS_SKIPPED,		/* u64, for the CPU budget */
 	DDPROF_A_STATS_LOST_RING,	/* u64 */
@@ -449,6 +506,11 @@ enum ddprof_attr_stats {
 	DDPROF_A_STATS_DEFERRED,	/* u64, of the samples, those put aside at first */
 	DDPROF_A_STATS_DEFER_FULL,	/* u64, samples that wanted to be and found no room */
 	DDPROF_A_STATS_GUESSED,		/* u64, samples with DDPROF_STACK_GUESSED */
+	DDPROF_A_STATS_BLOCKS,		/* u64, blocks that ended on this CPU; OFFCPU, as below */
+	DDPROF_A_STATS_BLOCKS_SHORT,	/* u64, of these, shorter than EVENT_MIN_NS */
+	DDPROF_A_STATS_BLOCKS_THINNED,	/* u64, of these, stood for by another sample */
+	/* u64, blocks not timed for want of room, or whose thread was gone before its sample */
+	DDPROF_A_STATS_BLOCKS_LOST,
 	__DDPROF_A_STATS_MAX,
 	DDPROF_A_STATS_MAX = __DDPROF_A_STATS_MAX - 1,
 };

@@ -27,6 +27,7 @@ struct builder {
 	struct ddp_table unmapped;	/* the same for user frames without an address space */
 	uint32_t key_process_id, key_process_name, key_thread_id, key_thread_name;
 	uint32_t key_container_id, key_pod_uid;
+	uint32_t key_thread_state;
 	struct ddp_inlined_files inlined;
 	struct ddp_table traces;	/* trace -> ids of its stack and its label set */
 	struct ddp_aspace_state *used;	/* those with locations of this profile */
@@ -309,6 +310,16 @@ static int container_labels(struct builder *b, const struct ddp_trace *t,
 	return r;
 }
 
+static const char *const state_names[__DDPROF_STATE_MAX] = {
+	[DDPROF_STATE_INTERRUPTIBLE] = "interruptible",
+	[DDPROF_STATE_UNINTERRUPTIBLE] = "uninterruptible",
+	[DDPROF_STATE_IDLE] = "idle",
+	[DDPROF_STATE_STOPPED] = "stopped",
+	[DDPROF_STATE_TRACED] = "traced",
+	[DDPROF_STATE_PARKED] = "parked",
+	[DDPROF_STATE_OTHER] = "other",
+};
+
 static int intern_labels(struct builder *b, const struct ddp_trace *t, uint32_t *ret)
 {
 	const char *process = t->names.process, *thread = t->names.thread;
@@ -317,14 +328,20 @@ static int intern_labels(struct builder *b, const struct ddp_trace *t, uint32_t 
 		{ .key = b->key_process_name },
 		{ .key = b->key_thread_id, .num = t->tid },
 		{ .key = b->key_thread_name },
+		{ .key = b->key_thread_state },
 	};
 	uint32_t nr = 4;
+	const char *state = state_names[t->state]; /* NULL: it was not blocked */
 	int r;
 
 	if (!process[0])
 		process = ddp_process_name(b->in->process, t->tgid);
 	r = intern(b, process[0] ? process : "[unknown]", &labels[1].str);
 	r = r ?: intern(b, thread[0] ? thread : "[unknown]", &labels[3].str);
+	if (!r && state) {
+		labels[nr].key = b->key_thread_state;
+		r = intern(b, state, &labels[nr++].str);
+	}
 	r = r ?: container_labels(b, t, labels, &nr);
 	return r ? r : ddp_profile_label_set(b->profile, labels, nr, ret);
 }
@@ -407,6 +424,7 @@ static int create(struct builder *b)
 	r = r ?: intern(b, "thread_name", &b->key_thread_name);
 	r = r ?: intern(b, "container_id", &b->key_container_id);
 	r = r ?: intern(b, "pod_uid", &b->key_pod_uid);
+	r = r ?: intern(b, "thread_state", &b->key_thread_state);
 	return r;
 }
 

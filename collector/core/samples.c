@@ -30,6 +30,7 @@ static void fill(struct ddp_trace *t, const struct ddp_stack *s, const struct dd
 	t->event = s->event;
 	t->kernel_end = s->kernel_end;
 	t->user_end = s->user_end;
+	t->state = s->state;
 	t->user_exact = s->flags & DDPROF_STACK_USER_EXACT;
 	t->guessed = s->flags & DDPROF_STACK_GUESSED;
 	t->nr_kernel = (uint16_t)s->nr_kernel;

@@ -20,6 +20,7 @@ struct ddp_trace {
 	uint64_t aspace;		/* 0: none */
 	uint32_t tgid, tid, event;
 	uint8_t kernel_end, user_end;	/* enum ddprof_walk_end */
+	uint8_t state;			/* enum ddprof_task_state; NONE: it was running */
 	bool user_exact;		/* the first user frame is no return address */
 	bool guessed;			/* frame pointers where a table was missing */
 	uint16_t nr_kernel, nr_user;

@@ -86,7 +86,7 @@ static const struct {
 	ROW(no_regs), ROW(no_aspace), ROW(missed), ROW(skipped), ROW(lost_ring), ROW(lost_nested),
 	ROW(lost_tasks), ROW(handler_ns), ROW(handler_max_ns), ROW(ring_bytes),
 	ROW(ring_high_bytes), ROW(messages), ROW(bytes), ROW(deferred), ROW(defer_full),
-	ROW(guessed),
+	ROW(guessed), ROW(blocks), ROW(blocks_short), ROW(blocks_thinned), ROW(blocks_lost),
 };
 #undef ROW
 

@@ -156,6 +156,19 @@ static int read_frames(struct ddp_decoder *d, struct cursor *c, uint32_t n)
 	return r;
 }
 
+static int read_state(struct ddp_decoder *d, struct cursor *c, struct ddp_stack *s)
+{
+	int r;
+
+	s->state = DDPROF_STATE_NONE;
+	if (!(s->flags & DDPROF_STACK_STATE))
+		return 0;
+	r = cursor_u8(c, &s->state);
+	if (!r && s->state >= __DDPROF_STATE_MAX)
+		return malformed(d, "a stack of a thread in an unknown state");
+	return r;
+}
+
 static int read_stack(struct ddp_decoder *d, struct cursor *c, struct ddp_stack *s)
 {
 	int r = cursor_u8(c, &s->flags);
@@ -181,7 +194,8 @@ static int read_stack(struct ddp_decoder *d, struct cursor *c, struct ddp_stack 
 	if ((uint64_t)s->nr_kernel + s->nr_user > DDPROF_MAX_DEPTH)
 		return malformed(d, "more frames than a stack can have");
 	s->frames = d->frames;
-	return read_frames(d, c, s->nr_kernel + s->nr_user);
+	r = read_frames(d, c, s->nr_kernel + s->nr_user);
+	return r ? r : read_state(d, c, s);
 }
 
 static int remember_stack(struct ddp_decoder *d, struct stream *s, const struct ddp_stack *stack,

@@ -68,6 +68,16 @@ struct ddp_link_event {
 	uint32_t frequency_hz;	/* exactly one of these two is not 0 */
 	uint64_t period;
 	uint32_t on_missing;	/* PERF: enum ddprof_missing; 0: the module's default */
+	uint64_t min_ns;	/* OFFCPU: 0: the module's default */
+};
+
+/** Tasks in scope whose samples are left out: "FILTERS" in uapi/ddprof.h. All borrowed. */
+struct ddp_link_filter {
+	const uint32_t *exclude_tgids, *tids, *exclude_tids;
+	const char *const *names, *const *exclude_names;	/* patterns */
+	const int *cgroup_fds, *exclude_cgroup_fds;	/* open directories of a cgroup v2 */
+	uint32_t nr_exclude_tgids, nr_tids, nr_exclude_tids;
+	uint32_t nr_names, nr_exclude_names, nr_cgroup_fds, nr_exclude_cgroup_fds;
 };
 
 /** Members that are 0 take the module's default. */
@@ -77,6 +87,7 @@ struct ddp_link_start {
 	uint32_t scope;		/* enum ddprof_scope */
 	const uint32_t *tgids;
 	uint32_t nr_tgids;
+	struct ddp_link_filter filter;
 	uint32_t flags;		/* enum ddprof_flag */
 	uint32_t depth, budget_permille, ring_kib, cache_stacks, flush_ms;
 	const uint32_t *tables_kib;	/* NULL: the module's default; 0 there is a value */
@@ -121,6 +132,7 @@ struct ddp_link_stats {
 	uint64_t kernel_end[__DDPROF_END_MAX], user_end[__DDPROF_END_MAX];
 	uint64_t handler_ns, handler_max_ns, ring_bytes, ring_high_bytes, messages, bytes;
 	uint64_t deferred, defer_full, guessed;
+	uint64_t blocks, blocks_short, blocks_thinned, blocks_lost;
 };
 
 typedef int (*ddp_link_stats_fn)(void *ctx, const struct ddp_link_stats *s);

@@ -118,7 +118,8 @@ static const struct {
 	U64(HANDLER_MAX_NS, handler_max_ns),
 	U64(RING_BYTES, ring_bytes), U64(RING_HIGH_BYTES, ring_high_bytes), U64(MESSAGES, messages),
 	U64(BYTES, bytes), U64(DEFERRED, deferred), U64(DEFER_FULL, defer_full),
-	U64(GUESSED, guessed),
+	U64(GUESSED, guessed), U64(BLOCKS, blocks), U64(BLOCKS_SHORT, blocks_short),
+	U64(BLOCKS_THINNED, blocks_thinned), U64(BLOCKS_LOST, blocks_lost),
 };
 #undef U64
 enum { NR_STATS_MEMBERS = sizeof(stats_members) / sizeof(stats_members[0]) };

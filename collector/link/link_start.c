@@ -6,6 +6,8 @@
 
 #include "link/link_internal.h"
 
+enum { NAME_BYTES = 64 }; /* of a pattern, terminator included, that the module takes */
+
 static int read_started_event(struct nlattr *a, struct ddp_link_started_event *e)
 {
 	struct nlattr *tb[DDPROF_A_STARTED_EVENT_MAX + 1];
@@ -53,13 +55,67 @@ static int put_event(struct nl_msg *m, const struct ddp_link_event *e)
 	if (!r && e->sampler == DDPROF_SAMPLER_PERF) {
 		r = nla_put_u32(m, DDPROF_A_EVENT_TYPE, e->type);
 		r = r ?: nla_put_u64(m, DDPROF_A_EVENT_CONFIG, e->config);
-		r = r ?: put_optional(m, DDPROF_A_EVENT_ON_MISSING, e->on_missing);
 	}
+	if (!r && e->sampler != DDPROF_SAMPLER_HRTIMER)
+		r = put_optional(m, DDPROF_A_EVENT_ON_MISSING, e->on_missing);
 	if (!r && e->frequency_hz)
 		r = nla_put_u32(m, DDPROF_A_EVENT_FREQUENCY_HZ, e->frequency_hz);
 	if (!r && e->period)
 		r = nla_put_u64(m, DDPROF_A_EVENT_PERIOD, e->period);
+	if (!r && e->min_ns)
+		r = nla_put_u64(m, DDPROF_A_EVENT_MIN_NS, e->min_ns);
 	return r ? r : nla_nest_end(m, nest);
+}
+
+static int put_numbers(struct nl_msg *m, int attr, const uint32_t *numbers, uint32_t nr)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < nr; i++)
+		r = nla_put_u32(m, attr, numbers[i]);
+	return r;
+}
+
+static int put_names(struct nl_msg *m, int attr, const char *const *names, uint32_t nr)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < nr; i++)
+		r = nla_put_string(m, attr, names[i]);
+	return r;
+}
+
+static int put_fds(struct nl_msg *m, int attr, const int *fds, uint32_t nr)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < nr; i++)
+		r = nla_put_u32(m, attr, (uint32_t)fds[i]);
+	return r;
+}
+
+static int put_filter(struct nl_msg *m, const struct ddp_link_filter *f)
+{
+	int r = put_numbers(m, DDPROF_A_START_EXCLUDE_TGID, f->exclude_tgids, f->nr_exclude_tgids);
+
+	r = r ?: put_numbers(m, DDPROF_A_START_TID, f->tids, f->nr_tids);
+	r = r ?: put_numbers(m, DDPROF_A_START_EXCLUDE_TID, f->exclude_tids, f->nr_exclude_tids);
+	r = r ?: put_names(m, DDPROF_A_START_NAME, f->names, f->nr_names);
+	r = r ?: put_names(m, DDPROF_A_START_EXCLUDE_NAME, f->exclude_names, f->nr_exclude_names);
+	r = r ?: put_fds(m, DDPROF_A_START_CGROUP_FD, f->cgroup_fds, f->nr_cgroup_fds);
+	return r ? r : put_fds(m, DDPROF_A_START_EXCLUDE_CGROUP_FD, f->exclude_cgroup_fds,
+			       f->nr_exclude_cgroup_fds);
+}
+
+/* Of the filter in a message */
+static size_t filter_bytes(const struct ddp_link_filter *f)
+{
+	size_t numbers = (size_t)f->nr_exclude_tgids + f->nr_tids + f->nr_exclude_tids +
+			 f->nr_cgroup_fds + f->nr_exclude_cgroup_fds;
+	size_t names = (size_t)f->nr_names + f->nr_exclude_names;
+
+	return numbers * (size_t)nla_total_size(sizeof(uint32_t)) +
+	       names * (size_t)nla_total_size(NAME_BYTES);
 }
 
 static int put_start(struct nl_msg *m, const struct ddp_link_start *s)
@@ -68,8 +124,8 @@ static int put_start(struct nl_msg *m, const struct ddp_link_start *s)
 
 	for (uint32_t i = 0; !r && i < s->nr_events; i++)
 		r = put_event(m, &s->events[i]);
-	for (uint32_t i = 0; !r && i < s->nr_tgids; i++)
-		r = nla_put_u32(m, DDPROF_A_START_TGID, s->tgids[i]);
+	r = r ?: put_numbers(m, DDPROF_A_START_TGID, s->tgids, s->nr_tgids);
+	r = r ?: put_filter(m, &s->filter);
 	r = r ?: put_optional(m, DDPROF_A_START_SCOPE, s->scope);
 	r = r ?: put_optional(m, DDPROF_A_START_FLAGS, s->flags);
 	r = r ?: put_optional(m, DDPROF_A_START_DEPTH, s->depth);
@@ -94,7 +150,7 @@ int ddp_link_start(struct ddp_link *l, const struct ddp_link_start *s,
 
 	if (r)
 		return r;
-	m = ddp_link_request(l, DDPROF_CMD_START, 0, 0);
+	m = ddp_link_request(l, DDPROF_CMD_START, 0, filter_bytes(&s->filter));
 	if (m && put_start(m, s)) {
 		nlmsg_free(m);
 		return ddp_link_failed(err, -E2BIG, "START: more than fits into a message");

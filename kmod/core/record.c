@@ -152,6 +152,8 @@ u32 ddp_record_stack(void *buf, u32 size, const struct ddp_stack *s)
 	put_varint(&w, s->nr_kernel);
 	put_varint(&w, s->nr_user);
 	put_frames(&w, s->frames, s->nr_kernel + s->nr_user);
+	if (s->flags & DDPROF_STACK_STATE)
+		put_u8(&w, s->state);
 	return record_end(&w);
 }
 

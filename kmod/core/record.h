@@ -26,7 +26,7 @@ enum {
 };
 
 #define DDP_RECORD_STACK_MAX(frames) \
-	(DDP_RECORD_HEAD_MAX + 3 + 8 * DDP_VARINT_MAX + (frames) * DDP_VARINT_MAX)
+	(DDP_RECORD_HEAD_MAX + 4 + 8 * DDP_VARINT_MAX + (frames) * DDP_VARINT_MAX)
 
 struct ddp_stack {
 	u64 id;			/* > 0 */
@@ -36,6 +36,7 @@ struct ddp_stack {
 	u32 event;		/* index of START's event */
 	u8 flags;		/* enum ddprof_stack_flag */
 	u8 kernel_end, user_end; /* enum ddprof_walk_end */
+	u8 state;		/* enum ddprof_task_state; written with DDPROF_STACK_STATE */
 	u32 nr_kernel, nr_user;	/* frames of each half */
 	const u64 *frames;	/* nr_kernel + nr_user addresses, leaf first, borrowed */
 };

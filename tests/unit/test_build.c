@@ -384,6 +384,10 @@ static void a_process_too_many_has_one_frame(void **state)
 	assert_int_equal(sample->values[0], 3);
 }
 
+static const char *const state_names[] = {
+	"interruptible ", "uninterruptible ", "idle ", "stopped ", "traced ", "parked ", "other ",
+};
+
 static void labels_and_values(void **state)
 {
 	struct world *w = *state;
@@ -494,6 +498,34 @@ static void events_have_columns_of_their_own(void **state)
 	}
 }
 
+/* How a thread was blocked is a label of its samples, and tells them apart */
+static void states_are_labels(void **state)
+{
+	struct world *w = *state;
+	const u64 frame = ANON_START;
+	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
+			       .user_end = DDPROF_END_ROOT, .flags = DDPROF_STACK_STATE };
+	const struct ddp_pprof *p;
+	char said[256] = "";
+
+	for (uint8_t i = 0; i < __DDPROF_STATE_MAX; i++) {
+		s.state = i;
+		hit(w, &s, &(struct ddp_names){ "server", "worker" }, 1, NULL);
+	}
+	p = build(w);
+	assert_int_equal(p->nr_samples, __DDPROF_STATE_MAX);
+	for (size_t i = 0; i < p->nr_samples; i++) {
+		const struct ddp_pprof_sample *sample = &p->samples[i];
+
+		if (sample->nr_labels == 4)
+			continue; /* it was running */
+		strcat(strcat(said, label(sample, "thread_state")->str), " ");
+	}
+	for (size_t i = 0; i < sizeof(state_names) / sizeof(state_names[0]); i++)
+		if (!strstr(said, state_names[i]))
+			fail_msg("no %sin %s", state_names[i], said);
+}
+
 static void nothing_sampled_is_a_profile(void **state)
 {
 	struct world *w = *state;
@@ -514,7 +546,7 @@ int main(void)
 		TEST(debug_information_names_sources),
 		TEST(a_process_too_many_has_one_frame),
 		TEST(labels_and_values), TEST(events_have_columns_of_their_own),
-		TEST(nothing_sampled_is_a_profile),
+		TEST(nothing_sampled_is_a_profile), TEST(states_are_labels),
 	};
 #undef TEST
 

@@ -38,6 +38,16 @@ static u32 write_stack_extremes(void *buf, u32 size)
 	return ddp_record_stack(buf, size, &s);
 }
 
+static u32 write_stack_blocked(void *buf, u32 size)
+{
+	static const u64 frames[] = { 0x40, 0x41 };
+	struct ddp_stack s = { .id = 2, .nr_user = 2, .frames = frames,
+			       .flags = DDPROF_STACK_STATE,
+			       .state = DDPROF_STATE_UNINTERRUPTIBLE };
+
+	return ddp_record_stack(buf, size, &s);
+}
+
 static u32 write_stack_empty(void *buf, u32 size)
 {
 	struct ddp_stack s = { .id = 128 };
@@ -117,6 +127,8 @@ static const struct {
 	    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1 } },
 	{ "a stack without frames", write_stack_empty, 14,
 	  { 1, 12, 0, 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0 } },
+	{ "a blocked thread's stack", write_stack_blocked, 16,
+	  { 1, 14, 8, 2, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x40, 2, 2 } },
 	{ "a plain hit", write_hit, 4, { 2, 2, 0, 5 } },
 	{ "a hit with all fields", write_hit_full, 11,
 	  { 2, 9, 7, 0xac, 2, 2, 0xc0, 0x84, 0x3d, 0x80, 1 } },

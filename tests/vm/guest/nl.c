@@ -330,6 +330,8 @@ static int nl_start_once(struct nl *nl, const struct nl_start *how, struct nl_an
 	nl_put_u32(&m, DDPROF_A_EVENT_SAMPLER,
 		   how->sampler ? how->sampler : DDPROF_SAMPLER_HRTIMER);
 	nl_put_u32(&m, DDPROF_A_EVENT_FREQUENCY_HZ, how->hz ? how->hz : 99);
+	if (how->min_ns)
+		nl_put_u64(&m, DDPROF_A_EVENT_MIN_NS, *how->min_ns);
 	nl_nest_end(&m, event);
 	for (i = 0; i < how->nr_events; i++)
 		nl_put_event(&m, &how->events[i]);
@@ -346,6 +348,8 @@ static int nl_start_once(struct nl *nl, const struct nl_start *how, struct nl_an
 		nl_put_u32(&m, DDPROF_A_START_TABLES_KIB, how->tables_kib);
 	nl_put_u32(&m, DDPROF_A_START_BUDGET_PERMILLE, how->budget ? how->budget : 1000);
 	nl_put_u32(&m, DDPROF_A_START_FLUSH_MS, how->flush_ms ? how->flush_ms : 100);
+	if (how->more)
+		how->more(how->ctx, &m);
 	return nl_call(nl, &m, answer);
 }
 

@@ -99,6 +99,10 @@ struct nl_start {
 	bool no_tables;		/* TABLES_KIB 0 */
 	const struct nl_event *events;	/* beside that of hz and sampler */
 	int nr_events;
+	const uint64_t *min_ns;	/* EVENT_MIN_NS; NULL: default */
+	/* attributes that follow; may be NULL */
+	void (*more)(void *ctx, struct nl_message *m);
+	void *ctx;
 };
 
 /*

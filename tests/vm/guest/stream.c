@@ -164,8 +164,12 @@ static void stream_stack(struct stream *s, int cpu, struct bytes *b)
 	stack.tid = tid = get_varint(b);
 	stack.event = get_varint(b);
 	stream_frames(s, b, &stack);
+	if (flags & DDPROF_STACK_STATE)
+		stack.state = get_u8(b);
 	if (b->bad)
 		return;
+	if (stack.state >= __DDPROF_STATE_MAX || !stack.state != !(flags & DDPROF_STACK_STATE))
+		stream_broken(s, "a STACK of state %u", stack.state);
 	if (id < STREAM_IDS && id > s->cpu[cpu].last_id)
 		s->cpu[cpu].last_id = id;
 	if (s->kind_of && id < STREAM_IDS)
@@ -189,12 +193,13 @@ static void stream_hit(struct stream *s, int cpu, struct bytes *b)
 {
 	uint8_t flags = get_u8(b), *known;
 	uint64_t id = get_varint(b), count = flags & DDPROF_HIT_COUNT ? get_varint(b) : 1;
+	uint64_t value = flags & DDPROF_HIT_VALUE ? get_varint(b) : 0;
+	uint8_t kind = id < STREAM_IDS ? s->cpu[cpu].kinds[id] % STREAM_KINDS : 0;
 
 	s->cpu[cpu].hits += count;
-	if (id < STREAM_IDS)
-		s->kinds[cpu == STREAM_DRAIN][s->cpu[cpu].kinds[id] % STREAM_KINDS] += count;
-	if (flags & DDPROF_HIT_VALUE)
-		get_varint(b);
+	s->kinds[cpu == STREAM_DRAIN][kind] += count;
+	s->values[kind] += value;
+	s->records[kind]++;
 	if (flags & DDPROF_HIT_TIME)
 		get_varint(b);
 	known = stream_id(s, cpu, id);

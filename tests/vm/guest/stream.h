@@ -28,6 +28,7 @@ enum stream_id {
 struct stream_stack {
 	bool drain;			/* in the drain thread's stream: it was deferred */
 	uint8_t flags, user_end;	/* enum ddprof_stack_flag, enum ddprof_walk_end */
+	uint8_t state;			/* enum ddprof_task_state */
 	uint32_t tgid, tid, event;
 	uint64_t nr_kernel, nr_user;
 	const uint64_t *kernel, *user;	/* leaf first */
@@ -61,6 +62,8 @@ struct stream {
 	void (*file)(void *ctx, uint64_t id, const char *path);
 	void *ctx;
 	uint64_t kinds[2][STREAM_KINDS];	/* samples by kind: not deferred, deferred */
+	uint64_t values[STREAM_KINDS];		/* sums of the values that HITs had */
+	uint64_t records[STREAM_KINDS];		/* HITs */
 };
 
 /* Aborts the program when there is no memory. */
