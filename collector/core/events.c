@@ -24,6 +24,10 @@ const struct ddp_event_row ddp_event_rows[] = {
 	  .link = { .sampler = DDPROF_SAMPLER_HRTIMER, .type = PERF_TYPE_SOFTWARE,
 		    .config = PERF_COUNT_SW_CPU_CLOCK, HZ(99) }, BY_TIME,
 	  .count_type = "cpu-samples", .value_type = "cpu-time", .value_unit = "nanoseconds" },
+	{ "offcpu", "time that threads are blocked",
+	  .link = { .sampler = DDPROF_SAMPLER_OFFCPU, HZ(200) },
+	  .count_type = "off-cpu-samples", .value_type = "off-cpu-time",
+	  .value_unit = "nanoseconds" },
 	{ "hCPU", "CPU cycles", BY_TIME, COUNTS("cpu-cycles"),
 	  PERF_EVENT(HARDWARE, PERF_COUNT_HW_CPU_CYCLES, HZ(99)) },
 	{ "hREF", "CPU cycles of constant rate", BY_TIME, COUNTS("ref-cycles"),
@@ -151,6 +155,7 @@ void ddp_events_help(FILE *to)
 	      "  frequency=HZ   samples a second and CPU, 1 to 10000\n"
 	      "  period=N       every Nth; of sCPU nanoseconds. Up to 10000 of what is sampled by\n"
 	      "                 time, sCPU and hCPU to hBSTB, it is a frequency\n"
+	      "  min=TIME       of offcpu: the shortest block that is told, as in 10us (default), 1ms\n"
 	      "  missing=WHAT   where the machine does not have it: skip (default), replace (by\n"
 	      "                 CPU time), fail\n"
 	      "  scale=FACTOR   what its values are multiplied by\n"

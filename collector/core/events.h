@@ -18,6 +18,7 @@
  *	period	   events between samples, of sCPU nanoseconds; of sCPU up to 10000 it is a
  *		   frequency, as it was always taken for
  *	config	   perf's config of hRAW and hCACHE
+ *	min	   of offcpu: shorter blocks are not told; a number with ns, us, ms or s
  *	missing	   what is done where the machine does not have it: skip (default), replace, fail
  *	scale	   what values are multiplied by in the profile, above 0
  *	label	   its name in the profile

@@ -25,14 +25,15 @@ enum {
 };
 
 static const uint64_t max_period = 1ULL << 62;	/* START's */
+static const uint64_t max_min_ns = 60000000000ULL;	/* START's */
 
 /* One event as far as it was read */
 struct draft {
 	const char *at;			/* where it begins, for error texts */
 	char event[MAX_WORD + 1], group[MAX_WORD + 1], label[MAX_WORD + 1];
 	bool named;			/* by a word of its own, not by event= */
-	uint64_t id, frequency, period, config;
-	bool has_id, has_frequency, has_period, has_config;
+	uint64_t id, frequency, period, config, min_ns;
+	bool has_id, has_frequency, has_period, has_config, has_min;
 	uint32_t missing;		/* enum ddprof_missing, 0: not said */
 	double scale;
 };
@@ -132,6 +133,30 @@ static int set_config(struct reading *r, const char *at, const char *value)
 	return read_number(r, at, "config", value, 0, UINT64_MAX, &r->draft.config);
 }
 
+/* A number and its unit */
+static int set_min(struct reading *r, const char *at, const char *value)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+	char *unit = NULL;
+	uint64_t n = 0;
+
+	errno = 0;
+	if (isdigit((unsigned char)value[0]))
+		n = strtoull(value, &unit, 10);
+	for (size_t i = 0; unit && !errno && i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(unit, units[i].name) || n > max_min_ns / units[i].ns)
+			continue;
+		r->draft.min_ns = n * units[i].ns;
+		r->draft.has_min = true;
+		return 0;
+	}
+	return refuse(r, at, "min=%s: expected a time up to 60s with its unit, as in 10us or 1ms",
+		      value);
+}
+
 /* NAME, or group:event */
 static int set_event(struct reading *r, const char *at, const char *value)
 {
@@ -227,6 +252,7 @@ static const struct key {
 	{ { "group", "groupname", "gr", "g" }, set_group },
 	{ { "id", "i" }, set_id },
 	{ { "config", "c" }, set_config },
+	{ { "min" }, set_min },
 	{ { "missing" }, set_missing },
 	{ { "scale", "value_scale", "s" }, set_scale },
 	{ { "label", "l" }, set_label },
@@ -259,7 +285,7 @@ static int take_value(struct reading *r, const char *name, const char *at)
 
 	if (!key)
 		return refuse(r, at, "%s: no such key%s%s; expected frequency, period, event, "
-			      "group, id, config, missing, scale or label", name,
+			      "group, id, config, min, missing, scale or label", name,
 			      near.name ? ", do you mean " : "", near.name ? near.name : "");
 	r->p++;	/* = */
 	err = take_word(r, value);
@@ -339,6 +365,13 @@ static int make_rate(struct reading *r, const struct ddp_event_row *row,
 
 	if (d->has_frequency && d->has_period)
 		return refuse(r, d->at, "frequency and period exclude each other");
+	if (d->has_period && e->sampler == DDPROF_SAMPLER_OFFCPU)
+		return refuse(r, d->at, "%s has no period; frequency says how many blocks a "
+			      "second and CPU are told each by itself", row->name);
+	if (d->has_min && e->sampler != DDPROF_SAMPLER_OFFCPU)
+		return refuse(r, d->at, "min goes with offcpu only");
+	if (d->has_min)
+		e->min_ns = d->min_ns ? d->min_ns : 1; /* 0 is START's default */
 	spec->rate_given = d->has_frequency || d->has_period;
 	if (!spec->rate_given)
 		return 0;
@@ -405,7 +438,7 @@ static int make_spec(struct reading *r, struct ddp_event_spec *spec)
 	}
 	make_names(d, row, spec);
 	err = make_rate(r, row, spec);
-	if (spec->link.sampler == DDPROF_SAMPLER_PERF)
+	if (spec->link.sampler != DDPROF_SAMPLER_HRTIMER)
 		spec->link.on_missing = d->missing ? d->missing : DDPROF_MISSING_SKIP;
 	return err;
 }

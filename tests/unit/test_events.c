@@ -17,8 +17,12 @@
 
 #include "core/events.h"
 
+/* rows leave zero what they do not need */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 #define TIMER	DDPROF_SAMPLER_HRTIMER
 #define PERF	DDPROF_SAMPLER_PERF
+#define OFFCPU	DDPROF_SAMPLER_OFFCPU
 #define SKIP	DDPROF_MISSING_SKIP
 #define HW	PERF_TYPE_HARDWARE
 #define SW	PERF_TYPE_SOFTWARE
@@ -42,6 +46,16 @@ static void meanings(void **state)
 		{ "a large one nanoseconds", "sCPU period=10000000",
 		  { PERF, SW, 0, 0, 10000000, SKIP }, "sCPU", "cpu-samples", "cpu-time",
 		  "nanoseconds" },
+		{ "blocked threads", "offcpu", { OFFCPU, 0, 0, 200, 0, SKIP }, "offcpu",
+		  "off-cpu-samples", "off-cpu-time", "nanoseconds" },
+		{ "blocked for long", "offcpu freq=50 min=2ms",
+		  { OFFCPU, 0, 0, 50, 0, SKIP, 2000000 }, "offcpu", "off-cpu-samples",
+		  "off-cpu-time", "nanoseconds" },
+		{ "blocked at all", "offcpu min=0us", { OFFCPU, 0, 0, 200, 0, SKIP, 1 }, "offcpu",
+		  "off-cpu-samples", "off-cpu-time", "nanoseconds" },
+		{ "blocked for a minute", "offcpu min=60s",
+		  { OFFCPU, 0, 0, 200, 0, SKIP, 60000000000 }, "offcpu", "off-cpu-samples",
+		  "off-cpu-time", "nanoseconds" },
 		{ "cycles", "hCPU", { PERF, HW, 0, 99, 0, SKIP }, "hCPU", "cpu-cycles-samples",
 		  "cpu-cycles", "events" },
 		{ "cycles as they were always asked for", "event=hCPU period=555",
@@ -133,7 +147,8 @@ static void meanings(void **state)
 		    s->link.type != rows[i].link.type || s->link.config != rows[i].link.config ||
 		    s->link.frequency_hz != rows[i].link.frequency_hz ||
 		    s->link.period != rows[i].link.period ||
-		    s->link.on_missing != rows[i].link.on_missing)
+		    s->link.on_missing != rows[i].link.on_missing ||
+		    s->link.min_ns != rows[i].link.min_ns)
 			fail_msg("%s: %u events, the first %u/%u/%" PRIx64 " %u Hz, every %" PRIu64
 				 ", missing %u", rows[i].name, specs.nr, s->link.sampler,
 				 s->link.type, s->link.config, s->link.frequency_hz,
@@ -172,6 +187,14 @@ static void refused(void **state)
 		  "frequency=0: expected a number from 1 to 10000" },
 		{ "a frequency too high", "hCPU f=10001", "from 1 to 10000" },
 		{ "both", "hCPU f=99 p=100000", "frequency and period exclude each other" },
+		{ "a period of blocks", "offcpu period=100", "offcpu has no period; frequency" },
+		{ "a shortest block of CPU time", "sCPU min=1ms", "min goes with offcpu only" },
+		{ "a shortest block without a unit", "offcpu min=1000", "with its unit" },
+		{ "a shortest block of another unit", "offcpu min=1m", "expected a time up to 60s" },
+		{ "a shortest block that is too long", "offcpu min=61s", "min=61s: expected" },
+		{ "a shortest block below zero", "offcpu min=-1s", "min=-1s: expected" },
+		{ "a shortest block past 64 bits", "offcpu min=99999999999999999999s", "expected" },
+		{ "blocks twice", "offcpu;offcpu min=1s", "offcpu is there already" },
 		{ "neither frequency nor nanoseconds", "sCPU p=50000",
 		  "it is a frequency up to 10000, or nanoseconds from 100000 on" },
 		{ "no name", "period=100", "an event needs a name" },
