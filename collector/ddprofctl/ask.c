@@ -10,7 +10,7 @@
 #include "metrics/monitor.h"
 
 enum {
-	TIMEOUT_S = 10,
+	TIMEOUT_S = 20,	/* a collector has DDP_CONTROL_ANSWER_MS, and another may be before us */
 	MAX_ANSWER_BYTES = 16 << 20,
 };
 

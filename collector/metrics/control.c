@@ -25,6 +25,7 @@ DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 struct ddp_control {
 	struct ddp_board *board;	/* borrowed */
 	struct ddp_status_about about;	/* its texts owned */
+	unsigned int answer_ms;
 	struct MHD_Daemon *unix_daemon, *tcp_daemon;	/* NULL: none */
 	struct ddp_unix_name name;
 	uint16_t port;
@@ -60,7 +61,7 @@ static unsigned int say_failed(struct request *q, int r)
 
 static int ask(const struct request *q, bool profile, struct ddp_answer *ret)
 {
-	return ddp_board_ask(q->control->board, profile, DDP_CONTROL_ANSWER_MS, ret);
+	return ddp_board_ask(q->control->board, profile, q->control->answer_ms, ret);
 }
 
 static unsigned int get_metrics(struct request *q)
@@ -94,7 +95,7 @@ static const char *find_trouble(const struct request *q, int r, const struct ddp
 static unsigned int get_health(struct request *q)
 {
 	struct ddp_answer a;
-	int r = ask(q, false, &a);
+	int r = ddp_board_ask(q->control->board, false, DDP_CONTROL_HEALTH_MS, &a);
 	char why[128];
 	const char *trouble = find_trouble(q, r, &a, why);
 
@@ -325,13 +326,14 @@ uint16_t ddp_control_port(const struct ddp_control *c)
 /* Life */
 
 int ddp_control_create(struct ddp_board *board, const struct ddp_status_about *about,
-		       struct ddp_control **ret)
+		       unsigned int answer_ms, struct ddp_control **ret)
 {
 	CLEANUP(ddp_control_destroy) struct ddp_control *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
 	c->board = board;
+	c->answer_ms = answer_ms ? answer_ms : DDP_CONTROL_ANSWER_MS;
 	c->about.profiles = strdup(about->profiles ?: "");
 	c->about.service = strdup(about->service ?: "");
 	if (!c->about.profiles || !c->about.service)

@@ -22,7 +22,9 @@
 enum {
 	DDP_CONTROL_MAX_CONNECTIONS = 16,	/* of each socket; further ones are closed */
 	DDP_CONTROL_TIMEOUT_S = 5,		/* of a connection on which nothing happens */
-	DDP_CONTROL_ANSWER_MS = 2000,		/* for the profiler's thread */
+	/* for the profiler's thread, which takes seconds to make a large profile; /health waits less */
+	DDP_CONTROL_ANSWER_MS = 8000,
+	DDP_CONTROL_HEALTH_MS = 1000,
 	/* without an answer for so long it is not healthy; a large profile takes seconds */
 	DDP_CONTROL_STUCK_MS = 30000,
 };
@@ -30,15 +32,17 @@ enum {
 struct ddp_control;
 
 /**
- * Starts the thread, in which signals are blocked.
- * @param board	 borrowed
- * @param about	 copied
+ * Nothing is served yet.
+ * @param board	     borrowed
+ * @param about	     copied
+ * @param answer_ms  longest wait for an answer; 0: DDP_CONTROL_ANSWER_MS
+ * @return 0, -ENOMEM
  */
 int ddp_control_create(struct ddp_board *board, const struct ddp_status_about *about,
-		       struct ddp_control **ret);
+		       unsigned int answer_ms, struct ddp_control **ret);
 
 /**
- * Serves on a unix socket that only its owner may open. What lies at @path stays unless it is a
+ * Serves on a unix socket that only its owner may open, from a thread in which signals are blocked. What lies at @path stays unless it is a
  * socket that nobody answers on: that of a collector that was killed.
  * @return 0; -EADDRINUSE: somebody answers there; an errno of the file; see @err
  */

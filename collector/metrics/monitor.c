@@ -116,7 +116,7 @@ int ddp_monitor_create(const struct ddp_monitor_config *c, struct ddp_monitor **
 		return -ENOMEM;
 	m->statsd_timer = -1;
 	r = ddp_board_create(&m->board);
-	r = r ?: ddp_control_create(m->board, &c->about, &m->control);
+	r = r ?: ddp_control_create(m->board, &c->about, 0, &m->control);
 	if (r)
 		return r;
 	serve_control(m, c);

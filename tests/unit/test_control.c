@@ -120,7 +120,7 @@ static int close_folder(void **state)
 	return r;
 }
 
-static int serve(void **state)
+static int serve_with(void **state, unsigned int answer_ms)
 {
 	static const struct ddp_status_about about = { "the whole machine", "shop" };
 	int r = open_folder(state);
@@ -128,10 +128,20 @@ static int serve(void **state)
 	struct ddp_error err = { "" };
 
 	f->profiler.stop = eventfd(0, EFD_CLOEXEC);
-	r = r ?: ddp_control_create(f->profiler.board, &about, &f->control);
+	r = r ?: ddp_control_create(f->profiler.board, &about, answer_ms, &f->control);
 	r = r ?: ddp_control_serve_unix(f->control, f->path, &err);
 	r = r ?: ddp_control_serve_tcp(f->control, "0", false, &err);
 	return r ?: pthread_create(&f->profiler.thread, NULL, profile, &f->profiler);
+}
+
+static int serve(void **state)
+{
+	return serve_with(state, 0);
+}
+
+static int serve_impatiently(void **state)
+{
+	return serve_with(state, 10);
 }
 
 static void stop_profiler(struct fixture *f)
@@ -439,7 +449,7 @@ static int create(const struct fixture *f, const char *path, struct ddp_control 
 	static const struct ddp_status_about about = { NULL, NULL };
 	int r;
 
-	assert_int_equal(ddp_control_create(f->profiler.board, &about, ret), 0);
+	assert_int_equal(ddp_control_create(f->profiler.board, &about, 0, ret), 0);
 	r = ddp_control_serve_unix(*ret, path, err);
 	if (r)
 		ddp_control_destroy(*ret);
@@ -591,7 +601,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(status_is_json, serve, stop_serving),
 		cmocka_unit_test_setup_teardown(unhealthy, serve, stop_serving),
 		cmocka_unit_test_setup_teardown(no_profile, serve, stop_serving),
-		cmocka_unit_test_setup_teardown(nobody_answers, serve, stop_serving),
+		cmocka_unit_test_setup_teardown(nobody_answers, serve_impatiently,
+						stop_serving),
 		cmocka_unit_test_setup_teardown(many_ask, serve, stop_serving),
 		cmocka_unit_test_setup_teardown(a_question_that_was_given_up, open_folder,
 						close_folder),

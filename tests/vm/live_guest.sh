@@ -37,7 +37,7 @@ check "top without collector and module: exit status 1" is $? 1
 check "top without collector and module: says what to do" says none.top modprobe
 check "live.load" insmod /modules/ddprof_kmod.ko
 
-shares 60000 /tmp/shares.ns &
+shares 600000 /tmp/shares.ns &
 shares=$!
 ddprofctl top --once -i 3 >own.top 2>own.err
 check "top without a collector: a session of its own" is $? 0
