@@ -91,12 +91,15 @@ static bool parse_number(const char *text, size_t len, int64_t *ret)
 
 static int set_number(const struct setting *s)
 {
+	struct ddp_error why = { "" };
 	int64_t n;
 
 	if (!parse_number(s->value, strlen(s->value), &n) || n < s->option->min ||
 	    n > s->option->max)
 		return refuse(s->err, "%s %.60s: expected a number from %" PRIi64 " to %" PRIi64,
 			      s->from, s->value, s->option->min, s->option->max);
+	if (s->option->check && s->option->check(s->value, &why))
+		return refuse(s->err, "%.100s %.60s: %.90s", s->from, s->value, why.text);
 	if (s->option->kind == DDP_OPTION_SIGNED)
 		*(int32_t *)s->to = (int32_t)n;
 	else

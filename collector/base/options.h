@@ -74,7 +74,7 @@ struct ddp_option {
 	const char *group;		/* heading in the help; rows of one stand together */
 	const char *help;		/* lines separated by \n */
 	unsigned int flags;		/* enum ddp_option_flag */
-	/* TEXT, URL, TEXTS: refuses with -EINVAL and "expected ..." in @err; NULL: all is good */
+	/* numbers and texts: refuses with -EINVAL and "expected ..." in @err; NULL: all is good */
 	int (*check)(const char *value, struct ddp_error *err);
 	unsigned int apply;		/* see options_changes.h */
 };

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -36,6 +37,11 @@ static int expected(struct ddp_error *err, const char *what)
 {
 	snprintf(err->text, sizeof(err->text), "expected %s", what);
 	return -EINVAL;
+}
+
+static int check_not_none(const char *value, struct ddp_error *err)
+{
+	return strtol(value, NULL, 10) ? 0 : expected(err, "-1 (all) or a number from 1 on");
 }
 
 static int check_cpu_set(const char *value, struct ddp_error *err)
@@ -260,7 +266,7 @@ const struct ddp_option ddprof_options[] = {
 
 	{ "maximum_pids", NULL, 0, DDP_OPTION_SIGNED, AT(maximum_pids),
 	  "DD_PROFILING_MAXIMUM_PIDS", .min = -1, .max = INT32_MAX, .argument = "N",
-	  .initial = "-1", SAMPLING,
+	  .initial = "-1", .check = check_not_none, SAMPLING,
 	  .help = "processes at a time whose user frames are kept; those of\n"
 		  "others are [maximum pids]; -1: all" },
 	{ "inlined_functions", NULL, 'I', DDP_OPTION_FLAG, AT(inlined_functions),
@@ -375,8 +381,6 @@ static int check(const struct ddprof_config *c, struct ddp_error *err)
 	if (c->descendants && !c->pids.nr)
 		return refuse(err,
 			      "--descendants goes with -p only: a command's are always profiled");
-	if (!c->maximum_pids)
-		return refuse(err, "--maximum_pids 0: expected -1 (all) or a number from 1 on");
 	if (c->wait && !c->command && FROM(c, wait) == DDP_FROM_COMMAND_LINE)
 		return refuse(err, "--wait goes with a command only");
 	if (c->switch_user && !c->command && FROM(c, switch_user) == DDP_FROM_COMMAND_LINE)
@@ -482,6 +486,32 @@ int ddprof_config_events(const struct ddprof_config *c, struct ddp_event_specs *
 	return r;
 }
 
+/* A file that the environment names may be wrong as a whole: not half of it is taken then */
+static bool is_usable(const char *path, struct ddp_error *err)
+{
+	struct ddprof_config *c = calloc(1, sizeof(*c));
+	int r = c ? 0 : -ENOMEM;
+
+	if (!r) {
+		ddp_options_begin(&c->options, ddprof_options, c);
+		r = ddp_options_file(&c->options, path, ddprof_sections, err);
+		ddp_options_free(&c->options);
+	}
+	free(c);
+	return !r;
+}
+
+static int read_file(struct ddprof_config *c, struct ddp_error *err)
+{
+	if (!c->config)
+		return 0;
+	if (c->command && FROM(c, config) == DDP_FROM_ENVIRONMENT && !is_usable(c->config, err)) {
+		ddp_log_warn("DD_PROFILING_NATIVE_CONFIG: %s; ignoring the file", err->text);
+		return 0;
+	}
+	return ddp_options_file(&c->options, c->config, ddprof_sections, err);
+}
+
 int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 		       struct ddp_error *err)
 {
@@ -493,10 +523,9 @@ int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 	r = ddp_options_arguments(&c->options, argc, argv, &rest, err);
 	if (!r)
 		ddp_options_environment(&c->options);
-	if (!r && c->config)
-		r = ddp_options_file(&c->options, c->config, ddprof_sections, err);
 	if (!r)
 		c->command = rest < argc ? argv + rest : NULL;
+	r = r ?: read_file(c, err);
 	if (!r && !ddprof_config_only_tells(c))
 		r = check(c, err);
 	if (r) {

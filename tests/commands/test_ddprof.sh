@@ -89,7 +89,7 @@ wrong_options_are_refused()
 		'no UUID|--runtime_id 1234: expected a UUID of the form *|--runtime_id 1234' \
 		'no domain|--site https://x: expected a domain*|--agentless --site https://x' \
 		'without a key|--agentless needs a key: *|--agentless' \
-		'a key that is not there|--api_key file:/none: No such file or directory|--api_key file:/none' \
+		'a key that is not there|--api_key file:nowhere/key: No such file or directory|--api_key file:nowhere/key' \
 		'no address for metrics|--metrics_listen :1: expected PORT, *|--metrics_listen :1' \
 		'metrics for everybody|--metrics_listen 0.0.0.0:1: *--metrics_remote|--metrics_listen 0.0.0.0:1' \
 		'no address of statsd|-b http://x: expected unix:///PATH or *|-b http://x' \
@@ -97,7 +97,7 @@ wrong_options_are_refused()
 		'no rule|--service_rule nonsense: service rule 1, at "nonsense": expected include*|--service_rule nonsense' \
 		'no services at all|--max_services 0: expected a number from 1 to 4096|--services --max_services 0' \
 		'one service and many|--service and --services exclude each other|--services -S x' \
-		'a file that is not there|cannot read /none/x.conf: No such file or directory|--config /none/x.conf' \
+		'a file that is not there|cannot read nowhere/x.conf: No such file or directory|--config nowhere/x.conf' \
 		'two things to profile|a command, -p and -g exclude each other|-g' \
 		'what goes with -p only|--descendants goes with -p only*|--descendants'
 }
@@ -186,7 +186,11 @@ wrong_variables_are_warnings()
 		'a number|DD_PROFILING_UPLOAD_PERIOD 0: expected a number*|DD_PROFILING_UPLOAD_PERIOD=0' \
 		'a flag|DD_PROFILING_TIMELINE_ENABLE maybe: expected 1 or 0|DD_PROFILING_TIMELINE_ENABLE=maybe' \
 		'a URL|DD_TRACE_AGENT_URL agent: expected a URL*|DD_TRACE_AGENT_URL=agent' \
+		'no limit at all|DD_PROFILING_MAXIMUM_PIDS 0: expected -1 (all) or *|DD_PROFILING_MAXIMUM_PIDS=0' \
 		'a choice|DD_PROFILING_NATIVE_LOG_LEVEL x: expected one of *|DD_PROFILING_NATIVE_LOG_LEVEL=x'
+	printf 'service = web\nbudget = 0\n' >x.conf
+	said 7 "ddprof: warn: DD_PROFILING_NATIVE_CONFIG: x.conf:2: budget 0: *; ignoring the file"$'\n'"$no_module" \
+		env DD_PROFILING_NATIVE_CONFIG=x.conf "$ddprof" sh -c 'exit 7'
 	said 7 "ddprof: warn: DD_PROFILING_AGENTLESS without DD_API_KEY: uploading to the agent"$'\n'"$no_module" \
 		env DD_PROFILING_AGENTLESS=1 "$ddprof" sh -c 'exit 7'
 }
@@ -255,7 +259,7 @@ where_messages_go()
 	[[ $(<out) == $no_module ]]
 	said 0 '' env DD_PROFILING_NATIVE_LOG_MODE="$PWD/log" "$ddprof" true
 	grep -q 'running without a profile' log
-	said 0 'ddprof: warn: cannot log to /none/log: No such file or directory'$'\n'"$no_module" "$ddprof" -o /none/log true
+	said 0 'ddprof: warn: cannot log to nowhere/log: No such file or directory'$'\n'"$no_module" "$ddprof" -o nowhere/log true
 	said 0 '' "$ddprof" -l error true
 }
 

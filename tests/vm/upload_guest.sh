@@ -85,9 +85,26 @@ mkdir -p /tmp/unnoticed
 check "the command notices nothing of the profiler" \
 	sh -c 'cd /tmp/unnoticed && sh /lib/unnoticed.sh compare ddprof --nice 5 --cpu_affinity 0 --output /tmp/u.pprof'
 echo 'other:x:1234:1234::/:/bin/sh' >>/etc/passwd
-ddprof --wait --switch_user other --output /tmp/user.pprof id -u >user.id 2>user.err
+ddprof --switch_user other id -u >user.id 2>user.err
 check "--switch_user: the command is another user's" is "$(cat user.id)" 1234
-check "--switch_user: the profiler still profiles it" test -s /tmp/user.pprof
+
+# -- what a profile is made of --
+# sampled NAME OPTION...: what is logged of a busy command's samples goes to NAME.log
+sampled() {
+	name=$1
+	shift
+	ddprof --wait --budget 1000 -F 499 --show_samples -o "$PWD/$name.log" --output "/tmp/$name.pprof" "$@" 2>"$name.err"
+}
+sampled shown shares 700 /tmp/shares.ns
+check "--show_samples: names, values and ids" \
+	grep -qE 'sample\[type=cpu-samples;pid=[0-9]+;tid=[0-9]+\] .*main;.*share.* [0-9]+$' shown.log
+sampled user --switch_user other shares 700 /dev/null
+check "--switch_user: the profiler still profiles it" grep -q 'main;' user.log
+sampled unnamed --disable_symbolization shares 700 /tmp/shares.ns
+check "--disable_symbolization: addresses" grep -qE '\] (.*;)?0x[0-9a-f]+;0x[0-9a-f]+ [0-9]+$' unnamed.log
+check "--disable_symbolization: no names" sh -c '! grep -q "main;" unnamed.log'
+sampled bounded --maximum_pids 1 sh -c 'shares 700 /tmp/shares.ns & shares 700 /tmp/shares.ns & wait'
+check "--maximum_pids: the rest in one frame" grep -q '\[maximum pids\]' bounded.log
 
 # -- uploads --
 start_agent 200 good
