@@ -159,7 +159,9 @@ static const struct ddp_decode_ops decode_ops = {
 
 static int open_file(void *ctx, uint64_t file_id, int *ret)
 {
-	return ddp_link_file_open(((struct ddp_pipeline *)ctx)->link, file_id, ret, NULL);
+	struct ddp_pipeline *p = ctx;
+
+	return p->link ? ddp_link_file_open(p->link, file_id, ret, NULL) : -ENOENT;
 }
 
 static int on_batch(void *ctx, const struct ddp_batch *b)
@@ -659,6 +661,21 @@ static bool may_start(struct ddp_pipeline *p, struct ddp_error *err)
 	return !now.owner_tgid;
 }
 
+/*
+ * The session ends, and its socket with it, which the module waits for before another one may
+ * begin. Numbers of files mean others in that: nothing of this one may ask for them any more.
+ */
+static void make_way(struct ddp_pipeline *p)
+{
+	struct ddp_tables_counts tables;
+
+	ddp_unwinding_count(&p->unwinding, &tables);
+	ddp_unwinding_close(&p->unwinding);
+	stop(p);
+	p->last.tables = tables;
+	ddp_link_close(TAKE(p->link));
+}
+
 /* The session before this one ends as late as can be: all that takes time is done */
 static int take_over(struct ddp_pipeline *p, const struct ddp_pipeline_config *c,
 		     struct ddp_error *err)
@@ -667,7 +684,7 @@ static int take_over(struct ddp_pipeline *p, const struct ddp_pipeline_config *c
 
 	if (!c->replaces)
 		return start_session(p, &c->start, err);
-	stop(c->replaces);
+	make_way(c->replaces);
 	r = start_session(p, &c->start, err);
 	if (!r)
 		p->gap_ns = clock_ns(CLOCK_MONOTONIC) - c->replaces->stop_monotonic_ns;

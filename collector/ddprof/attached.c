@@ -99,17 +99,18 @@ static void say_gap(struct attached *a)
 }
 
 /* @return 0; an error when there is no session any more */
-static int renew_session(struct attached *a, const struct ddprof_config *next)
+static int renew_session(struct attached *a, const struct ddprof_config *next, bool *ret_refused)
 {
 	struct ddp_error err = { "" };
 	int r;
 
 	ddprof_monitoring_close(&a->monitoring);
 	r = begin_session(a, next, &err);
+	*ret_refused = r;
 	if (r) {
 		ddp_log_error("%s; going on as before", err.text);
-		r = begin_session(a, a->config, &err);
 		next = a->config;
+		r = begin_session(a, next, &err);
 	} else {
 		say_gap(a);
 	}
@@ -143,12 +144,18 @@ static bool renew_output(struct attached *a, const struct ddprof_config *next)
 static int apply(struct attached *a, const struct ddprof_config *next, unsigned int what,
 		 bool *ret_refused)
 {
+	int r = 0;
+
 	*ret_refused = what & DDPROF_APPLY_OUTPUT && !renew_output(a, next);
 	if (*ret_refused)
 		return 0;
+	if (what & DDPROF_APPLY_SESSION)
+		r = renew_session(a, next, ret_refused);
+	if (r || *ret_refused)
+		return r;
 	ddp_log_set_level(next->log_level);
 	ddp_pipeline_set_period(a->pipeline, next->period_s);
-	return what & DDPROF_APPLY_SESSION ? renew_session(a, next) : 0;
+	return 0;
 }
 
 static int reload(struct attached *a)
