@@ -222,7 +222,8 @@ const struct ddp_option ddprof_options[] = {
 	{ "spool", NULL, 0, DDP_OPTION_TEXT, AT(spool), "DD_PROFILING_SPOOL",
 	  .max = DDPROF_MAX_SPOOL, .argument = "DIR", EXPORT,
 	  .help = "keep profiles in DIR until they are uploaded, through\n"
-		  "outages, restarts and crashes" },
+		  "outages, restarts and crashes; with -g and --config under\n"
+		  "systemd: spool in the unit's StateDirectory" },
 	{ "spool_mb", NULL, 0, DDP_OPTION_NUMBER, AT(spool_mb), .min = 16, .max = DDPROF_MAX_MB,
 	  .argument = "MIB", .initial = "256", EXPORT,
 	  .help = "of --spool for each receiver; then the oldest go" },
@@ -262,7 +263,8 @@ const struct ddp_option ddprof_options[] = {
 	  .help = "kernel memory for unwind tables; 0: stacks by frame\npointers only" },
 	{ "unwind_cache", NULL, 0, DDP_OPTION_TEXT, AT(unwind_cache), "DD_PROFILING_UNWIND_CACHE",
 	  .argument = "DIR", SAMPLING,
-	  .help = "keep unwind tables in DIR for the next start" },
+	  .help = "keep unwind tables in DIR for the next start; with -g and\n"
+		  "--config under systemd: unwind in the unit's CacheDirectory" },
 
 	{ "maximum_pids", NULL, 0, DDP_OPTION_SIGNED, AT(maximum_pids),
 	  "DD_PROFILING_MAXIMUM_PIDS", .min = -1, .max = INT32_MAX, .argument = "N",
@@ -512,6 +514,30 @@ static int read_file(struct ddprof_config *c, struct ddp_error *err)
 	return ddp_options_file(&c->options, c->config, ddprof_sections, err);
 }
 
+/* A service manager's folder for it, the first of a list; NULL: there is none, or no memory */
+static const char *managers_folder(struct ddprof_config *c, const char *variable, const char *name)
+{
+	const char *list = getenv(variable);
+	char path[4096];
+	int n;
+
+	if (!list || list[0] != '/')
+		return NULL;
+	n = snprintf(path, sizeof(path), "%.*s/%s", (int)strcspn(list, ":"), list, name);
+	return n < (int)sizeof(path) ? ddp_options_keep(&c->options, path, (size_t)n) : NULL;
+}
+
+/* A service that nobody told otherwise keeps things where its manager made room for them */
+static void use_managers_folders(struct ddprof_config *c)
+{
+	if (!c->global || !c->config)
+		return;
+	if (!c->unwind_cache)
+		c->unwind_cache = managers_folder(c, "CACHE_DIRECTORY", "unwind");
+	if (!c->spool)
+		c->spool = managers_folder(c, "STATE_DIRECTORY", "spool");
+}
+
 int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 		       struct ddp_error *err)
 {
@@ -532,6 +558,7 @@ int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 		ddp_options_free(&c->options);
 		return r;
 	}
+	use_managers_folders(ret);
 	choose_ways_out(ret);
 	return 0;
 }
