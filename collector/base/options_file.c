@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "lib/cleanup.h"
 
 enum {
@@ -144,10 +145,17 @@ static int set_key(struct reader *r)
 
 static const struct ddp_option_section *find_section(struct reader *r, const char *name, size_t len)
 {
-	for (const struct ddp_option_section *s = r->sections; s && s->name; s++)
-		if (strlen(s->name) == len && !strncmp(s->name, name, len))
+	char word[MAX_NAME + 2];
+	struct ddp_nearest n = { .word = word };
+
+	snprintf(word, sizeof(word), "%.*s", (int)len, name);
+	for (const struct ddp_option_section *s = r->sections; s && s->name; s++) {
+		if (!strcmp(s->name, word))
 			return s;
-	fail(r, r->line, "[%s]: no such section", r->section);
+		ddp_nearest_offer(&n, s->name);
+	}
+	fail(r, r->line, "[%s]: no such section%s%s%s", r->section,
+	     n.name ? ", did you mean [" : "", n.name ? n.name : "", n.name ? "]?" : "");
 	return NULL;
 }
 

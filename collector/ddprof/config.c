@@ -290,7 +290,7 @@ const struct ddp_option ddprof_options[] = {
 	{ "cpu_affinity", NULL, 0, DDP_OPTION_TEXT, AT(cpu_affinity), "DD_PROFILING_CPU_AFFINITY",
 	  .argument = "CPUS", .check = check_cpu_set, PROFILER,
 	  .help = "CPUs that the profiler, not the command, may run on: a mask\n"
-		  "(0xa4) or a list (2,5,7-9)" },
+		  "in hex (0xa4) or list:2,5,7-9" },
 	{ "log_level", NULL, 'l', DDP_OPTION_CHOICE, AT(log_level), "DD_PROFILING_NATIVE_LOG_LEVEL",
 	  .choices = log_levels, .argument = "LEVEL", .initial = "notice", LOGGING,
 	  .help = "error, warn, notice, info, debug" },

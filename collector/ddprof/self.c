@@ -2,10 +2,12 @@
 /* See self.h. */
 #include "ddprof/self.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,29 +15,38 @@
 
 static int expected(struct ddp_error *err)
 {
-	snprintf(err->text, sizeof(err->text), "expected CPUs below %d as a mask (0xa4) or a list "
-		 "(2,5,7-9)", CPU_SETSIZE);
+	snprintf(err->text, sizeof(err->text), "expected CPUs below %d as a mask in hex (0xa4) or "
+		 "as list:2,5,7-9", CPU_SETSIZE);
 	return -EINVAL;
 }
 
-static bool parse_mask(const char *digits, cpu_set_t *ret)
+/* One digit of a mask, for CPUs from @first on */
+static bool set_digit(char digit, size_t first, cpu_set_t *ret)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t len = strlen(digits);
+	const char *at = digit ? strchr(hex, tolower((unsigned char)digit)) : NULL;
 
-	for (size_t i = 0; i < len; i++) {
-		const char *digit = strchr(hex, digits[i] | ('a' - 'A'));
-		size_t first = (len - 1 - i) * 4;
-
-		if (!digit || digit == hex + 16)
+	for (size_t bit = 0; at && bit < 4; bit++) {
+		if (!((size_t)(at - hex) >> bit & 1))
+			continue;
+		if (first + bit >= CPU_SETSIZE)
 			return false;
-		for (size_t bit = 0; bit < 4; bit++) {
-			if (!((size_t)(digit - hex) >> bit & 1))
-				continue;
-			if (first + bit >= CPU_SETSIZE)
-				return false;
-			CPU_SET(first + bit, ret);
-		}
+		CPU_SET(first + bit, ret);
+	}
+	return at;
+}
+
+/* Commas only make it easier to read: ff,ffffffff */
+static bool parse_mask(const char *digits, cpu_set_t *ret)
+{
+	size_t first = 0;
+
+	for (size_t i = strlen(digits); i-- > 0;) {
+		if (digits[i] == ',')
+			continue;
+		if (!set_digit(digits[i], first, ret))
+			return false;
+		first += 4;
 	}
 	return true;
 }
@@ -74,12 +85,16 @@ static bool parse_list(const char *p, cpu_set_t *ret)
 
 int ddprof_cpu_set(const char *text, cpu_set_t *ret, struct ddp_error *err)
 {
-	bool mask = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	static const char list[] = "list:";
+	size_t prefix = strncasecmp(text, "0x", 2) ? 0 : 2;
+	bool good;
 
 	CPU_ZERO(ret);
-	if (!(mask ? parse_mask(text + 2, ret) : parse_list(text, ret)) || !CPU_COUNT(ret))
-		return expected(err);
-	return 0;
+	if (strncmp(text, list, sizeof(list) - 1))
+		good = parse_mask(text + prefix, ret);
+	else
+		good = parse_list(text + sizeof(list) - 1, ret);
+	return good && CPU_COUNT(ret) ? 0 : expected(err);
 }
 
 void ddprof_self_settle(const struct ddprof_config *c)

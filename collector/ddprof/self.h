@@ -10,7 +10,7 @@
 
 #include "ddprof/config.h"
 
-/** A mask of CPUs, 0xa4, or a list, 2,5,7-9. @return 0; -EINVAL: not that, @err has what is */
+/** A mask of CPUs in hex, 0xa4 or a4, or list:2,5,7-9. @return 0; -EINVAL: @err has what is */
 int ddprof_cpu_set(const char *text, cpu_set_t *ret, struct ddp_error *err);
 
 /** --nice and --cpu_affinity, of this process; what the kernel refuses is a warning. */

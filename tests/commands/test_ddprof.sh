@@ -84,7 +84,7 @@ wrong_options_are_refused()
 		'no process id|-p 12,x: expected process ids separated by commas|-p 12,x' \
 		'a name that says no form|--output x.txt: expected a name that ends in *|--output x.txt' \
 		'no mask of CPUs|--cpu_affinity 0xg: expected CPUs below *|--cpu_affinity 0xg' \
-		'a list backwards|--cpu_affinity 3-1: expected CPUs below *|--cpu_affinity 3-1' \
+		'a list backwards|--cpu_affinity list:3-1: expected CPUs below *|--cpu_affinity list:3-1' \
 		'no limit at all|--maximum_pids 0: expected -1 (all) or a number from 1 on|--maximum_pids 0' \
 		'no UUID|--runtime_id 1234: expected a UUID of the form *|--runtime_id 1234' \
 		'no domain|--site https://x: expected a domain*|--agentless --site https://x' \
@@ -198,7 +198,7 @@ wrong_variables_are_warnings()
 the_command_notices_nothing()
 {
 	sh "$here/unnoticed.sh" compare "$ddprof" -S svc 2>err
-	sh "$here/unnoticed.sh" compare "$ddprof" -S svc --nice 5 --cpu_affinity 0 -o log 2>err
+	sh "$here/unnoticed.sh" compare "$ddprof" -S svc --nice 5 --cpu_affinity 0x1 -o log 2>err
 	grep -q "$(basename "$ddprof"): warn: running without a profile" log
 	sh "$here/unnoticed.sh" compare "$ddprof" --no-enable 2>err
 	[[ ! -s err ]]

@@ -71,7 +71,9 @@ static void refused(void **state)
 		{ { "--cpu_affinity", "0xg", "-g" }, "--cpu_affinity 0xg: expected CPUs below" },
 		{ { "--cpu_affinity", "0x0", "-g" }, "--cpu_affinity 0x0: expected CPUs below" },
 		{ { "--cpu_affinity", "3-1", "-g" }, "--cpu_affinity 3-1: expected CPUs below" },
-		{ { "--cpu_affinity", "1024", "-g" }, "--cpu_affinity 1024: expected CPUs" },
+		{ { "--cpu_affinity", "list:1024", "-g" }, "--cpu_affinity list:1024: expected" },
+		{ { "--cpu_affinity", "list:3-1", "-g" }, "--cpu_affinity list:3-1: expected" },
+		{ { "--cpu_affinity", "list:", "-g" }, "--cpu_affinity list:: expected" },
 		{ { "--agentless", "-g" }, "--agentless needs a key: --api_key file:PATH, or" },
 		{ { "--agentless=maybe", "-g" }, "--agentless maybe: expected 1 or 0" },
 		{ { "--api_key", "file:/nonexistent", "-g" },
@@ -510,6 +512,37 @@ static bool named(const struct ddp_option *o, const char *name)
 	return found && found != o;
 }
 
+static void sets_of_cpus(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t cpus[5], nr;
+	} rows[] = {
+		{ "0xa4", { 2, 5, 7 }, 3 },
+		{ "a4", { 2, 5, 7 }, 3 },
+		{ "0XA4", { 2, 5, 7 }, 3 },
+		{ "3", { 0, 1 }, 2 },	/* a mask, as ddprof takes it */
+		{ "1,00000001", { 0, 32 }, 2 },
+		{ "list:3", { 3 }, 1 },
+		{ "list:2,5,7-9", { 2, 5, 7, 8, 9 }, 5 },
+		{ "list:1023", { 1023 }, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ddp_error err = { "" };
+		cpu_set_t set;
+		size_t found = 0;
+
+		if (ddprof_cpu_set(rows[i].text, &set, &err))
+			fail_msg("%s: %s", rows[i].text, err.text);
+		for (size_t k = 0; k < rows[i].nr; k++)
+			found += !!CPU_ISSET(rows[i].cpus[k], &set);
+		if (found != rows[i].nr || (size_t)CPU_COUNT(&set) != rows[i].nr)
+			fail_msg("%s", rows[i].text);
+	}
+}
+
 /* What users of ddprof type and set today, each spelling, with its default */
 static void what_users_of_ddprof_know(void **state)
 {
@@ -637,7 +670,7 @@ int main(void)
 		cmocka_unit_test(switched_off),
 		cmocka_unit_test(the_environment_fills_in),
 		cmocka_unit_test(every_option_is_in_every_text),
-		cmocka_unit_test(what_users_of_ddprof_know),
+		cmocka_unit_test(sets_of_cpus), cmocka_unit_test(what_users_of_ddprof_know),
 		cmocka_unit_test(the_table_is_sound), cmocka_unit_test(names_of_files),
 	};
 

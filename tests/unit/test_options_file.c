@@ -192,6 +192,7 @@ static void refused(void **state)
 		{ "name = a # b\n", ":1: '#' behind a blank" },
 		{ "pid = 1,\n", ":1: pid 1,: expected process ids" },
 		{ "[cellar]\nbeds = 1\n", ":2: [cellar]: no such section" },
+		{ "[rom a]\nbeds = 1\n", ":2: [rom a]: no such section, did you mean [room]?" },
 		{ "[room]\nbeds = 1\n", ":2: [room]: expected [room NAME]" },
 		{ "[room a]\nbed = 1\n",
 		  ":2: bed: no such option in [room a], did you mean beds?" },

@@ -83,7 +83,7 @@ check "--wait: SIGHUP is handed on, the exit status is the command's" is $? 3
 
 mkdir -p /tmp/unnoticed
 check "the command notices nothing of the profiler" \
-	sh -c 'cd /tmp/unnoticed && sh /lib/unnoticed.sh compare ddprof --nice 5 --cpu_affinity 0 --output /tmp/u.pprof'
+	sh -c 'cd /tmp/unnoticed && sh /lib/unnoticed.sh compare ddprof --nice 5 --cpu_affinity 0x1 --output /tmp/u.pprof'
 echo 'other:x:1234:1234::/:/bin/sh' >>/etc/passwd
 ddprof --switch_user other id -u >user.id 2>user.err
 check "--switch_user: the command is another user's" is "$(cat user.id)" 1234
