@@ -21,7 +21,7 @@ enum {
 
 /** "" where there is none. */
 struct ddp_cgroup {
-	char unit[DDP_MAX_UNIT + 1];		/* "nginx.service", inside of the container if any */
+	char unit[DDP_MAX_UNIT + 1];	/* "nginx.service"; inside of the container, if any */
 	char container_id[DDP_MAX_CONTAINER_ID + 1];
 	char pod_uid[DDP_MAX_POD_UID + 1];	/* with '-', whatever the driver made of them */
 };

@@ -22,9 +22,10 @@ enum {
 	MAX_TRIES = 4,		/* to read an environment that is not there yet */
 	FIRST_PAUSE_MS = 10,	/* between tries; doubles */
 	MAX_GENERATIONS = 16,	/* up to a parent that is known */
-	ENDED = 2,		/* see gone_by_now() */
+	ENDED = 2,		/* of struct fork */
 	MAX_IDLE = 16,		/* intervals without a sample, for those whose EXIT was lost */
-	START_SLACK_NS = 20000000, /* starts are told in ticks of 10 ms, and clocks are read apart */
+	/* starts are told in ticks of 10 ms, and clocks are read one after the other */
+	START_SLACK_NS = 20000000,
 };
 
 static int64_t clock_ns(clockid_t clock)
@@ -50,7 +51,7 @@ static uint64_t key_of(uint32_t tgid)
 struct fork {
 	uint32_t parent;
 	uint32_t time_10ms;	/* since the session's start; 30 bits are four months */
-	uint8_t ended;		/* as in struct image */
+	uint8_t ended;		/* 0, or how many intervals it still outlives + 1 */
 };
 
 enum { FORK_TIME_BITS = 30, FORK_TIME_UNIT_NS = 10000000 };
@@ -219,6 +220,23 @@ static void say_denied(struct ddp_services *s, int error)
 
 static int inherit(struct ddp_services *s, struct image *i, unsigned int generation);
 
+/* What was read within exec is half of it: the parent's is better, where it is known */
+static int gone(struct ddp_services *s, struct image *i, unsigned int generation)
+{
+	struct ddp_identity *read = TAKE(i->identity);
+	int r;
+
+	s->counts.gone += i->state == IMAGE_NEW;
+	i->ended = true;
+	i->state = IMAGE_GONE;
+	r = inherit(s, i, generation);
+	if (i->identity)
+		ddp_identity_put(&s->identities, read);
+	else
+		i->identity = read;
+	return r;
+}
+
 static int look_up(struct ddp_services *s, struct image *i, unsigned int generation)
 {
 	struct ddp_proc_facts f;
@@ -226,12 +244,8 @@ static int look_up(struct ddp_services *s, struct image *i, unsigned int generat
 		ddp_proc_read(&s->proc, i->tgid, s->config.split, &f);
 
 	s->counts.looked_up += !i->tries++;
-	if (r || start_ns(s, &f.stat) > i->seen_ns + START_SLACK_NS) {
-		i->ended = ENDED;
-		s->counts.gone += i->state == IMAGE_NEW;
-		i->state = i->identity ? IMAGE_KNOWN : IMAGE_GONE;
-		return i->identity ? 0 : inherit(s, i, generation);
-	}
+	if (r || start_ns(s, &f.stat) > i->seen_ns + START_SLACK_NS)
+		return gone(s, i, generation);
 	if (f.environ_error == -EACCES || f.environ_error == -EPERM)
 		say_denied(s, f.environ_error);
 	rename_image(i, f.stat.name, session_ns(s));
@@ -250,12 +264,30 @@ static int kernel_thread(struct ddp_services *s, struct image *i)
 	return set_identity(s, i, &(struct ddp_proc_facts){ .stat.kernel_thread = true });
 }
 
+/* The process that forked it: not one that got its number later. NULL: over the limits */
+static int find_parent(struct ddp_services *s, const struct fork *f, struct image **ret)
+{
+	struct fork of_parent;
+	int r;
+
+	*ret = NULL;
+	if (find_fork(s, f->parent, &of_parent) && of_parent.time_10ms > f->time_10ms)
+		return 0;
+	*ret = newest(s, f->parent);
+	if (*ret)
+		return 0;
+	r = insert(s, f->parent, 0, ret);
+	if (*ret)
+		(*ret)->seen_ns = (f->time_10ms + 1ULL) * FORK_TIME_UNIT_NS;
+	return r;
+}
+
 /* What is known of its parent, which may have to be looked up itself */
 static int inherit(struct ddp_services *s, struct image *i, unsigned int generation)
 {
 	struct image *parent;
 	struct fork f;
-	int r = 0;
+	int r;
 
 	if (!i->tgid || i->tgid == KTHREADD)
 		return kernel_thread(s, i);
@@ -263,9 +295,7 @@ static int inherit(struct ddp_services *s, struct image *i, unsigned int generat
 		return 0;
 	if (f.parent == KTHREADD)
 		return kernel_thread(s, i);
-	parent = newest(s, f.parent);
-	if (!parent)
-		r = insert(s, f.parent, 0, &parent);
+	r = find_parent(s, &f, &parent);
 	if (r || !parent)
 		return r;
 	if (parent->state == IMAGE_NEW)
@@ -323,7 +353,7 @@ int services_image(struct ddp_services *s, const struct ddp_services_who *who, s
 		if (!r && *ret)
 			rename_image(*ret, who->name, 0);
 	}
-	if (!r && *ret && (*ret)->state == IMAGE_NEW)
+	if (!r && *ret && ((*ret)->state == IMAGE_NEW || (*ret)->state == IMAGE_AGAIN))
 		r = look_up(s, *ret, 0);
 	/* its FORK may have come since */
 	if (!r && *ret && (*ret)->state == IMAGE_GONE && !(*ret)->identity)
@@ -345,7 +375,7 @@ int ddp_services_identity(struct ddp_services *s, const struct ddp_services_who 
 
 /* What decode tells */
 
-/* A thread that is ending has no leader any more to have its process's name from: it says its own */
+/* A thread that is ending has no leader any more, whose name its process has: it says its own */
 static bool is_process_name(const struct ddp_stack *stack, const struct ddp_names *names)
 {
 	return stack->tid == stack->tgid || strcmp(names->process, names->thread);
@@ -374,7 +404,7 @@ static void process_ended(struct ddp_services *s, uint32_t tgid)
 	uint64_t *v = ddp_table_find(&s->parents, key_of(tgid));
 
 	for (struct image *i = newest(s, tgid); i; i = i->older)
-		i->ended = i->ended ? i->ended : ENDED;
+		i->ended = true;
 	if (v && !unpack_fork(*v).ended) {
 		struct fork f = unpack_fork(*v);
 
@@ -400,20 +430,11 @@ void ddp_services_aspace_gone(struct ddp_services *s, uint32_t tgid, uint64_t as
 {
 	struct image *i = find(s, tgid, aspace);
 
-	if (i && i->aspace == aspace && !i->ended)
-		i->ended = ENDED;
+	if (i && i->aspace == aspace)
+		i->ended = true;
 }
 
 /* The end of an interval */
-
-/* Samples of a process may come after its end, in another CPU's stream: it outlives one interval */
-static bool gone_by_now(uint8_t *ended)
-{
-	if (*ended == 1)
-		return true;
-	*ended -= *ended > 0;
-	return false;
-}
 
 static bool fork_gone(void *ctx, void *value)
 {
@@ -441,6 +462,14 @@ static bool images_gone(void *ctx, void *value)
 	return !value;
 }
 
+/* Samples may come after a process's end, in another CPU's stream: it outlives one interval */
+static bool is_over(struct image *i)
+{
+	bool idle = i->idle++;
+
+	return !i->queued && ((idle && i->ended) || i->idle > MAX_IDLE);
+}
+
 static struct image *trim_images(struct ddp_services *s, struct image *i)
 {
 	struct image *first = NULL, **last = &first, *older;
@@ -448,7 +477,7 @@ static struct image *trim_images(struct ddp_services *s, struct image *i)
 	for (; i; i = older) {
 		older = i->older;
 		i->service = NULL;
-		if (!i->queued && (gone_by_now(&i->ended) || i->idle++ == MAX_IDLE)) {
+		if (is_over(i)) {
 			image_free(s, i);
 			continue;
 		}

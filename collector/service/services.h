@@ -11,7 +11,7 @@
  *	at the interval's end:	ddp_services_of()	for each trace, then ddp_services_trim()
  *
  * Memory is bounded: DDP_SERVICES_MAX_PROCESSES processes and as many FORKs are remembered, those
- * that ended until the second interval's end after it.
+ * that ended until an interval without samples of them.
  */
 #ifndef DDP_SERVICE_SERVICES_H
 #define DDP_SERVICE_SERVICES_H

@@ -18,8 +18,8 @@ struct image {
 	uint32_t tgid;
 	uint8_t state;
 	uint8_t tries;
-	uint8_t ended;		/* 0, or how many intervals it still outlives + 1 */
-	uint8_t idle;		/* intervals without a sample of it */
+	uint8_t idle;		/* intervals since its last sample; 0: there is one in this */
+	bool ended;
 	bool queued;		/* pending points to it */
 	uint64_t seen_ns;	/* it ran then, or before; since the session's start */
 	uint64_t named_ns;	/* the name is of then; on the same clock */

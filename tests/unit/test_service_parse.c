@@ -68,7 +68,8 @@ static void environments(void **state)
 		  BLOCK("OTEL_RESOURCE_ATTRIBUTES= service.name = cart , service.version = 2 "),
 		  "cart", "", "2" },
 		{ "percent-encoded",
-		  BLOCK("OTEL_RESOURCE_ATTRIBUTES=service.name=a%2Cb%3Dc%25,service.version=%C3%A4"),
+		  BLOCK("OTEL_RESOURCE_ATTRIBUTES=service.name=a%2Cb%3Dc%25,"
+			"service.version=%C3%A4"),
 		  "a,b=c%", "", "\xc3\xa4" },
 		{ "percent without digits",
 		  BLOCK("OTEL_RESOURCE_ATTRIBUTES=service.name=100%,service.version=%4,"
@@ -125,15 +126,18 @@ static void control_groups(void **state)
 		{ "nothing", "", "", "", "" },
 		{ "the root", "0::/\n", "", "", "" },
 		{ "a unit, v2", "0::/system.slice/nginx.service\n", "nginx.service", "", "" },
-		{ "a unit, v1", "4:memory:/system.slice\n1:name=systemd:/system.slice/nginx.service\n",
+		{ "a unit, v1",
+		  "4:memory:/system.slice\n1:name=systemd:/system.slice/nginx.service\n",
 		  "nginx.service", "", "" },
 		{ "a unit's own groups", "0::/system.slice/nginx.service/workers/3\n",
 		  "nginx.service", "", "" },
-		{ "a unit of an instance", "0::/system.slice/system-getty.slice/getty@tty1.service\n",
+		{ "a unit of an instance",
+		  "0::/system.slice/system-getty.slice/getty@tty1.service\n",
 		  "getty@tty1.service", "", "" },
 		{ "other controllers' groups are not units", "4:memory:/a.service\n0::/\n", "", "",
 		  "" },
-		{ "another named hierarchy", "1:name=systemdx:/a.service\n1:name=x:/b.service\n", "",
+		{ "another named hierarchy",
+		  "1:name=systemdx:/a.service\n1:name=x:/b.service\n", "",
 		  "", "" },
 		{ "a login", "0::/user.slice/user-1000.slice/session-3.scope\n", "", "", "" },
 		{ "the manager of a login",
@@ -144,16 +148,19 @@ static void control_groups(void **state)
 		{ "a name that cgroups have themselves", "0::/system.slice/_cpu.service\n",
 		  "cpu.service", "", "" },
 		{ "nothing but .service", "0::/system.slice/.service\n", "", "", "" },
-		{ "Docker, cgroupfs, v1", "11:memory:/docker/" HEX64 "\n1:name=systemd:/docker/" HEX64
+		{ "Docker, cgroupfs, v1",
+		  "11:memory:/docker/" HEX64 "\n1:name=systemd:/docker/" HEX64
 		  "\n", "", HEX64, "" },
-		{ "Docker, systemd, v2", "0::/system.slice/docker-" HEX64 ".scope\n", "", HEX64, "" },
+		{ "Docker, systemd, v2",
+		  "0::/system.slice/docker-" HEX64 ".scope\n", "", HEX64, "" },
 		{ "Docker, v1 with an empty v2 of its daemon",
 		  "0::/system.slice/containerd.service\n11:memory:/docker/" HEX64 "\n", "", HEX64,
 		  "" },
 		{ "the same in the other order",
 		  "11:memory:/docker/" HEX64 "\n0::/system.slice/containerd.service\n", "", HEX64,
 		  "" },
-		{ "below its daemon's unit", "0::/system.slice/docker.service/docker/" HEX64 "\n", "",
+		{ "below its daemon's unit",
+		  "0::/system.slice/docker.service/docker/" HEX64 "\n", "",
 		  HEX64, "" },
 		{ "a unit inside of a container",
 		  "0::/docker/" HEX64 "/system.slice/nginx.service\n", "nginx.service", HEX64, "" },
@@ -192,12 +199,15 @@ static void control_groups(void **state)
 		  "-12345678901234567890123456789012345\n", "", "", "" },
 		{ "from within another namespace", "0::/../../kubepods/pod" UUID "/" HEX64 "\n", "",
 		  HEX64, UUID },
-		{ "removed already", "0::/system.slice/docker-" HEX64 ".scope (deleted)\n", "", HEX64,
+		{ "removed already",
+		  "0::/system.slice/docker-" HEX64 ".scope (deleted)\n", "", HEX64,
 		  "" },
-		{ "63 digits", "0::/docker/123456789abcdef0123456789abcdef0123456789abcdef0123456789"
+		{ "63 digits",
+		  "0::/docker/123456789abcdef0123456789abcdef0123456789abcdef0123456789"
 		  "abcdef\n", "", "", "" },
 		{ "65 digits", "0::/docker/0" HEX64 "\n", "", "", "" },
-		{ "no hex digits", "0::/docker/g123456789abcdef0123456789abcdef0123456789abcdef012345"
+		{ "no hex digits",
+		  "0::/docker/g123456789abcdef0123456789abcdef0123456789abcdef012345"
 		  "6789abcdef\n", "", "", "" },
 		{ "a pod without Kubernetes", "0::/pod" UUID "\n", "", "", "" },
 		{ "a pod's UUID with a digit too few",
@@ -351,7 +361,8 @@ static void rules_that_are_none(void **state)
 	static const struct {
 		const char *rules, *said;
 	} rows[] = {
-		{ "drop service:a", "service rule 1, at \"drop\": expected include, exclude or rename" },
+		{ "drop service:a",
+		  "service rule 1, at \"drop\": expected include, exclude or rename" },
 		{ "exclude", "service rule 1, at its end: expected a selector" },
 		{ "exclude service", "at \"service\": expected service:" },
 		{ "exclude service:", "at \"service:\": a pattern is missing" },
@@ -362,7 +373,8 @@ static void rules_that_are_none(void **state)
 		{ "rename service:a =", "at its end: a name is missing" },
 		{ "rename service:a = \t", "at its end: a name is missing" },
 		{ "rename = b", "at \"=\": expected a selector" },
-		{ "include service:a\nexclude service:b; nonsense", "service rule 3, at \"nonsense\"" },
+		{ "include service:a\nexclude service:b; nonsense",
+		  "service rule 3, at \"nonsense\"" },
 		{ "exclude service:" X200 X200, "longer than 256" },
 		{ "rename service:a = " X200 X200, "longer than 200" },
 	};

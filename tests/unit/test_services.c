@@ -74,9 +74,10 @@ static void add_process(struct world *w, const struct process *p)
 
 	snprintf(folder, sizeof(folder), "%s/%u", w->root, p->pid);
 	mkdir(folder, 0755);
-	n = snprintf(text, sizeof(text), "%u (%s) S 1 1 1 0 -1 %u 0 0 0 0 0 0 0 0 20 0 1 0 %llu 0\n",
-		     p->pid, p->name, p->kernel ? 0x200000U : 0,
-		     (unsigned long long)start_ns / (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK)));
+	n = snprintf(text, sizeof(text),
+		     "%u (%s) S 1 1 1 0 -1 %u 0 0 0 0 0 0 0 0 20 0 1 0 %llu 0\n", p->pid, p->name,
+		     p->kernel ? 0x200000U : 0,
+		     (unsigned long long)start_ns / (1000000000U / sysconf(_SC_CLK_TCK)));
 	write_file(folder, "stat", text, (size_t)n);
 	if (p->environment) {
 		n = snprintf(text, sizeof(text), "%s%s", p->environment,
@@ -258,12 +259,16 @@ static void who_has_gone_is_what_its_parent_is(void **state)
 		{ "no FORK", 0, 0, false, "short" },
 		{ "a FORK of itself", 0, 20, false, "short" },
 		{ "FORKs in a circle", 0, 34, false, "short" },
+		{ "its parent's number is another's by now", 0, 36, false, "short" },
+		{ "its parent's number was another's before", 0, 37, false, "short" },
 		{ "a kernel thread", 0, 2, false, "kernel" },
 	};
 	struct world *w = *state;
 
 	add_process(w, &(struct process){ 30, "sh", "DD_SERVICE=shop", NULL, false, -50 });
 	add_process(w, &(struct process){ 32, "bash", "A=b", NULL, false, -50 });
+	add_process(w, &(struct process){ 36, "new", "DD_SERVICE=new", NULL, false, 1500 });
+	add_process(w, &(struct process){ 37, "new", "DD_SERVICE=new", NULL, false, 1500 });
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct ddp_service *v;
 
@@ -275,6 +280,7 @@ static void who_has_gone_is_what_its_parent_is(void **state)
 		task(w, DDPROF_TASK_FORK, 31, 30, 900);
 		task(w, DDPROF_TASK_FORK, 34, 35, 900);
 		task(w, DDPROF_TASK_FORK, 35, 34, 900);
+		task(w, DDPROF_TASK_FORK, 36, 1, 1500);
 		if (rows[i].parent && !rows[i].late)
 			task(w, DDPROF_TASK_FORK, 20, rows[i].parent, 990);
 		task(w, DDPROF_TASK_SEEN, 20, 0, 1000);
@@ -321,12 +327,37 @@ static void an_environment_that_comes_later(void **state)
 	assert_int_equal(w->services.nr_pending, 1);
 	add_process(w, &(struct process){ 20, "java", "DD_SERVICE=shop", NULL, false, -50 });
 	ddp_services_work(&w->services);
-	assert_string_equal(service_of(w, 20, 1, "sh")->name, "sh"); /* it was just asked */
+	assert_int_equal(w->services.nr_pending, 1); /* it was just asked */
 	w->services.pending[0]->next_try_ms = 0;
 	ddp_services_work(&w->services);
 	assert_int_equal(w->services.nr_pending, 0);
 	assert_string_equal(service_of(w, 20, 1, "sh")->name, "shop");
 	assert_int_equal(w->services.counts.looked_up, 1);
+}
+
+/* It was sampled within exec, and had ended before its environment was there */
+static void half_of_an_identity_is_not_enough(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, &(struct ddp_services_config){ .split = true });
+	add_process(w, &(struct process){ 30, "sh", "DD_SERVICE=shop", NULL, false, -50 });
+	task(w, DDPROF_TASK_FORK, 20, 30, 10);
+	add_process(w, &(struct process){ 20, "sh", "", NULL, false, 10 });
+	sample(w, 20, 1, "sh", 1, NULL);
+	ddp_services_work(&w->services);
+	assert_int_equal(w->services.nr_pending, 1);
+	remove_process(w, 20);
+	assert_string_equal(service_of(w, 20, 1, "sh")->name, "shop");
+	ddp_services_work(&w->services);
+	assert_int_equal(w->services.nr_pending, 0);
+	/* without a parent half of it is better than nothing */
+	add_process(w, &(struct process){ 21, "sh", "", "0::/system.slice/cron.service", false,
+		    0 });
+	sample(w, 21, 2, "sh", 1, NULL);
+	ddp_services_work(&w->services);
+	remove_process(w, 21);
+	assert_string_equal(service_of(w, 21, 2, "sh")->name, "cron");
 }
 
 static void names_follow_their_process(void **state)
@@ -392,12 +423,15 @@ static void what_ended_is_forgotten(void **state)
 	ddp_services_aspace_gone(&w->services, 151, 7);	/* not its */
 	/* what comes late of them still finds its service */
 	ddp_services_trim(&w->services);
+	assert_int_equal(w->services.nr_images, 100);
 	assert_string_equal(service_of(w, 100, 100, "p")->name, "s");
 	assert_int_equal(w->services.nr_services, 1);
 	ddp_services_trim(&w->services);
-	assert_int_equal(w->services.nr_images, 49);
+	assert_int_equal(w->services.nr_images, 50);
 	assert_int_equal(w->services.parents.nr, 50);
 	assert_int_equal(w->services.nr_services, 0);
+	ddp_services_trim(&w->services);
+	assert_int_equal(w->services.nr_images, 49);
 	/* those whose EXIT was lost */
 	for (int i = 0; i < 20; i++)
 		ddp_services_trim(&w->services);
@@ -641,7 +675,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(processes_have_services), TEST(who_has_gone_is_what_its_parent_is),
 		TEST(exec_is_another_program), TEST(an_environment_that_comes_later),
-		TEST(names_follow_their_process), TEST(a_number_is_used_again),
+		TEST(half_of_an_identity_is_not_enough), TEST(names_follow_their_process),
+		TEST(a_number_is_used_again),
 		TEST(what_ended_is_forgotten), TEST(memory_is_bounded),
 		TEST(a_procfs_of_others_is_not_used), TEST(parts_have_their_container),
 		TEST(rules_apply), TEST(nothing_is_lost), TEST(the_smallest_are_one),
