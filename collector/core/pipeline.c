@@ -700,6 +700,14 @@ static int start_services(struct ddp_pipeline *p, struct ddp_error *err)
 	return r ? r : ddp_services_started(&p->services, p->started.monotonic_ns, now.owner_tgid);
 }
 
+static void say_versions(const struct ddp_pipeline *p)
+{
+	if (strcmp(p->info.module_version, DDPROF_VERSION))
+		ddp_log_warn("the module is of version %.63s, this collector of " DDPROF_VERSION
+			     ": they belong together, install both of one version",
+			     p->info.module_version);
+}
+
 static int start(struct ddp_pipeline *p, const struct ddp_pipeline_config *c, struct ddp_error *err)
 {
 	struct ddp_unwinding_config unwinding = {
@@ -711,6 +719,7 @@ static int start(struct ddp_pipeline *p, const struct ddp_pipeline_config *c, st
 	r = r ?: ddp_decoder_create(&decode_ops, p, c->start.nr_events, &p->decoder);
 	if (r)
 		return r;
+	say_versions(p);
 	if (!c->replaces && !may_start(p, err))
 		unwinding.ahead_ms = 0;
 	ddp_unwinding_open(&p->unwinding, &unwinding, &p->process);
