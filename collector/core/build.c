@@ -16,7 +16,7 @@
 
 enum {
 	MAX_LOCATIONS = DDPROF_MAX_DEPTH + 1,	/* every frame and how the walk ended */
-	MAX_LABELS = 6,
+	MAX_LABELS = 7,				/* of intern_labels() */
 };
 
 struct builder {
@@ -320,9 +320,20 @@ static const char *const state_names[__DDPROF_STATE_MAX] = {
 	[DDPROF_STATE_OTHER] = "other",
 };
 
+/* What the stack says, unless a thread said its own name, as it does when it is ending */
+static const char *process_name(const struct builder *b, const struct ddp_trace *t)
+{
+	const char *said = t->names.process, *known;
+
+	if (said[0] && (t->tid == t->tgid || strcmp(said, t->names.thread)))
+		return said;
+	known = ddp_process_name(b->in->process, t->tgid);
+	return known[0] ? known : said[0] ? said : "[unknown]";
+}
+
 static int intern_labels(struct builder *b, const struct ddp_trace *t, uint32_t *ret)
 {
-	const char *process = t->names.process, *thread = t->names.thread;
+	const char *thread = t->names.thread;
 	struct ddp_label labels[MAX_LABELS] = {
 		{ .key = b->key_process_id, .num = t->tgid },
 		{ .key = b->key_process_name },
@@ -334,9 +345,7 @@ static int intern_labels(struct builder *b, const struct ddp_trace *t, uint32_t 
 	const char *state = state_names[t->state]; /* NULL: it was not blocked */
 	int r;
 
-	if (!process[0])
-		process = ddp_process_name(b->in->process, t->tgid);
-	r = intern(b, process[0] ? process : "[unknown]", &labels[1].str);
+	r = intern(b, process_name(b, t), &labels[1].str);
 	r = r ?: intern(b, thread[0] ? thread : "[unknown]", &labels[3].str);
 	if (!r && state) {
 		labels[nr].key = b->key_thread_state;

@@ -299,6 +299,10 @@ int ddp_process_task(struct ddp_process *p, const struct ddp_task *t)
 {
 	struct process_name *n;
 
+	/* a thread that is ending has no leader any more: it says its own name for the process's */
+	if (t->kind == DDPROF_TASK_SEEN && t->tid != t->tgid && name_find(p, t->tgid) &&
+	    !strncmp(t->comm, t->leader_comm, DDP_COMM_MAX))
+		return 0;
 	if (t->kind == DDPROF_TASK_SEEN)
 		return set_name(p, t->tgid, t->leader_comm);
 	if (t->tid != t->tgid)

@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <ddprof/pprof.h>
 
@@ -35,6 +37,7 @@ struct world {
 	struct ddp_symbols symbols;
 	struct ddp_event_specs events;
 	struct ddp_link_started started;
+	struct ddp_services *services;	/* NULL: none */
 	struct ddp_pprof *read;
 	bool without_names, inlined;
 };
@@ -137,6 +140,7 @@ static const struct ddp_pprof *build(struct world *w)
 		.samples = &w->samples, .process = &w->process, .symbols = &w->symbols,
 		.events = &w->events, .started = &w->started, .start_unix_ns = 5, .profile_nr = 1,
 		.without_names = w->without_names, .inlined = w->inlined,
+		.services = w->services,
 	};
 	struct ddp_buffer bytes = { 0 };
 	struct ddp_error err;
@@ -526,6 +530,100 @@ static void states_are_labels(void **state)
 			fail_msg("no %sin %s", state_names[i], said);
 }
 
+static void processes_have_their_name(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t tid;
+		struct ddp_names names;
+		const char *told;	/* of the process; NULL: nothing */
+		const char *is;
+	} rows[] = {
+		{ "as the stack says", 8, { "server", "worker" }, "old", "server" },
+		{ "it has none", 8, { "", "worker" }, "server", "server" },
+		{ "a thread that is ending", 8, { "worker", "worker" }, "server", "server" },
+		{ "a thread of the same name", 8, { "server", "server" }, "server", "server" },
+		{ "nobody said another", 8, { "worker", "worker" }, NULL, "worker" },
+		{ "the first thread", 7, { "server", "server" }, "old", "server" },
+		{ "nothing at all", 8, { "", "" }, NULL, "[unknown]" },
+	};
+	struct world *w = *state;
+	const u64 frame = ANON_START;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t tgid = 7 + 100 * (uint32_t)i;
+		struct ddp_stack s = { .aspace = 1, .tgid = tgid, .tid = tgid + rows[i].tid - 7,
+				       .nr_user = 1, .frames = &frame,
+				       .user_end = DDPROF_END_ROOT };
+		struct ddp_task task = { .kind = DDPROF_TASK_COMM, .tgid = tgid, .tid = tgid,
+					 .comm = rows[i].told };
+		const char *name;
+
+		if (rows[i].told)
+			assert_int_equal(ddp_process_task(&w->process, &task), 0);
+		/* what it says when it is ending does not stay */
+		task = (struct ddp_task){ .kind = DDPROF_TASK_SEEN, .tgid = tgid, .tid = tgid + 1,
+					  .comm = "worker", .leader_comm = "worker" };
+		if (rows[i].told)
+			assert_int_equal(ddp_process_task(&w->process, &task), 0);
+		hit(w, &s, &rows[i].names, 1, NULL);
+		name = label(&build(w)->samples[0], "process_name")->str;
+		if (strcmp(name, rows[i].is))
+			fail_msg("%s: %s", rows[i].what, name);
+		ddp_samples_clear(&w->samples);
+	}
+}
+
+static void write_text(const char *folder, const char *name, const char *text)
+{
+	CLEANUP(close_file) FILE *f = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+}
+
+/* A blocked thread in a container of a pod */
+static void all_labels_at_once(void **state)
+{
+	static const char container[] =
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	static const char pod[] = "8ef80ba9-4a5f-4c34-9a5e-6b8f1ad3c7de";
+	const u64 frame = ANON_START;
+	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
+			       .state = 1 };
+	struct ddp_services services;
+	struct world *w = *state;
+	char root[] = "/tmp/test_build.XXXXXX", folder[40], text[256];
+	const struct ddp_pprof_sample *sample;
+
+	assert_non_null(mkdtemp(root));
+	snprintf(folder, sizeof(folder), "%s/7", root);
+	assert_int_equal(mkdir(folder, 0755), 0);
+	write_text(folder, "stat", "7 (p) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0\n");
+	snprintf(text, sizeof(text), "0::/kubepods/pod%s/%s\n", pod, container);
+	write_text(folder, "cgroup", text);
+	assert_int_equal(ddp_services_init(&services,
+					   &(struct ddp_services_config){ .proc = root }, NULL), 0);
+	assert_int_equal(ddp_services_started(&services, 0, 0), 0);
+	w->services = &services;
+	hit(w, &s, &(struct ddp_names){ "server", "worker" }, 1, &(uint64_t){ 25 });
+	sample = &build(w)->samples[0];
+	assert_int_equal(sample->nr_labels, 8); /* with the time */
+	assert_string_equal(label(sample, "container_id")->str, container);
+	assert_string_equal(label(sample, "pod_uid")->str, pod);
+	assert_non_null(label(sample, "thread_state"));
+	ddp_services_free(&services);
+	snprintf(text, sizeof(text), "%s/stat", folder);
+	unlink(text);
+	snprintf(text, sizeof(text), "%s/cgroup", folder);
+	unlink(text);
+	rmdir(folder);
+	rmdir(root);
+}
+
 static void nothing_sampled_is_a_profile(void **state)
 {
 	struct world *w = *state;
@@ -545,7 +643,8 @@ int main(void)
 		TEST(frames_without_names_keep_their_places),
 		TEST(debug_information_names_sources),
 		TEST(a_process_too_many_has_one_frame),
-		TEST(labels_and_values), TEST(events_have_columns_of_their_own),
+		TEST(labels_and_values), TEST(processes_have_their_name),
+		TEST(events_have_columns_of_their_own), TEST(all_labels_at_once),
 		TEST(nothing_sampled_is_a_profile), TEST(states_are_labels),
 	};
 #undef TEST
