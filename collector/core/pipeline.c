@@ -569,6 +569,16 @@ int ddp_pipeline_watch(struct ddp_pipeline *p, int fd, ddp_pipeline_watch_fn fn,
 	return 0;
 }
 
+void ddp_pipeline_unwatch(struct ddp_pipeline *p, int fd)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->nr_watches; i++)
+		if (p->watches[i].fd != fd)
+			p->watches[kept++] = p->watches[i];
+	p->nr_watches = kept;
+}
+
 static uint64_t ns_between(int64_t then_ms, int64_t now)
 {
 	return (uint64_t)(now - then_ms) * 1000000;

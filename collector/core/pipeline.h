@@ -53,6 +53,9 @@ typedef void (*ddp_pipeline_watch_fn)(void *ctx, struct ddp_pipeline *p);
  */
 int ddp_pipeline_watch(struct ddp_pipeline *p, int fd, ddp_pipeline_watch_fn fn, void *ctx);
 
+/** @fd is not looked at any more. Not while it runs. */
+void ddp_pipeline_unwatch(struct ddp_pipeline *p, int fd);
+
 /** What a pipeline has done and holds, for metrics. */
 struct ddp_pipeline_counts {
 	/* totals of the session; stats and info are 0 when the module could not be asked */

@@ -155,6 +155,8 @@ static int apply(struct attached *a, const struct ddprof_config *next, unsigned 
 		return r;
 	ddp_log_set_level(next->log_level);
 	ddp_pipeline_set_period(a->pipeline, next->period_s);
+	if (what && !(what & DDPROF_APPLY_SESSION)) /* which has done it */
+		ddprof_monitoring_renew(&a->monitoring, next, a->pipeline);
 	return 0;
 }
 

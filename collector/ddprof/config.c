@@ -128,7 +128,7 @@ static int check_preset(const char *value, struct ddp_error *err)
 #define SAMPLING	.group = "Sampling", .apply = DDPROF_APPLY_SESSION
 #define PROFILER	.group = "The profiler itself", .apply = DDPROF_APPLY_RESTART
 #define LOGGING		.group = "The profiler itself", .apply = DDPROF_APPLY_NOW
-#define WATCHING	.group = "Looking on", .apply = DDPROF_APPLY_SESSION
+#define WATCHING	.group = "Looking on", .apply = DDPROF_APPLY_NOW
 #define INFORMATION	.group = "Information"
 #define ONCE		.flags = DDP_OPTION_ONCE
 

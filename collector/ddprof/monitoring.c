@@ -126,6 +126,18 @@ void ddprof_monitoring_attach(struct ddprof_monitoring *m, struct ddp_pipeline *
 		ddp_log_warn("no metrics: %s", strerror(-r));
 }
 
+void ddprof_monitoring_renew(struct ddprof_monitoring *m, const struct ddprof_config *c,
+			     struct ddp_pipeline *p)
+{
+	if (m->monitor)
+		ddp_monitor_detach(m->monitor, p);
+	if (m->timer >= 0)
+		ddp_pipeline_unwatch(p, m->timer);
+	ddprof_monitoring_close(m);
+	ddprof_monitoring_open(m, c);
+	ddprof_monitoring_attach(m, p);
+}
+
 void ddprof_monitoring_close(struct ddprof_monitoring *m)
 {
 	if (m->timer >= 0)

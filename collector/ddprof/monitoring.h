@@ -20,6 +20,10 @@ void ddprof_monitoring_open(struct ddprof_monitoring *m, const struct ddprof_con
 /** From the next ddp_pipeline_run() on. */
 void ddprof_monitoring_attach(struct ddprof_monitoring *m, struct ddp_pipeline *p);
 
+/** What was attached to @p is so anew, as another configuration has it. */
+void ddprof_monitoring_renew(struct ddprof_monitoring *m, const struct ddprof_config *c,
+			     struct ddp_pipeline *p);
+
 /** Before the pipeline's end, from when on nobody is answered any more; twice is once. */
 void ddprof_monitoring_close(struct ddprof_monitoring *m);
 DEFINE_CLEANUP_IN_PLACE(struct ddprof_monitoring, ddprof_monitoring_close)

@@ -22,7 +22,7 @@
 enum {
 	DDP_CONTROL_MAX_CONNECTIONS = 16,	/* of each socket; further ones are closed */
 	DDP_CONTROL_TIMEOUT_S = 5,		/* of a connection on which nothing happens */
-	/* for the profiler's thread, which takes seconds to make a large profile; /health waits less */
+	/* for the profiler's thread, which makes a large profile for seconds; /health waits less */
 	DDP_CONTROL_ANSWER_MS = 8000,
 	DDP_CONTROL_HEALTH_MS = 1000,
 	/* without an answer for so long it is not healthy; a large profile takes seconds */
@@ -42,8 +42,9 @@ int ddp_control_create(struct ddp_board *board, const struct ddp_status_about *a
 		       unsigned int answer_ms, struct ddp_control **ret);
 
 /**
- * Serves on a unix socket that only its owner may open, from a thread in which signals are blocked. What lies at @path stays unless it is a
- * socket that nobody answers on: that of a collector that was killed.
+ * Serves on a unix socket that only its owner may open, from a thread in which signals are blocked.
+ * What lies at @path stays unless it is a socket that nobody answers on: that of a collector that
+ * was killed.
  * @return 0; -EADDRINUSE: somebody answers there; an errno of the file; see @err
  */
 int ddp_control_serve_unix(struct ddp_control *c, const char *path, struct ddp_error *err);

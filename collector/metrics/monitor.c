@@ -135,6 +135,13 @@ int ddp_monitor_attach(struct ddp_monitor *m, struct ddp_pipeline *p)
 	return r;
 }
 
+void ddp_monitor_detach(struct ddp_monitor *m, struct ddp_pipeline *p)
+{
+	ddp_pipeline_unwatch(p, ddp_board_fd(m->board));
+	if (m->statsd_timer >= 0)
+		ddp_pipeline_unwatch(p, m->statsd_timer);
+}
+
 void ddp_monitor_destroy(struct ddp_monitor *m)
 {
 	if (!m)

@@ -34,6 +34,9 @@ int ddp_monitor_create(const struct ddp_monitor_config *config, struct ddp_monit
 /** From the next ddp_pipeline_run() of @p on it is asked. @return 0, as ddp_pipeline_watch() */
 int ddp_monitor_attach(struct ddp_monitor *m, struct ddp_pipeline *p);
 
+/** @p, which it was attached to, is not asked any more; then another may be. */
+void ddp_monitor_detach(struct ddp_monitor *m, struct ddp_pipeline *p);
+
 /** Before the pipelines that it is attached to. NULL is allowed. */
 void ddp_monitor_destroy(struct ddp_monitor *m);
 DEFINE_CLEANUP(struct ddp_monitor *, ddp_monitor_destroy)

@@ -85,6 +85,20 @@ wait $collector
 check "SIGTERM: exit status 0" is $? 0
 check "SIGTERM: the socket is gone" test ! -e /run/ddprof/control.sock
 
+
+printf '%s\n' 'service = before' 'metrics_listen = 9198' >live.conf
+ddprof --budget 1000 -F 499 -g --config live.conf --output reload.pprof 2>reload.err &
+collector=$!
+check "reload: the collector answers" until_true sh -c 'ddprofctl status | grep -q "service before"'
+printf '%s\n' 'service = after' 'metrics_listen = 9199' >live.conf
+kill -HUP $collector
+check "reload: the new service" until_true sh -c 'ddprofctl status | grep -q "service after"'
+check "reload: the new address" until_true wget -q -O reload.txt http://127.0.0.1:9199/metrics
+check "reload: not the old one" sh -c '! wget -q -O reload.txt http://127.0.0.1:9198/metrics'
+check "reload: the session goes on" sh -c '! grep -q "new session" reload.err'
+kill -TERM $collector
+wait $collector
+
 ddprof --wait --control_socket /tmp/live/own.sock --output command.pprof \
 	sh -c 'sleep 1; ddprofctl status --control_socket /tmp/live/own.sock' >command.txt 2>&1
 check "a command's profiler: status" is $? 0
