@@ -95,6 +95,16 @@ const struct ddp_metric ddp_metrics_table[] = {
 	{ "ddprof_defer_full_total", NULL, COUNTER, MODULE(defer_full), UNSENT,
 	  "Samples for which there was no room to wait" },
 
+	/* off-CPU time */
+	{ "ddprof_blocks_total", NULL, COUNTER, MODULE(blocks), UNSENT,
+	  "Times that a thread was blocked, with -e offcpu" },
+	{ "ddprof_blocks_short_total", NULL, COUNTER, MODULE(blocks_short), UNSENT,
+	  "Of these, those shorter than the minimum, which are not sampled" },
+	{ "ddprof_blocks_thinned_total", NULL, COUNTER, MODULE(blocks_thinned), UNSENT,
+	  "Of these, those that another sample stands for, to stay within the rate" },
+	{ "ddprof_blocks_lost_total", NULL, COUNTER, MODULE(blocks_lost), UNSENT,
+	  "Of these, those that there was no room for, or whose thread had gone" },
+
 	/* unwinding */
 	USER_END(DDPROF_END_ROOT, "root", UNSENT),
 	USER_END(DDPROF_END_TRUNCATED, "truncated", DDP_STATSD_GROWTH,

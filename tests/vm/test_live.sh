@@ -18,7 +18,7 @@ page=$out/guest/metrics.txt
 may_be_zero()
 {
 	case $1 in
-	ddprof_lost_* | *_merged_total | *_gone_total | ddprof_service_inherited_total | *_denied_total | *_excluded_total | \
+	ddprof_lost_* | ddprof_blocks_* | *_merged_total | *_gone_total | ddprof_service_inherited_total | *_denied_total | *_excluded_total | \
 		ddprof_dropped_total | ddprof_queued | ddprof_spooled | ddprof_target_found_total | ddprof_target_dropped_* | \
 		ddprof_target_retried_total | ddprof_target_queued* | ddprof_target_stored_total | ddprof_target_spooled* | \
 		ddprof_target_files_removed_total | *_lost_total | *_refused_total | *_evicted_total | *_failed_total | *_failures_total | *_dropped_total | \
