@@ -57,6 +57,7 @@ struct ddp__target {
 	int64_t store_at_ns;
 	int64_t created_ns;
 	uint32_t failed;		/* attempts in a row */
+	uint32_t failed_at_end;		/* attempts at all, since it is to end */
 	bool last_try, gave_up;
 };
 

@@ -7,6 +7,12 @@
 #include "cleanup.h"
 #include "sender_target_internal.h"
 
+enum {
+	/* at the end a receiver may fail once, by accident, before it counts as down */
+	END_ATTEMPTS = 2,
+	END_PAUSE_MS = 250,
+};
+
 DEFINE_CLEANUP(struct ddp__batch *, ddp__batch_unref)
 DEFINE_CLEANUP_IN_PLACE(struct ddp__batch_form, ddp__batch_form_free)
 
@@ -27,11 +33,12 @@ static int64_t pause_ms(struct ddp__target *t, uint32_t retry_after_ms)
 
 static void pause_sending(struct ddp__target *t, const struct ddp_export_result *result)
 {
-	int64_t until = target_now_ns(t) + pause_ms(t, result->retry_after_ms) * NS_PER_MS;
+	int64_t until = target_now_ns(t) + NS_PER_MS *
+			(t->last_try ? END_PAUSE_MS : pause_ms(t, result->retry_after_ms));
 	bool down;
 
 	t->failed++;
-	t->gave_up = t->last_try;
+	t->gave_up = t->last_try && ++t->failed_at_end == END_ATTEMPTS;
 	ddp__target_note_error(t, result->message);
 	pthread_mutex_lock(&t->lock);
 	t->send_at_ns = until;

@@ -5,8 +5,10 @@
  * "ready", "stored ID", "sent ID", "dropped ID REASON", "down TEXT", "spool_down TEXT" and, at the
  * end, "found N", "spooled N" and "dropped_REASON N". A batch's profile is its id over and over.
  *
- *	produce --url URL --spool DIR [--count N] [--endless] [--ca FILE] [--timeout MS]
- *		[--spool-kb N] [--finish MS]
+ *	produce --url URL --spool DIR [--count N] [--endless] [--at-once] [--ca FILE]
+ *		[--timeout MS] [--spool-kb N] [--finish MS]
+ *
+ * --at-once: without waiting for the disk, then until stdin ends.
  */
 #include <ddprof/sender.h>
 #include <getopt.h>
@@ -123,7 +125,7 @@ struct options {
 	struct ddp_exporter_config exporter;
 	struct ddp_sender_target target;
 	unsigned long count, finish_ms;
-	int endless;
+	int endless, at_once;
 };
 
 static int parse(int argc, char **argv, struct options *o)
@@ -132,6 +134,7 @@ static int parse(int argc, char **argv, struct options *o)
 		{ "url", required_argument, NULL, 'u' }, { "spool", required_argument, NULL, 's' },
 		{ "count", required_argument, NULL, 'n' }, { "endless", no_argument, NULL, 'e' },
 		{ "ca", required_argument, NULL, 'c' }, { "timeout", required_argument, NULL, 't' },
+		{ "at-once", no_argument, NULL, 'a' },
 		{ "spool-kb", required_argument, NULL, 'k' },
 		{ "finish", required_argument, NULL, 'f' }, { 0 },
 	};
@@ -143,6 +146,7 @@ static int parse(int argc, char **argv, struct options *o)
 		case 's': o->target.spool = optarg; break;
 		case 'n': o->count = strtoul(optarg, NULL, 10); break;
 		case 'e': o->endless = 1; break;
+		case 'a': o->at_once = 1; break;
 		case 'c': o->exporter.ca_file = optarg; break;
 		case 't': o->exporter.timeout_ms = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'k': o->target.spool_bytes = strtoull(optarg, NULL, 10) << 10; break;
@@ -151,6 +155,22 @@ static int parse(int argc, char **argv, struct options *o)
 		}
 	}
 	return 0;
+}
+
+static void add_all(struct ddp_sender *s, const struct options *o, struct told *told)
+{
+	uint64_t before;
+
+	for (unsigned long i = 0; o->endless || i < o->count; i++) {
+		pthread_mutex_lock(&told->lock);
+		before = told->settled;
+		pthread_mutex_unlock(&told->lock);
+		add(s);
+		if (!o->at_once)
+			wait_told(told, before);
+	}
+	while (o->at_once && getchar() != EOF)
+		;
 }
 
 int main(int argc, char **argv)
@@ -174,15 +194,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	say("ready");
-	for (unsigned long i = 0; o.endless || i < o.count; i++) {
-		uint64_t before;
-
-		pthread_mutex_lock(&told.lock);
-		before = told.settled;
-		pthread_mutex_unlock(&told.lock);
-		add(s);
-		wait_told(&told, before);
-	}
+	add_all(s, &o, &told);
 	ddp_sender_finish(s, (uint32_t)o.finish_ms);
 	tell_counts(s);
 	ddp_sender_destroy(s);

@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -394,6 +395,71 @@ static void silence_ends_with_the_timeout(void **state)
 	ddp_exporter_destroy(e);
 }
 
+/* Reads a request on @fd, to the end of its last part, and takes it; false: there was none */
+static bool take_one(int fd)
+{
+	char text[65536];
+	ssize_t got;
+	size_t n = 0;
+
+	do {
+		got = read(fd, text + n, sizeof(text) - n);
+		n += got > 0 ? (size_t)got : 0;
+	} while (got > 0 && (n < 4 || memcmp(text + n - 4, "--\r\n", 4)));
+	return got > 0 && send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 38,
+			       MSG_NOSIGNAL) == 38;
+}
+
+/* Takes two, and leaves it open whether it closes connections; @ctx: the listener. How many came */
+static void *keep_open(void *ctx)
+{
+	int first = accept(*(int *)ctx, NULL, NULL), second;
+	struct pollfd fds[] = { { .fd = *(int *)ctx, .events = POLLIN },
+				{ .fd = first, .events = POLLIN } };
+	size_t nr = 1;
+
+	take_one(first);
+	while (!(fds[0].revents & POLLIN) && poll(fds, 2, -1) >= 0)
+		if (fds[1].revents && !take_one(first))
+			fds[1].fd = -1; /* closed, as it should be */
+	second = accept(*(int *)ctx, NULL, NULL);
+	nr += take_one(second);
+	close(second);
+	close(first);
+	return (void *)nr;
+}
+
+/* It may be closed at any moment, and a send into that would fail */
+static void no_connection_is_used_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct ddp_export_form form = form_of(f);
+	socklen_t len = sizeof(a);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), other;
+	struct ddp_exporter *e;
+	pthread_t thread;
+	void *nr;
+	char url[64];
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(listen(listener, 8), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &len), 0);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", ntohs(a.sin_port));
+	assert_int_equal(pthread_create(&thread, NULL, keep_open, &listener), 0);
+	e = exporter((struct ddp_exporter_config){ .url = url });
+	assert_int_equal(ddp_exporter_send(e, &form, NULL), DDP_EXPORT_OK);
+	assert_int_equal(ddp_exporter_send(e, &form, NULL), DDP_EXPORT_OK);
+	other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* were there no second one */
+	assert_int_equal(connect(other, (struct sockaddr *)&a, len), 0);
+	shutdown(other, SHUT_RDWR);
+	pthread_join(thread, &nr);
+	assert_int_equal((size_t)nr, 2);
+	close(other);
+	close(listener);
+	ddp_exporter_destroy(e);
+}
+
 /* Answers 200 and goes on for as long as somebody reads; @ctx: the listener. How much was taken */
 static void *answer_without_end(void *ctx)
 {
@@ -612,6 +678,7 @@ int main(void)
 		WITH_RECEIVER(a_receiver_says_when_to_come_back),
 		WITH_RECEIVER(a_receiver_that_is_down_is_named),
 		WITH_RECEIVER(silence_ends_with_the_timeout),
+		WITH_RECEIVER(no_connection_is_used_twice),
 		WITH_RECEIVER(an_answer_without_end_is_not_read),
 		WITH_RECEIVER(a_send_can_be_cancelled),
 		WITH_RECEIVER(bad_forms_are_refused),
