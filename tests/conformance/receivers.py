@@ -299,8 +299,8 @@ def pyroscope_parser(folder):
 
 def pyroscope_total(url, value_type):
     """What the query API gives back for one value type of the service; 0: nothing yet."""
-    kind, unit = value_type
-    query = f'process_cpu:{kind}:{unit}:cpu-time:nanoseconds{{service_name="shop",team="a/b"}}'
+    kind, unit = value_type	# their '-' cannot stand in a bare name
+    query = f'{{__name__="process_cpu:{kind}:{unit}:cpu-time:nanoseconds",service_name="shop",team="a/b"}}'
     answer = json.loads(get(url + '/pyroscope/render?' + urllib.parse.urlencode({
         'query': query, 'from': (START_S - 60) * 1000, 'until': (START_S + 3600) * 1000, 'format': 'json'}),
         **{'X-Scope-OrgID': 'team-a'}))
