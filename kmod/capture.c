@@ -40,6 +40,14 @@ void ddp_capture_wake(struct ddp_cpu *c)
 	irq_work_queue(&c->wake);
 }
 
+void ddp_capture_filled(struct ddp_cpu *c)
+{
+	if (c->ring.head - READ_ONCE(c->ring.tail) <= c->ring.size / 4 || READ_ONCE(c->woken))
+		return;
+	WRITE_ONCE(c->woken, true);
+	ddp_capture_wake(c);
+}
+
 static void ddp_names_get(struct ddp_names *names)
 {
 	memcpy(names->comm, current->comm, DDP_COMM_MAX);
@@ -354,27 +362,45 @@ static void ddp_sample_take(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_
 	ddp_capture_count_walk(&x->stats, &s->walk);
 }
 
-/* Asks the budget; events of period 1 come several at once. */
-static u32 ddp_admit_running(struct ddp_cpu *c, struct ddp_sample *s, u64 now_ns)
+/* How many events it is: those of period 1 may come several at once. */
+static u32 ddp_sample_events(const struct ddp_event *ev, const struct ddp_sample *s)
+{
+	return ev->period == 1 ? clamp_t(u64, s->value, 1, S32_MAX) : 1;
+}
+
+/* Whether to skip it without a look at the clock. */
+static bool ddp_pass(struct ddp_cpu *c, const struct ddp_sample *s)
 {
 	const struct ddp_event *ev = &c->session->config.events[s->stack.event];
-	u64 *skipped = &c->events[s->stack.event].skipped;
-	u64 events = ev->period == 1 ? max(s->value, 1ULL) : 1;
-	u32 weight = ddp_budget_admit(&c->budget, skipped, now_ns);
-	u32 more = min_t(u64, events, S32_MAX) - 1;
+	struct ddp_cpu_event *ce = &c->events[s->stack.event];
 
+	/* what goes by time never comes too often */
+	if (ev->unit != DDPROF_UNIT_EVENTS || !ddp_pass_take(&ce->pass))
+		return false;
+	ddp_budget_skip(&c->budget, &ce->skipped, ddp_sample_events(ev, s));
+	return true;
+}
+
+static bool ddp_admit_running(struct ddp_cpu *c, struct ddp_sample *s, u64 now_ns)
+{
+	const struct ddp_event *ev = &c->session->config.events[s->stack.event];
+	struct ddp_cpu_event *ce = &c->events[s->stack.event];
+	u32 weight = ddp_budget_admit(&c->budget, &ce->skipped, now_ns);
+	u32 more = ddp_sample_events(ev, s) - 1;
+
+	ddp_pass_learn(&ce->pass, weight);
 	if (!weight) {
-		ddp_budget_give_back(skipped, more + 1);
-		return 0;
+		ddp_budget_skip(&c->budget, &ce->skipped, more);
+		return false;
 	}
 	s->weight = min_t(u64, (u64)weight + more, S32_MAX);
 	s->owed = s->weight - 1;
 	s->value *= s->weight;
-	return s->weight;
+	return true;
 }
 
 /* Blocks differ in length: what is skipped is owed in count and in time. */
-static u32 ddp_admit_block(struct ddp_cpu *c, struct ddp_sample *s, u64 now_ns)
+static bool ddp_admit_block(struct ddp_cpu *c, struct ddp_sample *s, u64 now_ns)
 {
 	struct ddp_cpu_event *ce = &c->events[s->stack.event];
 	u32 weight = ddp_budget_admit(&c->budget, &ce->skipped, now_ns);
@@ -382,52 +408,45 @@ static u32 ddp_admit_block(struct ddp_cpu *c, struct ddp_sample *s, u64 now_ns)
 	if (!weight) {
 		ce->skipped += s->block->count - 1; /* one is in it already */
 		ce->owed_ns += s->value;
-		return 0;
+		return false;
 	}
 	s->owed = weight - 1;
 	s->owed_ns = ce->owed_ns;
 	ce->owed_ns = 0;
 	s->value += s->owed_ns;
 	s->weight = min_t(u64, (u64)s->owed + s->block->count, S32_MAX);
-	return s->weight;
+	return true;
 }
 
-/* Whether this interrupt is to become a sample, and of what weight; 0: no (counted). */
-static u32 ddp_admit(struct ddp_cpu *c, struct ddp_sample *s, struct ddp_stats *stats,
-		     struct pt_regs *regs, u64 now_ns)
+/* Whether there is something to sample; counted when not. */
+static bool ddp_wanted(struct ddp_cpu *c, const struct ddp_sample *s, struct ddp_stats *stats,
+		       struct pt_regs *regs)
 {
 	if (!regs)
 		stats->no_regs++;
 	else if (s->block)
-		return ddp_admit_block(c, s, now_ns); /* the rest was asked when it began */
+		return true; /* the rest was asked when it began */
 	else if (is_idle_task(current) && !in_serving_softirq())
 		stats->idle++;
 	else if (!ddp_session_watches(c->session, current))
 		stats->out_of_scope++;
 	else
-		return ddp_admit_running(c, s, now_ns);
-	return 0;
+		return true;
+	return false;
 }
 
-/* @s knows its event, its value and, if it has one, its block. */
-static void ddp_capture_sample(struct ddp_cpu *c, struct pt_regs *regs, struct ddp_sample *s)
+/* What is paid for by the budget. */
+static void ddp_capture_timed(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_regs *regs,
+			      struct ddp_sample *s)
 {
-	struct ddp_scratch *x = &c->level[in_nmi() ? DDP_LEVEL_NMI : DDP_LEVEL_IRQ];
 	u64 begin_ns = ktime_get_mono_fast_ns(), end_ns, spent_ns;
 
 	s->now_ns = begin_ns - c->session->start_ns;
-	if (x->busy) {
-		x->stats.lost_nested++;
-		return;
-	}
-	x->busy = true;
-	barrier(); /* only an interrupt of the same level, on this CPU, can look */
-	if (ddp_admit(c, s, &x->stats, regs, begin_ns)) {
+	if (s->block ? ddp_admit_block(c, s, begin_ns) : ddp_admit_running(c, s, begin_ns)) {
 		rcu_read_lock(); /* ranges and tables that the walk sees stay */
 		ddp_sample_take(c, x, regs, s);
 		rcu_read_unlock();
-		if (c->ring.head - READ_ONCE(c->ring.tail) > c->ring.size / 4)
-			ddp_capture_wake(c);
+		ddp_capture_filled(c);
 	}
 	end_ns = ktime_get_mono_fast_ns();
 	/* that clock may step back a little when it is read inside its own update */
@@ -435,6 +454,21 @@ static void ddp_capture_sample(struct ddp_cpu *c, struct pt_regs *regs, struct d
 	ddp_budget_pay(&c->budget, spent_ns);
 	x->stats.handler_ns += spent_ns;
 	x->stats.handler_max_ns = max(x->stats.handler_max_ns, spent_ns);
+}
+
+/* @s knows its event, its value and, if it has one, its block. */
+static void ddp_capture_sample(struct ddp_cpu *c, struct pt_regs *regs, struct ddp_sample *s)
+{
+	struct ddp_scratch *x = &c->level[in_nmi() ? DDP_LEVEL_NMI : DDP_LEVEL_IRQ];
+
+	if (x->busy) {
+		x->stats.lost_nested++;
+		return;
+	}
+	x->busy = true;
+	barrier(); /* only an interrupt of the same level, on this CPU, can look */
+	if (ddp_wanted(c, s, &x->stats, regs) && !ddp_pass(c, s))
+		ddp_capture_timed(c, x, regs, s);
 	barrier();
 	x->busy = false;
 }

@@ -32,5 +32,10 @@ void ddp_capture_count_walk(struct ddp_stats *stats, const struct ddp_walk *walk
 
 /* Tell the drain thread that this CPU has something for it. Any context of this CPU. */
 void ddp_capture_wake(struct ddp_cpu *c);
+/*
+ * Something was written to this CPU's ring: tell the drain thread when it is filling. Once, until
+ * the drain thread looks: telling it may be an event that is sampled.
+ */
+void ddp_capture_filled(struct ddp_cpu *c);
 
 #endif /* DDP_CAPTURE_H */

@@ -75,6 +75,7 @@ struct ddp_cpu_event {
 	struct perf_event *perf; /* NULL: none */
 	u32 made_for;		/* cpu->ups when it was made; 0: there is none */
 	u64 skipped;		/* samples for the budget, to be in the next one's weight */
+	struct ddp_pass pass;
 	u64 missed;		/* timer periods that passed without an interrupt */
 	bool started;
 
@@ -92,6 +93,7 @@ struct ddp_cpu {
 	struct ddp_session *session;
 	u32 cpu;
 	bool online;		/* being sampled */
+	bool woken;		/* the drain thread knows that the ring is filling */
 	u32 ups;		/* how often it came online, from 1 */
 
 	struct ddp_ring ring;

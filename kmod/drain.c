@@ -147,6 +147,17 @@ static void ddp_drain_hits(struct ddp_drain *d, u32 n)
 }
 
 /*
+ * Bytes in the CPU's ring, which tells us anew when there are many. First the flag, then the look:
+ * who still found it set has written what this look sees, give or take a record.
+ */
+static u64 ddp_drain_fill(struct ddp_cpu *c)
+{
+	WRITE_ONCE(c->woken, false);
+	smp_mb();
+	return ddp_ring_head(&c->ring) - ddp_ring_tail(&c->ring);
+}
+
+/*
  * The stream's records up to now, then @n taken counts. Their stacks are among the records, or
  * before.
  */
@@ -164,9 +175,10 @@ static void ddp_drain_cpu(struct ddp_drain *d, struct ddp_cpu *c, u32 n)
 static void ddp_drain_flush_cpu(struct ddp_drain *d, struct ddp_cpu *c)
 {
 	u32 n = ddp_drain_take(d, c);
+	u64 fill = ddp_drain_fill(c);
 	u8 *end;
 
-	if (!n && ddp_ring_head(&c->ring) == ddp_ring_tail(&c->ring) && !ddp_cpu_lost_more(c))
+	if (!n && !fill && !ddp_cpu_lost_more(c))
 		return; /* an idle CPU costs no message */
 	ddp_drain_cpu(d, c, n);
 	end = ddp_batch_room(&d->batch, DDP_RECORD_FOLD_END_MAX);
@@ -281,7 +293,7 @@ static void ddp_drain_rings(struct ddp_drain *d)
 	u32 cpu;
 
 	for_each_ddp_cpu(d, cpu, c)
-		if (ddp_ring_head(&c->ring) - ddp_ring_tail(&c->ring) > c->ring.size / 4)
+		if (ddp_drain_fill(c) > c->ring.size / 4)
 			ddp_drain_cpu(d, c, 0);
 	ddp_drain_queued(d, false);
 	ddp_batch_send(&d->batch, false);

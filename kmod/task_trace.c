@@ -43,8 +43,8 @@ static void ddp_task_write(struct ddp_session *s, u8 kind, const struct task_str
 	c = smp_load_acquire(&s->cpus[smp_processor_id()]);
 	if (c && ddp_ring_write(&c->ring, record, len))
 		c->level[DDP_LEVEL_IRQ].stats.lost_tasks++;
-	else if (c && c->ring.head - READ_ONCE(c->ring.tail) > c->ring.size / 4)
-		ddp_capture_wake(c);
+	else if (c)
+		ddp_capture_filled(c);
 	local_irq_restore(flags);
 }
 

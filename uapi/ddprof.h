@@ -497,7 +497,7 @@ enum ddprof_attr_stats {
 	DDPROF_A_STATS_NMI,		/* u64, samples taken in NMI context */
 	DDPROF_A_STATS_KERNEL_END,	/* binary, u64[__DDPROF_END_MAX] by enum ddprof_walk_end */
 	DDPROF_A_STATS_USER_END,	/* binary, u64[__DDPROF_END_MAX] by enum ddprof_walk_end */
-	DDPROF_A_STATS_HANDLER_NS,	/* u64, in the sampling interrupt, total */
+	DDPROF_A_STATS_HANDLER_NS,	/* u64, taking samples, total */
 	DDPROF_A_STATS_HANDLER_MAX_NS,	/* u64, the longest one */
 	DDPROF_A_STATS_RING_BYTES,	/* u64, size of the ring */
 	DDPROF_A_STATS_RING_HIGH_BYTES,	/* u64, the most it ever held */

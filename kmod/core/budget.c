@@ -95,9 +95,34 @@ u32 ddp_budget_admit(struct ddp_budget *b, u64 *skipped, u64 now_ns)
 	fill(b, now_ns);
 	if (ddp_load(&b->tokens_ns) > 0)
 		return take_skipped(skipped);
-	add_skips(skipped, 1);
-	add_skips(&b->skipped_total, 1);
+	ddp_budget_skip(b, skipped, 1);
 	return 0;
+}
+
+void ddp_budget_skip(struct ddp_budget *b, u64 *skipped, u32 n)
+{
+	add_skips(skipped, n);
+	add_skips(&b->skipped_total, n);
+}
+
+bool ddp_pass_take(struct ddp_pass *p)
+{
+	if (!p->left)
+		return false;
+	p->left--;
+	return true;
+}
+
+void ddp_pass_learn(struct ddp_pass *p, bool admitted)
+{
+	if (admitted) {
+		p->stride /= 2;
+		return;
+	}
+	p->stride = p->stride ? 2 * p->stride : 1;
+	if (p->stride > DDP_PASS_MAX)
+		p->stride = DDP_PASS_MAX;
+	p->left = p->stride;
 }
 
 void ddp_budget_give_back(u64 *skipped, u32 weight)

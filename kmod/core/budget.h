@@ -26,9 +26,28 @@ void ddp_budget_init(struct ddp_budget *b, u32 permille);
  * weight, >= 1: itself and those of its event skipped before it.
  */
 u32 ddp_budget_admit(struct ddp_budget *b, u64 *skipped, u64 now_ns);
+/* The same as @n times 0: they are skipped without being asked for. */
+void ddp_budget_skip(struct ddp_budget *b, u64 *skipped, u32 n);
 /* A sample that was taken with this weight got lost: the next one stands for those it stood for. */
 void ddp_budget_give_back(u64 *skipped, u32 weight);
 /* What the handler took. */
 void ddp_budget_pay(struct ddp_budget *b, u64 spent_ns);
+
+/*
+ * An event that comes a million times a second costs more than its share by being skipped alone,
+ * if that takes a look at the clock. While the budget refuses one after the other, ever more of
+ * them, up to DDP_PASS_MAX, are skipped without asking. All zero in the beginning.
+ */
+enum { DDP_PASS_MAX = 1024 };
+
+struct ddp_pass {
+	u32 left;		/* to skip before the next is asked for */
+	u32 stride;		/* how many the last refusal was worth */
+};
+
+/* Whether to skip this one without asking. */
+bool ddp_pass_take(struct ddp_pass *p);
+/* What the budget answered to one that was asked for. */
+void ddp_pass_learn(struct ddp_pass *p, bool admitted);
 
 #endif /* DDP_CORE_BUDGET_H */

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,6 +187,75 @@ static void events_are_weighed_apart(void **state)
 	assert_int_equal(b.skipped_total, 2);
 }
 
+/* Skipped without being asked for is the same in the end. */
+static void skips_are_weighed(void **state)
+{
+	struct ddp_budget b;
+	u64 mine = 0;
+
+	(void)state;
+	ddp_budget_init(&b, 10);
+	ddp_budget_pay(&b, DDP_BUDGET_BURST_NS);
+	assert_int_equal(ddp_budget_admit(&b, &mine, 1), 0);
+	ddp_budget_skip(&b, &mine, 7);
+	assert_int_equal(b.skipped_total, 8);
+	assert_int_equal(ddp_budget_admit(&b, &mine, 1000000000), 9);
+}
+
+/*
+ * A flood of events, each a look at the clock of so many ns when it is asked for and a sample of 2 us
+ * when it is admitted: the share holds, nothing is uncounted.
+ */
+static void floods_cost_their_share(void **state)
+{
+	enum { LOOK_NS = 70, SAMPLE_NS = 2000, PASS_NS = 3, SECONDS = 4 };
+	static const struct {
+		const char *name;
+		u64 every_ns;
+		u32 most_asked;		/* of a thousand */
+	} rows[] = {
+		{ "a thousand a second", 1000000, 1000 },
+		{ "a hundred thousand", 10000, 1000 },
+		{ "a million", 1000, 100 },
+		{ "five millions", 200, 20 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		u64 now = 1, mine = 0, events = 0, asked = 0, taken = 0, weights = 0, spent = 0;
+		struct ddp_pass pass = { 0 };
+		struct ddp_budget b;
+
+		ddp_budget_init(&b, 10);
+		for (; now < SECONDS * 1000000000ULL; now += rows[i].every_ns, events++) {
+			u32 weight, cost = PASS_NS;
+
+			if (ddp_pass_take(&pass)) {
+				ddp_budget_skip(&b, &mine, 1);
+				spent += cost;
+				continue;
+			}
+			weight = ddp_budget_admit(&b, &mine, now);
+			ddp_pass_learn(&pass, weight);
+			cost = weight ? SAMPLE_NS : LOOK_NS;
+			ddp_budget_pay(&b, cost);
+			asked++;
+			taken += !!weight;
+			weights += weight;
+			spent += cost;
+		}
+		if (weights + mine != events)
+			fail_msg("%s: %" PRIu64 " of %" PRIu64, rows[i].name, weights + mine,
+				 events);
+		if (asked * 1000 > events * rows[i].most_asked || taken < SECONDS * 100)
+			fail_msg("%s: %" PRIu64 " asked, %" PRIu64 " taken", rows[i].name, asked,
+				 taken);
+		/* 1 %, the first burst, and 3 ns for each that is passed over */
+		if (spent > SECONDS * 10000000 + 5000000 + PASS_NS * events)
+			fail_msg("%s: %" PRIu64 " ns", rows[i].name, spent);
+	}
+}
+
 /* A weight has to fit a stack-cache count; the rest waits for the next. */
 static void huge_weights_are_split(void **state)
 {
@@ -209,6 +279,8 @@ int main(void)
 		cmocka_unit_test(a_turned_back_clock_goes_on),
 		cmocka_unit_test(debt_is_bounded),
 		cmocka_unit_test(events_are_weighed_apart),
+		cmocka_unit_test(skips_are_weighed),
+		cmocka_unit_test(floods_cost_their_share),
 		cmocka_unit_test(huge_weights_are_split),
 	};
 

@@ -34,6 +34,9 @@ vm_boot events --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" --get "/tmp/event
 	run events events exact
 	run events events tenth
 	run events events missing
+	run events events flood
+	run events events weight
+	run events events storm
 	d -e "sCPU freq=499;sPF;hCPU;syscalls:sys_enter_getppid;sCS" --output several.pprof events work >several.log 2>&1
 	check command.replaced d -e "hCPU freq=499,missing=replace" --output replaced.pprof events work
 	d -e hCPU --output none.pprof sh -c "echo it ran" >none.log 2>&1

@@ -18,6 +18,7 @@
 
 #include "load.h"
 #include "nl.h"
+#include "patched.h"
 #include "stream.h"
 #include "tap.h"
 
@@ -124,6 +125,7 @@ static double now_s(void)
 	return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
+/* 0, which none has: this kernel does not have it. */
 static uint64_t tracepoint_id(const char *name)
 {
 	unsigned long long id = 0;
@@ -132,8 +134,10 @@ static uint64_t tracepoint_id(const char *name)
 
 	snprintf(path, sizeof(path), "/sys/kernel/tracing/events/%s/id", name);
 	f = fopen(path, "re");
-	if (!f || fscanf(f, "%llu", &id) != 1)
-		tap_bail("%s: %s", path, strerror(errno));
+	if (!f)
+		return 0;
+	if (fscanf(f, "%llu", &id) != 1)
+		tap_bail("%s has no number", path);
 	fclose(f);
 	return id;
 }
@@ -320,17 +324,6 @@ static void tenth(char **args)
 	close(go);
 }
 
-static void set_online(int cpu, bool online)
-{
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	f = fopen(path, "we");
-	if (!f || fputs(online ? "1" : "0", f) < 0 || fclose(f))
-		tap_bail("%s: %s", path, strerror(errno));
-}
-
 /* Faults and system calls on every CPU, all the time. */
 static void *busy_thread(void *unused)
 {
@@ -357,6 +350,139 @@ static void busy_begin(pthread_t *threads)
 	for (i = 0; i < NR_THREADS; i++)
 		if (pthread_create(&threads[i], NULL, busy_thread, NULL))
 			tap_bail("no thread");
+}
+
+/*
+ * Far more events than the budget of 1 % pays for: those that are taken stand for the rest, and the
+ * timer beside them is not starved.
+ */
+static void flood(char **args)
+{
+	enum { FLOOD = 60 };	/* times PARENTS */
+	struct nl_stats stats;
+	uint64_t seen;
+	struct nl nl;
+	pid_t pid;
+	int go[2], i;
+	char c;
+
+	(void)args;
+	if (pipe(go))
+		tap_bail("no pipe");
+	pid = fork();
+	if (!pid) {
+		if (read(go[0], &c, 1) != 1)
+			_exit(1);
+		for (i = 0; i < FLOOD; i++)
+			ask_often();
+		_exit(0);
+	}
+	begin(&nl, &(struct nl_start){ .hz = 97, .tgid = pid, .budget = 10,
+	      .events = &events[CALLS - 1], .nr_events = 1 });
+	if (write(go[1], "", 1) != 1)
+		tap_bail("the worker does not listen");
+	while (waitpid(pid, NULL, WNOHANG) == 0)
+		nl_receive(&nl, 50);
+	finish(&nl, &stats);
+	seen = stats.n[DDPROF_A_STATS_SAMPLES] + stats.n[DDPROF_A_STATS_SKIPPED];
+	/* the timer's are among them, some hundreds of both CPUs */
+	tap(seen >= FLOOD * PARENTS && seen < FLOOD * PARENTS * 11ULL / 10,
+	    "a flood of events: each is a sample or skipped", "%llu", (unsigned long long)seen);
+	tap(stats.n[DDPROF_A_STATS_SKIPPED] > FLOOD * PARENTS / 2,
+	    "a flood of events: most of them are skipped", "%llu skipped",
+	    (unsigned long long)stats.n[DDPROF_A_STATS_SKIPPED]);
+	/* what was skipped after the last one that was taken, half a second at most, is in none */
+	between(1, FLOOD * PARENTS / 3, FLOOD * PARENTS,
+		"a flood of events: those that are taken stand for those before them");
+	tap(counted(TIMER) > 0, "a flood of events: the timer is not starved", "no sample of it");
+	leave(&nl);
+	close(go[0]);
+	close(go[1]);
+}
+
+/* A tracepoint that counts nanoseconds: one sample each time, whose count is all of them. */
+static void weight(char **args)
+{
+	struct nl_event runtime = {
+		PERF_TYPE_TRACEPOINT, tracepoint_id("sched/sched_stat_runtime"), .period = 1,
+	};
+	struct rusage usage;
+	struct nl_stats stats;
+	uint64_t *slept, cpu_ns;
+	struct nl nl;
+	int go;
+	pid_t pid = worker(&go, &slept);
+
+	(void)args;
+	begin(&nl, &(struct nl_start){ .hz = 1, .tgid = pid, .events = &runtime, .nr_events = 1 });
+	if (write(go, "", 1) != 1)
+		tap_bail("the worker does not listen");
+	while (wait4(pid, NULL, WNOHANG, &usage) == 0)
+		nl_receive(&nl, 50);
+	finish(&nl, &stats);
+	cpu_ns = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000ULL +
+		 (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ULL;
+	/* the fork was before the session, the end of its exit is after its last address space */
+	between(1, cpu_ns * 7 / 10, cpu_ns * 11 / 10, "events that count many at once do so");
+	tap(stats.n[DDPROF_A_STATS_SAMPLES] < 100000, "with one sample each", "%llu samples",
+	    (unsigned long long)stats.n[DDPROF_A_STATS_SAMPLES]);
+	leave(&nl);
+	close(go);
+}
+
+/*
+ * Events that sampling itself causes (the interrupt that wakes the drain thread, its waking, faults
+ * of our own walk) beside those of the machine, with no limit but the rings: nobody hangs.
+ */
+static void storm(char **args)
+{
+	static const char *const names[] = {
+		"irq_vectors/irq_work_entry", "exceptions/page_fault_kernel",
+		"exceptions/page_fault_user", "sched/sched_wakeup", "sched/sched_switch",
+		"kmem/kmem_cache_alloc", "timer/hrtimer_start",
+	};
+	enum { NR = sizeof(names) / sizeof(names[0]) };
+	struct nl_event all[NR];
+	pthread_t threads[NR_THREADS];
+	struct nl_stats stats;
+	struct nl nl;
+	int i;
+
+	(void)args;
+	for (i = 0; i < NR; i++)
+		all[i] = (struct nl_event){ PERF_TYPE_TRACEPOINT, tracepoint_id(names[i]),
+			.period = 1, .missing = DDPROF_MISSING_SKIP };
+	for (i = 0; i < NR; i++)
+		if (all[i].config)
+			keep_patched(PERF_TYPE_TRACEPOINT, all[i].config);
+	busy_begin(threads);
+	begin(&nl, &(struct nl_start){ .hz = 997, .events = all, .nr_events = NR, .ring_kib = 64 });
+	follow(&nl, 2);
+	finish(&nl, &stats);
+	load_finish(threads, NR_THREADS);
+	tap(stream.ended && !stream.broken[0] && !stream_unknown(&stream) &&
+	    stream_hits(&stream) == stats.n[DDPROF_A_STATS_SAMPLES],
+	    "events that sampling causes are sampled, or counted, and it ends",
+	    "ended %d, %llu taken, %llu arrived; %s", stream.ended,
+	    (unsigned long long)stats.n[DDPROF_A_STATS_SAMPLES],
+	    (unsigned long long)stream_hits(&stream), stream.broken);
+	for (i = 0; i < NR; i++)
+		printf("# %s: %llu\n", names[i], (unsigned long long)counted(i + 1));
+	printf("# %llu inside of samples, %llu found no room\n",
+	       (unsigned long long)stats.n[DDPROF_A_STATS_LOST_NESTED],
+	       (unsigned long long)stats.n[DDPROF_A_STATS_LOST_RING]);
+	leave(&nl);
+}
+
+static void set_online(int cpu, bool online)
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	f = fopen(path, "we");
+	if (!f || fputs(online ? "1" : "0", f) < 0 || fclose(f))
+		tap_bail("%s: %s", path, strerror(errno));
 }
 
 /* Waits until CPU 1 has been sampled some more, which is when its counters are there again. */
@@ -540,6 +666,9 @@ static const struct {
 	{ "hotplug", 1, hotplug },
 	{ "churn", 1, churn },
 	{ "missing", 0, missing },
+	{ "flood", 0, flood },
+	{ "weight", 0, weight },
+	{ "storm", 0, storm },
 	{ "work", 0, work },
 };
 
@@ -548,6 +677,10 @@ int main(int argc, char **argv)
 	size_t i;
 
 	events[CALLS - 1].config = tracepoint_id("syscalls/sys_enter_getppid");
+	if (!events[CALLS - 1].config)
+		tap_bail("no tracepoint in /sys/kernel/tracing: is tracefs mounted?");
+	for (i = 0; i < NR_EVENTS - 1; i++)
+		keep_patched(events[i].type, events[i].config); /* until we exit */
 	for (i = 0; argc > 1 && i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (strcmp(argv[1], cases[i].name) || argc != 2 + cases[i].nr_args)
 			continue;

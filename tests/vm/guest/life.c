@@ -17,6 +17,7 @@
 
 #include "load.h"
 #include "nl.h"
+#include "patched.h"
 #include "stream.h"
 #include "tap.h"
 
@@ -591,29 +592,13 @@ static void refused_unload(void)
 	    "%s, then %s", strerror(-running), strerror(-after));
 }
 
-/*
- * A counter of our own that counts nothing: the kernel's code stays patched for its event, whose
- * patching again and again is what steady.sh says of tracepoints.
- */
-static int keep_patched(const struct nl_event *e)
-{
-	struct perf_event_attr attr = {
-		.type = e->type, .size = sizeof(attr), .config = e->config, .disabled = 1,
-	};
-	int fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
-
-	if (fd < 0)
-		tap_bail("perf_event_open: %s", strerror(errno));
-	return fd;
-}
-
 /* ARG: path of the module, times. The module is not loaded before and after. */
 static void reload(char **args)
 {
 	static const struct nl_event faults = {
 		PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS, .period = 1,
 	};
-	int n = atoi(args[1]), i, ret, key = keep_patched(&faults);
+	int n = atoi(args[1]), i, ret, key = keep_patched(faults.type, faults.config);
 	uint64_t samples = 0;
 	struct nl_stats stats;
 	struct nl nl;
