@@ -113,13 +113,13 @@ static void what_a_change_asks_for(void **state)
 		{ "budget = 5\n", DDPROF_APPLY_SESSION },
 		{ "services = 1\n", DDPROF_APPLY_SESSION },
 		{ "max_services = 7\n", DDPROF_APPLY_SESSION },
-		{ "control_socket = /x\n", DDPROF_APPLY_SESSION },
+		{ "control_socket = /x\n", DDPROF_APPLY_NOW },
 		{ "nice = 5\n", DDPROF_APPLY_RESTART },
 		{ "log_mode = /x\n", DDPROF_APPLY_RESTART },
-		{ "port = 1\n", 0 }, /* which the command line says */
+		{ "depth = 5\n", 0 }, /* the command line wins */
 		{ "frequency = 49\ntags = a:b\n", DDPROF_APPLY_SESSION | DDPROF_APPLY_OUTPUT },
 	};
-	static const char *const args[MAX_ARGS] = { "-g", "--config", "FILE", "-P", "8126" };
+	static const char *const args[MAX_ARGS] = { "-g", "--config", "FILE", "--depth", "9" };
 	struct ddprof_config c, again;
 	struct ddp_error err = { "" };
 
