@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sender_world.h"
@@ -50,9 +51,31 @@ static bool stands(struct world *w)
 	return true;
 }
 
+static struct world_file *find_file(struct world *w, const char *name)
+{
+	for (uint32_t i = w->nr_files; i--;)
+		if (!strcmp(w->files[i].name, name))
+			return &w->files[i];
+	return NULL;
+}
+
+static void forget_file(struct world *w, struct world_file *f)
+{
+	if (f)
+		*f = w->files[--w->nr_files];
+}
+
 static int create_file(void *ctx, int folder, const char *name)
 {
-	return stands(ctx) ? ddp__system_real.create(NULL, folder, name) : -EIO;
+	struct world *w = ctx;
+	int fd = stands(w) ? ddp__system_real.create(NULL, folder, name) : -EIO;
+
+	if (fd < 0)
+		return fd;
+	need(w->nr_files < WORLD_MAX_FILES, "another file");
+	w->files[w->nr_files] = (struct world_file){ .fd = fd };
+	snprintf(w->files[w->nr_files++].name, sizeof(w->files[0].name), "%s", name);
+	return fd;
 }
 
 /* As much as there is room for, or as is written before the end */
@@ -75,20 +98,64 @@ static ssize_t write_file(void *ctx, int fd, const void *bytes, size_t n)
 	return ddp__system_real.write(NULL, fd, bytes, n);
 }
 
+/* A folder's sync makes names safe, a file's what is in it */
 static int sync_file(void *ctx, int fd)
 {
-	(void)fd;
-	return stands(ctx) ? 0 : -EIO;
+	struct world *w = ctx;
+	struct stat st;
+
+	if (!stands(w))
+		return -EIO;
+	need(!fstat(fd, &st), "fstat");
+	for (uint32_t i = w->nr_files; i--;) {
+		struct world_file *f = &w->files[i];
+
+		if (S_ISDIR(st.st_mode))
+			f->name_synced = f->renamed;
+		else if (f->fd == fd && !f->renamed)
+			f->data_synced = true;
+		if (f->name_synced && f->data_synced)
+			forget_file(w, f);
+	}
+	return 0;
 }
 
 static int rename_file(void *ctx, int folder, const char *from, const char *to)
 {
-	return stands(ctx) ? ddp__system_real.rename(NULL, folder, from, to) : -EIO;
+	struct world *w = ctx;
+	struct world_file *f = find_file(w, from);
+	int r = stands(w) ? ddp__system_real.rename(NULL, folder, from, to) : -EIO;
+
+	if (!r && f) {
+		f->renamed = true;
+		snprintf(f->name, sizeof(f->name), "%s", to);
+	}
+	return r;
 }
 
 static int remove_file(void *ctx, int folder, const char *name)
 {
-	return stands(ctx) ? ddp__system_real.remove(NULL, folder, name) : -EIO;
+	struct world *w = ctx;
+	int r = stands(w) ? ddp__system_real.remove(NULL, folder, name) : -EIO;
+
+	if (!r)
+		forget_file(w, find_file(w, name));
+	return r;
+}
+
+void world_cut_power(struct world *w, const char *name)
+{
+	char path[512];
+
+	for (; w->nr_files; w->nr_files--) {
+		const struct world_file *f = &w->files[w->nr_files - 1];
+
+		snprintf(path, sizeof(path), "%s/%s/%s", w->folder, name, f->name);
+		if (!f->name_synced)
+			need(!unlink(path), path);
+		else
+			need(!truncate(path, 0), path);
+	}
 }
 
 /* The receiver */

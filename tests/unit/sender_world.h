@@ -22,7 +22,7 @@
 
 #include "lib/sender_target.h"
 
-enum { WORLD_MAX_BATCHES = 4096 };
+enum { WORLD_MAX_BATCHES = 4096, WORLD_MAX_FILES = 256 };
 
 struct world_batch {
 	char id[BATCH_ID_BYTES];
@@ -39,6 +39,12 @@ struct world {
 	/* the disk; -1: no limit */
 	int64_t changes_left;		/* changes and bytes until it is gone: as if killed there */
 	int64_t room_bytes;		/* until it is full */
+	struct world_file {		/* what a power cut would take back */
+		char name[64];
+		int fd;
+		bool data_synced, renamed, name_synced;
+	} files[WORLD_MAX_FILES];
+	uint32_t nr_files;
 
 	/* the receiver */
 	int answer;			/* DDP_EXPORT_*, or a negative errno */
@@ -61,6 +67,9 @@ void world_destroy(struct world *w);
 
 /* A path in the world's folder; good until the next call. */
 const char *world_path(struct world *w, const char *name);
+
+/* The power is off and on again: in folder @name is only what was synced. */
+void world_cut_power(struct world *w, const char *name);
 
 /* A target whose receiver is the world's, unless @config says another way. */
 struct ddp__target *world_target(struct world *w, struct ddp_sender_target *config);

@@ -397,6 +397,33 @@ static void killed_at_any_write(void **state)
 	print_message("  killed at %d places\n", (int)changes);
 }
 
+/* The same with a disk that forgets what was not synced, and a name whose folder was not */
+static void the_power_is_cut_at_any_write(void **state)
+{
+	int64_t changes = changes_of_a_put(*state);
+
+	for (int64_t at = 0; at <= changes; at++) {
+		struct world *w = world_create();
+		struct ddp__spool *s = open_spool(w, LARGE);
+		int r;
+
+		assert_int_equal(put(w, s, 50), 0);
+		w->changes_left = at;
+		r = put(w, s, 100);
+		ddp__spool_close(s);
+		world_cut_power(w, "spool");
+		w->changes_left = -1;
+		s = open_spool(w, LARGE);
+		assert_int_equal(ddp__spool_nr(s), r ? 1 : 2);
+		assert_oldest(w, s, 0);
+		ddp__spool_remove_oldest(s);
+		if (!r)
+			assert_oldest(w, s, 1);
+		ddp__spool_close(s);
+		world_destroy(w);
+	}
+}
+
 static void a_full_disk_leaves_all_as_it_was(void **state)
 {
 	struct world *w = *state;
@@ -473,6 +500,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(folders_that_are_refused, make_world, end_world),
 		cmocka_unit_test_setup_teardown(room_is_counted_in_blocks, make_world, end_world),
 		cmocka_unit_test_setup_teardown(killed_at_any_write, make_world, end_world),
+		cmocka_unit_test_setup_teardown(the_power_is_cut_at_any_write, make_world,
+						end_world),
 		cmocka_unit_test_setup_teardown(a_full_disk_leaves_all_as_it_was, make_world,
 						end_world),
 		cmocka_unit_test_setup_teardown(other_files_are_left_alone, make_world, end_world),
