@@ -147,6 +147,15 @@ static int comment_events(struct ddp_profile *p, const struct ddp_comments *c)
 	return r;
 }
 
+static int comment_service(struct ddp_profile *p, const struct ddp_service *s)
+{
+	if (!s)
+		return 0;
+	return comment(p, "service: %s%s%s%s%s", s->name, s->environment ? ", env: " : "",
+		       s->environment ? s->environment : "", s->version ? ", version: " : "",
+		       s->version ? s->version : "");
+}
+
 int ddp_comments_add(const struct ddp_comments *c, struct ddp_profile *profile)
 {
 	const struct ddp_sample_sums *sums = ddp_samples_sums(c->samples, c->part);
@@ -154,6 +163,7 @@ int ddp_comments_add(const struct ddp_comments *c, struct ddp_profile *profile)
 	int r = comment(profile, "ddprof " DDPROF_VERSION ", ddprof_kmod %s, kernel unwinder %s",
 			c->module->module_version, c->module->kernel_unwinder);
 
+	r = r ?: comment_service(profile, c->service);
 	r = r ?: comment(profile, "samples: %" PRIu64, sums->pending);
 	r = r ?: comment_events(profile, c);
 	r = r ?: comment_loss(profile, &now->decode, &then->decode);

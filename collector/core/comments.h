@@ -14,6 +14,7 @@
 #include "core/events.h"
 #include "core/process.h"
 #include "core/samples.h"
+#include "service/services.h"
 #include "unwind/tables.h"
 
 /** Totals at one moment. */
@@ -29,6 +30,7 @@ struct ddp_comments {
 	const struct ddp_link_info *module;	/* as it was at START */
 	const struct ddp_samples *samples;
 	const struct ddp_samples_part *part;	/* the profile's; NULL: all of them */
+	const struct ddp_service *service;	/* NULL: not asked for */
 	const struct ddp_process *process;
 	const struct ddp_event_specs *events;
 	const struct ddp_link_started *started;	/* START's answer to them */

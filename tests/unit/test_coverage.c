@@ -199,9 +199,14 @@ static void a_profile_says_how_walks_ended(void **state)
 			    .dropped = 8, .stuck = 1,
 			    .cfi = { .code_bytes = 1000, .unknown_bytes = 9 } },
 	};
+	static char name[] = "shop", version[] = "7";
+	struct ddp_service service = { .name = name, .version = version };
+	struct ddp_event_specs events = { .nr = 0 };
+	struct ddp_link_started started = { .nr_events = 0 };
 	struct ddp_comments c = {
 		.module = &module, .samples = &w->samples, .process = &w->process,
-		.then = &then, .now = &now,
+		.then = &then, .now = &now, .events = &events, .started = &started,
+		.service = &service,
 	};
 	struct ddp_pprof *p;
 
@@ -210,6 +215,7 @@ static void a_profile_says_how_walks_ended(void **state)
 	hit(w, 1, in_file(2), DDPROF_END_NO_TABLE, DDPROF_STACK_GUESSED, 1, true);
 	p = profile_with(&c);
 	assert_non_null(comment_with(p, "ddprof_kmod 1.2, kernel unwinder orc"));
+	assert_string_equal(comment_with(p, "service: "), "service: shop, version: 7");
 	assert_string_equal(comment_with(p, "user walks: root"),
 			    "user walks: root=6 truncated=0 unreadable=0 bad_frame=0 no_table=1 "
 			    "no_rule=1 none=0 guessed=1 root_percent=75.00");
