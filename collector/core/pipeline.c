@@ -245,8 +245,8 @@ static int make_profile(struct ddp_pipeline *p, const struct ddp_part *part,
 	const struct ddp_service *service = part->service;
 	struct ddp_comments comments = {
 		.module = &p->info, .samples = &p->samples, .part = &part->samples,
-		.service = service, .process = &p->process, .events = &p->events, .started = &p->started,
-		.then = &p->marks, .now = now,
+		.service = service, .process = &p->process, .events = &p->events,
+		.started = &p->started, .then = &p->marks, .now = now,
 	};
 	struct ddp_output_origin origin = {
 		.service = service ? service->name : NULL,
