@@ -58,6 +58,10 @@ check "status: exit status 0" is $? 0
 check "status: says what it does" says status.txt 'the whole machine' 'health *ok' 'events *sCPU$' 'overhead' 'user stacks whole' \
 	'[1-9][0-9]* made, 0 failed' \
 	'services *[1-9]' 'target *directory: takes profiles; [1-9]'
+ddprofctl doctor >doctor.txt 2>&1
+check "doctor: exit status 0" is $? 0
+check "doctor: says what the collector knows" says doctor.txt 'a collector runs and is well' \
+	'target directory takes profiles' 'process [0-9]* has a session'
 # intervals are short here, and one that has just begun has nothing
 check "top: shows what runs" until_true sh -c 'ddprofctl top --once >top.txt && grep -q share_40 top.txt'
 check "top: by process" until_true sh -c "ddprofctl top --once -p >processes.txt && grep -q '$shares  shares' processes.txt"
