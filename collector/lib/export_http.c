@@ -110,7 +110,7 @@ static CURLcode set_target(CURL *c, const struct export_target *t)
 	r |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers);
 	r |= curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	r |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	/* we ask for an end behind each answer: receivers that do not say so close it all the same */
+	/* we ask for an end behind each answer; receivers close it, not all of them say so */
 	r |= curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
 	r |= curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
 	return r;

@@ -116,6 +116,9 @@ static void outage(struct ddp__target *t)
 		world_add(w, t, 100000);
 		world_run(w, t, 60);
 	}
+	print_message("  outage_s=1800 added=%u arrived=%u dropped=%u second_copies=%" PRIu64
+		      " attempts=%" PRIu64 "\n", w->nr, world_count(w, WORLD_ARRIVED),
+		      world_count(w, WORLD_DROPPED), w->nr_duplicates, w->nr_sends);
 }
 
 static void half_an_hour_of_outage(void **state)
