@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/options_changes.h"
+#include "ddprof/filter.h"
 #include "ddprof/self.h"
 #include "service/rules.h"
 #include "service/services.h"
@@ -121,6 +122,7 @@ static int check_preset(const char *value, struct ddp_error *err)
 
 #define AT(member)	.offset = offsetof(struct ddprof_config, member)
 #define WHAT		.group = "What to profile", .apply = DDPROF_APPLY_RESTART
+#define FILTERS		.group = "Filters: whom of these to leave out", .apply = DDPROF_APPLY_SESSION
 #define TAGS		.group = "Tags", .apply = DDPROF_APPLY_OUTPUT
 #define SERVICES	.group = "Services", .apply = DDPROF_APPLY_SESSION
 #define EXPORT		.group = "Where profiles go", .apply = DDPROF_APPLY_OUTPUT
@@ -145,6 +147,28 @@ const struct ddp_option ddprof_options[] = {
 	{ "enable", NULL, 0, DDP_OPTION_FLAG, AT(enabled), "DD_PROFILING_ENABLED", .initial = "1",
 	  .flags = DDP_OPTION_WORD, WHAT,
 	  .help = "profile; --no-enable, or 0 in the environment: only run the\ncommand" },
+
+	{ "exclude_pid", NULL, 0, DDP_OPTION_PIDS, AT(exclude_pids), .argument = "PID", FILTERS,
+	  ONCE, .help = "not this process, repeatable or PID,PID" },
+	{ "tid", NULL, 0, DDP_OPTION_PIDS, AT(tids), .argument = "TID", FILTERS, ONCE,
+	  .help = "only this thread, repeatable or TID,TID" },
+	{ "exclude_tid", NULL, 0, DDP_OPTION_PIDS, AT(exclude_tids), .argument = "TID", FILTERS,
+	  ONCE, .help = "not this thread" },
+	{ "process_name", NULL, 0, DDP_OPTION_TEXTS, AT(process_names), .argument = "NAME",
+	  .check = ddprof_filter_check_name, FILTERS,
+	  .help = "only processes of this name, repeatable; * stands for any\n"
+		  "characters, ? for one. Names are as /proc/PID/comm has them,\n"
+		  "15 characters at most" },
+	{ "exclude_process_name", NULL, 0, DDP_OPTION_TEXTS, AT(exclude_process_names),
+	  .argument = "NAME", .check = ddprof_filter_check_name, FILTERS,
+	  .help = "no processes of this name" },
+	{ "cgroup", NULL, 0, DDP_OPTION_TEXTS, AT(cgroups), .argument = "PATH",
+	  .check = ddprof_filter_check_cgroup, FILTERS,
+	  .help = "only what is in this cgroup (v2) or below it, repeatable; as\n"
+		  "in /proc/PID/cgroup: /system.slice/cron.service" },
+	{ "exclude_cgroup", NULL, 0, DDP_OPTION_TEXTS, AT(exclude_cgroups), .argument = "PATH",
+	  .check = ddprof_filter_check_cgroup, FILTERS,
+	  .help = "nothing that is in this cgroup or below it" },
 
 	{ "service", NULL, 'S', DDP_OPTION_TEXT, AT(service), "DD_SERVICE", .argument = "NAME",
 	  .initial = "myservice", TAGS, .help = "tag service" },

@@ -33,6 +33,9 @@ struct ddprof_config {
 	struct ddp_options options;	/* where each value came from */
 	struct ddp_pids pids;
 	bool global, descendants, wait;
+	/* who of these is left out, see filter.h */
+	struct ddp_pids exclude_pids, tids, exclude_tids;
+	struct ddp_texts process_names, exclude_process_names, cgroups, exclude_cgroups;
 	const char *service, *environment, *version, *tags, *output;
 	bool services;		/* one profile a service, see docs/service.md */
 	struct ddp_texts service_rules;

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "core/output.h"
 #include "core/pipeline.h"
+#include "ddprof/filter.h"
 #include "ddprof/monitoring.h"
 #include "ddprof/self.h"
 #include "ddprof/session.h"
@@ -102,14 +103,17 @@ int ddprof_create_pipeline(const struct ddprof_config *c, const struct ddprof_se
 			.rules = c->service_rules.text, .nr_rules = c->service_rules.nr,
 		},
 	};
+	CLEANUP(ddprof_filter_close) struct ddprof_filter filter = { .link.nr_tids = 0 };
 	struct ddp_event_specs events;
 	int r = ddprof_config_events(c, &events, err);
 
 	r = r ?: ddp_events_resolve(&events, err);
+	r = r ?: ddprof_filter_open(c, &filter, err);
 	if (r)
 		return r;
 	raise_file_limit();
 	fill_start(c, s->pids, s->scope, &pc.start);
+	pc.start.filter = filter.link;
 	pc.events = &events;
 	return ddp_pipeline_create(&pc, ret, err);
 }

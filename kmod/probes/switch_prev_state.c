@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include <trace/events/sched.h>
 void probe(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,

@@ -82,6 +82,9 @@ wrong_options_are_refused()
 		'no host in the URL|-U http://: expected a URL that begins with *|-U http://' \
 		'a relative socket|-U unix://run/apm.sock: expected a URL that begins with *|-U unix://run/apm.sock' \
 		'no process id|-p 12,x: expected process ids separated by commas|-p 12,x' \
+		'no thread id|--exclude_tid 0: expected process ids separated by commas|--exclude_tid 0' \
+		'a name that is too long|--process_name *: expected a process*name of at most 63 characters*|--process_name aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' \
+		'a relative cgroup|--exclude-cgroup user.slice: expected a path from / on*|--exclude-cgroup user.slice' \
 		'a name that says no form|--output x.txt: expected a name that ends in *|--output x.txt' \
 		'no mask of CPUs|--cpu_affinity 0xg: expected CPUs below *|--cpu_affinity 0xg' \
 		'a list backwards|--cpu_affinity list:3-1: expected CPUs below *|--cpu_affinity list:3-1' \

@@ -15,7 +15,8 @@
 enum { MAX_NAMES = 4096 };
 
 static struct ddp_pprof *profile;
-static size_t column;		/* of the values that count: the first, unless --value says */
+static size_t column;		/* of the values that count: the first, unless --value says ... */
+static bool chosen;		/* ... then samples without any of it do not count either */
 static const char *only_process, *only_thread, *only_with;
 
 static int fail(const char *what, double is)
@@ -85,6 +86,8 @@ static const struct ddp_pprof_sample *next_sample(size_t *i)
 		if (only_thread && !matches(label_text(s, "thread_name"), only_thread))
 			continue;
 		if (only_with && !has_frame(s, only_with))
+			continue;
+		if (chosen && !s->values[column])
 			continue;
 		return s;
 	}
@@ -371,6 +374,7 @@ static const struct {
 /* The column of that type. */
 static int choose(const char *type)
 {
+	chosen = type != NULL;
 	for (column = 0; type && column < profile->nr_sample_types; column++)
 		if (!strcmp(profile->sample_types[column].type, type))
 			return 0;

@@ -277,7 +277,7 @@ static void shortest(void)
 	stream_deinit(&stream);
 }
 
-enum { OFTEN = 6000, OFTEN_HZ = 100 };
+enum { OFTEN = 12000, OFTEN_HZ = 400 };
 
 /* Short blocks and, now and then, one that is 20 times as long: 0 and 1 of ways[]. */
 static void *often_thread(void *ctx)
@@ -298,7 +298,10 @@ static void *often_thread(void *ctx)
 	return NULL;
 }
 
-/* More blocks than are wanted: about as many samples as are, and each kind's time still right. */
+/*
+ * More blocks than are wanted: about as many samples as are, and each kind's time still right. Of
+ * the 600 long ones some 480 are taken, of the short ones some 500: 15 % is above four sigma.
+ */
 static void thinned(void)
 {
 	uint64_t samples, begin_ns;
@@ -330,7 +333,7 @@ static void thinned(void)
 	    (unsigned long long)samples, seconds,
 	    (unsigned long long)stats.n[DDPROF_A_STATS_BLOCKS_THINNED]);
 	for (i = 0; i < 2; i++)
-		tap(within(stream.values[i], ways[i].blocked_ns, 12),
+		tap(within(stream.values[i], ways[i].blocked_ns, 15),
 		    i ? "long ones keep their time" : "short ones keep their time",
 		    "%.3f ms instead of %.3f ms", stream.values[i] * 1e-6,
 		    ways[i].blocked_ns * 1e-6);
