@@ -237,7 +237,6 @@ static void find_container(struct ddprof_targets *t)
 	struct ddp_cgroup group;
 	char text[16384];
 
-	t->container_id[0] = t->entity_id[0] = '\0';
 	if (!f)
 		return;
 	ddp_cgroup_parse(text, fread(text, 1, sizeof(text), f), &group);
@@ -284,6 +283,7 @@ int ddprof_targets_make(const struct ddprof_config *c, struct ddprof_targets *re
 	int r = 0;
 
 	ret->nr = 0;
+	ret->container_id[0] = ret->entity_id[0] = '\0';
 	if (!c->services) /* those have their own */
 		find_container(ret);
 	if (c->url)

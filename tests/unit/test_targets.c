@@ -86,10 +86,30 @@ static void options_become_targets(void **state)
 	unlink(path);
 }
 
+/* Whatever was in that memory before: a reload's is used memory */
+static void services_have_containers_of_their_own(void **state)
+{
+	CLEANUP(ddprof_config_free) struct ddprof_config c = { .global = false };
+	CLEANUP(free) struct ddprof_targets *t = malloc(sizeof(*t));
+	char *argv[] = { (char *)(uintptr_t) "ddprof", (char *)(uintptr_t) "-g",
+			 (char *)(uintptr_t) "--services", NULL };
+	struct ddp_error err = { "" };
+
+	(void)state;
+	assert_non_null(t);
+	memset(t, 'x', sizeof(*t));
+	assert_int_equal(ddprof_config_read(3, argv, &c, &err), 0);
+	assert_int_equal(ddprof_targets_make(&c, t, &err), 0);
+	assert_int_equal(t->nr, 1);
+	assert_null(t->exporters[0].container_id);
+	assert_null(t->exporters[0].entity_id);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_become_targets),
+		cmocka_unit_test(services_have_containers_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
