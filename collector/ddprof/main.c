@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `ddprof`: parse, set up, run. What it does is in run.c, what it accepts in config.c. */
+/* `ddprof`: parse, set up, run. What it does is in run.c, what it accepts in config_table.c. */
 #include <fcntl.h>
 #include <stdio.h>
 
