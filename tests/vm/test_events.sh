@@ -11,7 +11,7 @@ out=$OUT/events
 rm -rf "$out"
 mkdir -p "$out"
 build_check_profile "$out"
-pages=3000 calls=5000	# as in tests/vm/guest/events.c
+pages=3000 signals=5000	# as in tests/vm/guest/events.c
 
 # shellcheck disable=SC2317	# it is called through check
 # profile NAME [OPTION...] CHECK [ARG...], about $out/guest/NAME.pprof
@@ -37,7 +37,7 @@ vm_boot events --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" --get "/tmp/event
 	run events events flood
 	run events events weight
 	run events events storm
-	d -e "sCPU freq=499;sPF;hCPU;syscalls:sys_enter_getppid;sCS" --output several.pprof events work >several.log 2>&1
+	d -e "sCPU freq=499;sPF;hCPU;signal:signal_generate;sCS" --output several.pprof events work >several.log 2>&1
 	check command.replaced d -e "hCPU freq=499,missing=replace" --output replaced.pprof events work
 	d -e hCPU --output none.pprof sh -c "echo it ran" >none.log 2>&1
 	check "command: what must be there and is not: the command runs, without a profile" grep -qx "it ran" none.log
@@ -51,10 +51,12 @@ vm_boot events --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" --get "/tmp/event
 in_events() { profile several --process events --value "$@"; }
 check "command: page faults where they happen" in_events page-faults --with touch_pages samples $pages $pages
 check "command: their stacks are whole" in_events page-faults --with touch_pages below touch_pages main
-check "command: a tracepoint: each call" in_events syscalls.sys_enter_getppid --with ask_often samples $calls $calls
+check "command: a tracepoint: each signal" in_events signal.signal_generate --with signal_often samples $signals $signals
 check "command: context switches from the scheduler on" in_events context-switches --with sleep_often leaf 'schedule' 99
 check "command: through the kernel to where it sleeps" \
 	in_events context-switches --with sleep_often below do_nanosleep sleep_often
+check "command: a tracepoint from the kernel function that it is in" \
+	in_events signal.signal_generate --with signal_often leaf '__send_signal*' 99
 check "command: CPU time beside them" in_events cpu-samples samples 1 10000
 check "command: what is left out is in the comments" profile several comment 'not on this machine (No such file or directory): left out'
 check "command: what is replaced is CPU time" profile replaced --value cpu-time samples 1000000 100000000000

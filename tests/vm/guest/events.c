@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Software events and tracepoints, counted: a program that touches so many pages, sleeps so many
- * times and makes so many system calls, seen from a raw socket with the CPU's timer beside them;
+ * times and sends so many signals, seen from a raw socket with the CPU's timer beside them;
  * the stacks they come with; CPUs that go and come under them; what START makes of events that
  * this machine does not have. usage: events CASE [ARG...], the cases are at the end. Run in the
  * guest by test_events.sh, which has mounted tracefs.
@@ -25,7 +25,7 @@
 enum { NR_THREADS = 3 };	/* on two CPUs: neither is ever idle */
 
 /* Their places in START; the first is the timer. */
-enum { TIMER, FAULTS, SWITCHES, CALLS, NR_EVENTS };
+enum { TIMER, FAULTS, SWITCHES, SENT, NR_EVENTS };
 
 /* What kind_of makes of a stack: its event, and whether it is one that we know the frames of. */
 enum { RIGHT = 8 };
@@ -34,12 +34,12 @@ static struct stream stream;
 static struct nl_event events[NR_EVENTS - 1] = {
 	{ PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS, .period = 1 },
 	{ PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CONTEXT_SWITCHES, .period = 1 },
-	{ PERF_TYPE_TRACEPOINT, 0, .period = 1 },	/* sys_enter_getppid */
+	{ PERF_TYPE_TRACEPOINT, 0, .period = 1 },	/* signal_generate */
 };
 
 /* -- what is counted -- */
 
-enum { PAGES = 3000, SLEEPS = 400, PARENTS = 5000 };
+enum { PAGES = 3000, SLEEPS = 400, SIGNALS = 5000 };
 
 static void touch_pages(char *p)
 {
@@ -52,11 +52,12 @@ static void touch_pages(char *p)
 static void touch_pages_end(void) {}
 
 /* Without libc in between: no unwind tables are uploaded, and libc has no frame pointers. */
-static inline long __attribute__((always_inline)) bare_syscall(long number, const void *arg)
+static inline long __attribute__((always_inline))
+bare_syscall(long number, long first, long second)
 {
 	long ret;
 
-	__asm__ volatile("syscall" : "=a"(ret) : "a"(number), "D"(arg), "S"(0)
+	__asm__ volatile("syscall" : "=a"(ret) : "a"(number), "D"(first), "S"(second)
 			 : "rcx", "r11", "memory");
 	return ret;
 }
@@ -67,18 +68,20 @@ static void sleep_often(void)
 	int i;
 
 	for (i = 0; i < SLEEPS; i++)
-		bare_syscall(SYS_nanosleep, &t);
+		bare_syscall(SYS_nanosleep, (long)&t, 0);
 }
 static void sleep_often_end(void) {}
 
-static void ask_often(void)
+/* A signal that is ignored, to itself: nothing but the tracepoint comes of it. */
+static void signal_often(void)
 {
+	long self = bare_syscall(SYS_getpid, 0, 0);
 	int i;
 
-	for (i = 0; i < PARENTS; i++)
-		bare_syscall(SYS_getppid, NULL);
+	for (i = 0; i < SIGNALS; i++)
+		bare_syscall(SYS_kill, self, SIGURG);
 }
-static void ask_often_end(void) {}
+static void signal_often_end(void) {}
 
 #define INSIDE(function, address) \
 	((address) >= (uintptr_t)(function) && (address) < (uintptr_t)(function##_end))
@@ -92,7 +95,7 @@ static bool right_caller(const struct stream_stack *stack)
 			return true;
 		if (stack->event == SWITCHES && INSIDE(sleep_often, stack->user[i]))
 			return true;
-		if (stack->event == CALLS && INSIDE(ask_often, stack->user[i]))
+		if (stack->event == SENT && INSIDE(signal_often, stack->user[i]))
 			return true;
 	}
 	return false;
@@ -206,23 +209,32 @@ static uint64_t switches(void)
 	return usage.ru_nvcsw + usage.ru_nivcsw;
 }
 
+/* Small ones, whatever the machine would rather give; one without huge pages refuses to say so. */
+static char *untouched_pages(void)
+{
+	char *p = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+
+	if (p == MAP_FAILED)
+		tap_bail("no memory");
+	madvise(p, PAGES * 4096, MADV_NOHUGEPAGE);
+	return p;
+}
+
 /*
  * A child that waits for a byte, works, and ends: *ret_go is where the byte goes, *ret_switches
  * how often it was switched away from while it slept.
  */
 static pid_t worker(int *ret_go, uint64_t **ret_switches)
 {
-	char *p = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		       -1, 0);
+	char *p = untouched_pages();
 	uint64_t *told = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 			      0), before;
 	int go[2];
 	pid_t pid;
 	char c;
 
-	/* small pages, whatever the machine would rather give */
-	if (p == MAP_FAILED || told == MAP_FAILED || madvise(p, PAGES * 4096, MADV_NOHUGEPAGE) ||
-	    pipe(go))
+	if (told == MAP_FAILED || pipe(go))
 		tap_bail("no memory or pipe");
 	pid = fork();
 	if (!pid) {
@@ -232,7 +244,7 @@ static pid_t worker(int *ret_go, uint64_t **ret_switches)
 		before = switches();
 		sleep_often();
 		*told = switches() - before;
-		ask_often();
+		signal_often();
 		_exit(0);
 	}
 	close(go[0]);
@@ -271,10 +283,10 @@ static void exact(char **args)
 	tap(right(SWITCHES) == *slept && *slept >= SLEEPS / 2,
 	    "context switches: as many as the kernel counts, below the function that sleeps",
 	    "%llu there of %llu", (unsigned long long)right(SWITCHES), (unsigned long long)*slept);
-	tap(counted(CALLS) == PARENTS && right(CALLS) == PARENTS,
-	    "a tracepoint: one for each system call, below the function that makes them",
-	    "%llu, %llu there", (unsigned long long)counted(CALLS),
-	    (unsigned long long)right(CALLS));
+	tap(right(SENT) == SIGNALS,
+	    "a tracepoint: one for each signal, below the function that sends them",
+	    "%llu, %llu there", (unsigned long long)counted(SENT),
+	    (unsigned long long)right(SENT));
 	tap(counted(TIMER) > 0, "the CPU's timer goes on beside them", "no sample of it");
 	accounts("four events at once lose nothing", &stats);
 	leave(&nl);
@@ -284,15 +296,10 @@ static void exact(char **args)
 /* The same, under a profiler that somebody else has started: see test_events.sh. */
 static void work(char **args)
 {
-	char *p = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		       -1, 0);
-
 	(void)args;
-	if (p == MAP_FAILED || madvise(p, PAGES * 4096, MADV_NOHUGEPAGE))
-		tap_bail("no memory");
-	touch_pages(p);
+	touch_pages(untouched_pages());
 	sleep_often();
-	ask_often();
+	signal_often();
 }
 
 /* A period of ten is a tenth of the samples. */
@@ -300,7 +307,7 @@ static void tenth(char **args)
 {
 	struct nl_event tenths[] = {
 		{ PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS, .period = 10 },
-		{ PERF_TYPE_TRACEPOINT, events[CALLS - 1].config, .period = 100 },
+		{ PERF_TYPE_TRACEPOINT, events[SENT - 1].config, .period = 100 },
 	};
 	struct nl_stats stats;
 	struct nl nl;
@@ -317,14 +324,14 @@ static void tenth(char **args)
 	finish(&nl, &stats);
 	/* the counters are the CPUs': what others do there moves the phase */
 	between(1, PAGES / 10 * 8 / 10, PAGES / 10 * 12 / 10, "every tenth page fault is a sample");
-	between(2, PARENTS / 100 * 8 / 10, PARENTS / 100 * 12 / 10,
-		"every hundredth call is a sample");
+	between(2, SIGNALS / 100 * 8 / 10, SIGNALS / 100 * 12 / 10,
+		"every hundredth signal is a sample");
 	accounts("events by period lose nothing", &stats);
 	leave(&nl);
 	close(go);
 }
 
-/* Faults and system calls on every CPU, all the time. */
+/* Faults and signals on every CPU, all the time. */
 static void *busy_thread(void *unused)
 {
 	(void)unused;
@@ -335,7 +342,7 @@ static void *busy_thread(void *unused)
 
 		for (i = 0; p != MAP_FAILED && i < 64; i++) {
 			((volatile char *)p)[i * 4096] = 1;
-			syscall(SYS_getppid);
+			syscall(SYS_kill, getpid(), SIGURG);
 		}
 		munmap(p, 64 * 4096);
 	}
@@ -358,7 +365,7 @@ static void busy_begin(pthread_t *threads)
  */
 static void flood(char **args)
 {
-	enum { FLOOD = 60 };	/* times PARENTS */
+	enum { FLOOD = 60 };	/* times SIGNALS */
 	struct nl_stats stats;
 	uint64_t seen;
 	struct nl nl;
@@ -374,11 +381,11 @@ static void flood(char **args)
 		if (read(go[0], &c, 1) != 1)
 			_exit(1);
 		for (i = 0; i < FLOOD; i++)
-			ask_often();
+			signal_often();
 		_exit(0);
 	}
 	begin(&nl, &(struct nl_start){ .hz = 97, .tgid = pid, .budget = 10,
-	      .events = &events[CALLS - 1], .nr_events = 1 });
+	      .events = &events[SENT - 1], .nr_events = 1 });
 	if (write(go[1], "", 1) != 1)
 		tap_bail("the worker does not listen");
 	while (waitpid(pid, NULL, WNOHANG) == 0)
@@ -386,13 +393,13 @@ static void flood(char **args)
 	finish(&nl, &stats);
 	seen = stats.n[DDPROF_A_STATS_SAMPLES] + stats.n[DDPROF_A_STATS_SKIPPED];
 	/* the timer's are among them, some hundreds of both CPUs */
-	tap(seen >= FLOOD * PARENTS && seen < FLOOD * PARENTS * 11ULL / 10,
+	tap(seen >= FLOOD * SIGNALS && seen < FLOOD * SIGNALS * 11ULL / 10,
 	    "a flood of events: each is a sample or skipped", "%llu", (unsigned long long)seen);
-	tap(stats.n[DDPROF_A_STATS_SKIPPED] > FLOOD * PARENTS / 2,
+	tap(stats.n[DDPROF_A_STATS_SKIPPED] > FLOOD * SIGNALS / 2,
 	    "a flood of events: most of them are skipped", "%llu skipped",
 	    (unsigned long long)stats.n[DDPROF_A_STATS_SKIPPED]);
 	/* what was skipped after the last one that was taken, half a second at most, is in none */
-	between(1, FLOOD * PARENTS / 3, FLOOD * PARENTS,
+	between(1, FLOOD * SIGNALS / 3, FLOOD * SIGNALS,
 		"a flood of events: those that are taken stand for those before them");
 	tap(counted(TIMER) > 0, "a flood of events: the timer is not starved", "no sample of it");
 	leave(&nl);
@@ -676,8 +683,8 @@ int main(int argc, char **argv)
 {
 	size_t i;
 
-	events[CALLS - 1].config = tracepoint_id("syscalls/sys_enter_getppid");
-	if (!events[CALLS - 1].config)
+	events[SENT - 1].config = tracepoint_id("signal/signal_generate");
+	if (!events[SENT - 1].config)
 		tap_bail("no tracepoint in /sys/kernel/tracing: is tracefs mounted?");
 	for (i = 0; i < NR_EVENTS - 1; i++)
 		keep_patched(events[i].type, events[i].config); /* until we exit */
