@@ -211,6 +211,20 @@ static void use_managers_folders(struct ddprof_config *c)
 		c->spool = managers_folder(c, "STATE_DIRECTORY", "spool");
 }
 
+/* What the environment says may be right by parts and wrong together: it stops no command */
+static void forgive_events(struct ddprof_config *c)
+{
+	struct ddp_event_specs specs;
+	struct ddp_error why = { "" };
+
+	if (!c->command || FROM(c, events) != DDP_FROM_ENVIRONMENT ||
+	    FROM(c, preset) > DDP_FROM_ENVIRONMENT || !ddprof_config_events(c, &specs, &why))
+		return;
+	ddp_log_warn("DD_PROFILING_NATIVE_EVENTS: %s; sampling CPU time", why.text);
+	c->events.nr = 0;
+	c->preset = NULL;
+}
+
 int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 		       struct ddp_error *err)
 {
@@ -225,6 +239,8 @@ int ddprof_config_read(int argc, char *const *argv, struct ddprof_config *ret,
 	if (!r)
 		c->command = rest < argc ? argv + rest : NULL;
 	r = r ?: read_file(c, err);
+	if (!r)
+		forgive_events(c);
 	if (!r && !ddprof_config_only_tells(c))
 		r = check(c, err);
 	if (r) {

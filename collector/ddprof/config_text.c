@@ -2,6 +2,7 @@
 /* See config.h: what is said of the options, and of the values in effect. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -87,6 +88,10 @@ static int write_config(const struct ddprof_config *c, struct ddp_error *err)
 
 static bool wants_events(const struct ddprof_config *c)
 {
+	/* in the environment it is a mistake, and no reason not to run a command */
+	if (ddp_options_from(&c->options, offsetof(struct ddprof_config, events)) !=
+	    DDP_FROM_COMMAND_LINE)
+		return false;
 	for (uint32_t i = 0; i < c->events.nr; i++)
 		if (!strcmp(c->events.text[i], "help"))
 			return true;

@@ -150,6 +150,8 @@ wrong_events_are_refused()
 	said 2 'ddprof: error: x.conf:2: event sPFF: *' "$ddprof" --config x.conf touch ran
 	said 7 "ddprof: warn: DD_PROFILING_NATIVE_EVENTS sPFF: *; ignoring it"$'\n'"$no_module" \
 		env DD_PROFILING_NATIVE_EVENTS=sPFF "$ddprof" sh -c 'exit 7'
+	said 7 "ddprof: warn: DD_PROFILING_NATIVE_EVENTS: *help*; sampling CPU time"$'\n'"$no_module" \
+		env DD_PROFILING_NATIVE_EVENTS=help "$ddprof" sh -c 'exit 7'
 	said 0 '' "$ddprof" -e help
 	grep -q '^  sCPU  *CPU time' out
 }
