@@ -4,7 +4,7 @@
  * and for statsd, type, unit, meaning and where its number is read from. A metric is a member of
  * struct ddp_metrics, which is the plain counters of the parts that count, taken at one moment; the
  * text forms and docs/metrics.md follow from the table. Pure but for ddp_metrics_own(). Used by
- * monitor, statsd and status.
+ * live, control, statsd and status.
  */
 #ifndef DDP_METRICS_METRICS_H
 #define DDP_METRICS_METRICS_H

@@ -103,6 +103,21 @@ check "reload: the session goes on" sh -c '! grep -q "new session" reload.err'
 kill -TERM $collector
 wait $collector
 
+# one that takes longer than a second, and so shows a line
+terminal ddprof --budget 1000 --output terminal.pprof -p $$ >terminal.txt 2>&1 &
+terminal=$!
+check "on a terminal: it says how far it is" until_true grep -q '[0-9] s: [0-9]* samples, 0 lost' terminal.txt
+kill -TERM "$(pidof ddprof)"
+wait $terminal
+check "on a terminal: exit status 0" is $? 0
+ddprof --output pipe.pprof -p $$ 2>pipe.txt &
+collector=$!
+until_true ddprofctl status
+sleep 2
+kill -TERM $collector
+wait $collector
+check "not on a terminal: it says nothing" test ! -s pipe.txt
+
 ddprof --wait --control_socket /tmp/live/own.sock --output command.pprof \
 	sh -c 'sleep 1; ddprofctl status --control_socket /tmp/live/own.sock' >command.txt 2>&1
 check "a command's profiler: status" is $? 0
