@@ -269,6 +269,9 @@ int ddprof_config_read_again(const struct ddprof_config *c, struct ddprof_config
 	if (!r)
 		*ret_apply = ddp_options_changes(&c->options, &ret->options, ddprof_sections,
 						 say_change, NULL);
+	/* the same path may be another control group by now */
+	if (!r && (ret->cgroups.nr || ret->exclude_cgroups.nr))
+		*ret_apply |= DDPROF_APPLY_SESSION;
 	return r;
 }
 

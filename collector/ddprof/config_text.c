@@ -16,7 +16,9 @@ static const char modes[] =
 	"runs without. Where stderr is a pipe, the profiler is silent after the command's\n"
 	"end, so that nobody waits for it. As PID 1 of a container, whose end is the end of\n"
 	"all, --wait is needed: without it the last profile is lost.\n"
-	"SIGINT, SIGTERM and SIGHUP end -p and -g; what was sampled until then goes out.\n";
+	"SIGINT, SIGTERM and SIGHUP end -p and -g; what was sampled until then goes out.\n"
+	"With --config SIGHUP reads the file again instead: what has changed changes, without\n"
+	"losing a sample. A file that cannot be used is an error in the log and changes nothing.\n";
 
 static const char sources[] =
 	"Options win over environment variables, these over --config's file, and that over\n"

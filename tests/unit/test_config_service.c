@@ -139,6 +139,22 @@ static void what_a_change_asks_for(void **state)
 	}
 }
 
+static void control_groups_are_looked_up_again(void **state)
+{
+	static const char *const args[MAX_ARGS] = { "-g", "--config", "FILE" };
+	struct ddprof_config c, again;
+	struct ddp_error err = { "" };
+	unsigned int apply;
+
+	(void)state;
+	write_file("cgroup = /system.slice\n");
+	assert_int_equal(read_args(args, &c, &err), 0);
+	assert_int_equal(ddprof_config_read_again(&c, &again, &apply, &err), 0);
+	assert_int_equal(apply, DDPROF_APPLY_SESSION);
+	ddprof_config_free(&again);
+	ddprof_config_free(&c);
+}
+
 static void a_bad_file_is_refused(void **state)
 {
 	static const char *const args[MAX_ARGS] = { "-g", "--config", "FILE" };
@@ -163,6 +179,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(managers_folders),
 		cmocka_unit_test(what_a_change_asks_for),
+		cmocka_unit_test(control_groups_are_looked_up_again),
 		cmocka_unit_test(a_bad_file_is_refused),
 	};
 	int fd = mkstemp(path), r;
