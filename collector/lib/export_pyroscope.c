@@ -2,7 +2,8 @@
 /*
  * Grafana Pyroscope's /ingest: the profile is the body, and the address says of what, when and of
  * which format it is: name=service{label=value,...}. With format=pprof the body is the file itself;
- * a multipart body is for requests that do not say their format.
+ * a multipart body is for requests that do not say their format. A '-' in the name of a value type
+ * is refused there, so these get other names.
  *
  * Which characters a name may have: github.com/grafana/pyroscope, api/model/labelset.
  */
@@ -11,7 +12,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ddprof/compress.h"
+#include "ddprof/pprof.h"
 #include "export_request.h"
+
+DEFINE_CLEANUP(struct ddp_pprof *, ddp_pprof_destroy)
+DEFINE_CLEANUP(struct ddp_compressor *, ddp_compressor_destroy)
+
+/* Value types by the names that everybody else's have there; others get '_' for '-' */
+static const struct {
+	const char *ours, *theirs;
+} type_names[] = {
+	{ "cpu-time", "cpu" },
+	{ "cpu-samples", "samples" },
+};
 
 /* Tags that are not a label: the name itself, and what would make every upload a series */
 static const char *const not_labels[] = { "service", "profile_seq" };
@@ -114,6 +128,67 @@ static int put_query(const struct ddp_export_form *form, struct ddp_buffer *q)
 	return ddp_buffer_write(q, "", 1);
 }
 
+/* Value types */
+
+/* In memory of the request; NULL: out of memory */
+static const char *type_name(struct export_request *q, const char *type)
+{
+	struct ddp_buffer *b;
+	size_t i;
+
+	for (i = 0; i < sizeof(type_names) / sizeof(*type_names); i++)
+		if (!strcmp(type, type_names[i].ours))
+			return type_names[i].theirs;
+	if (!strchr(type, '-'))
+		return type;
+	b = ddp__export_buffer(q);
+	if (!b || ddp_buffer_write(b, type, strlen(type) + 1))
+		return NULL;
+	for (i = 0; i < b->len; i++)
+		if (b->bytes[i] == '-')
+			b->bytes[i] = '_';
+	return (const char *)b->bytes;
+}
+
+/* @p with other names: its own arrays but for the types */
+static int rename_types(struct export_request *q, struct ddp_pprof *p)
+{
+	struct ddp_buffer *types = ddp__export_buffer(q);
+	struct ddp_value_type type;
+	size_t i;
+	int r = types ? 0 : -ENOMEM;
+
+	for (i = 0; !r && i < p->nr_sample_types; i++) {
+		type = p->sample_types[i];
+		type.type = type_name(q, type.type);
+		r = type.type ? ddp_buffer_write(types, &type, sizeof(type)) : -ENOMEM;
+	}
+	p->period_type.type = type_name(q, p->period_type.type);
+	p->default_sample_type = type_name(q, p->default_sample_type);
+	if (r || !p->period_type.type || !p->default_sample_type)
+		return -ENOMEM;
+	p->sample_types = (const struct ddp_value_type *)(const void *)types->bytes;
+	return 0;
+}
+
+static int put_profile(const struct ddp_export_form *form, struct export_request *q,
+		       struct ddp_error *err)
+{
+	CLEANUP(ddp_compressor_destroy) struct ddp_compressor *gzip = NULL;
+	CLEANUP(ddp_pprof_destroy) struct ddp_pprof *p = NULL;
+	struct ddp_pprof renamed;
+	int r = ddp_pprof_load(form->profile, form->profile_bytes, NULL, &p, err);
+
+	if (r)
+		return r;
+	renamed = *p;
+	if ((r = rename_types(q, &renamed)) ||
+	    (r = ddp_compressor_create(DDP_GZIP, 0, ddp_buffer_write, &q->body, &gzip)) ||
+	    (r = ddp_pprof_write(&renamed, ddp_compressor_write, gzip)))
+		return r;
+	return ddp_compressor_finish(gzip);
+}
+
 int ddp__export_pyroscope(const struct ddp_export_form *form, struct export_request *q,
 			  struct ddp_error *err)
 {
@@ -124,5 +199,5 @@ int ddp__export_pyroscope(const struct ddp_export_form *form, struct export_requ
 	if (form->start_unix_ns < 0 || form->end_unix_ns < 0)
 		return -EINVAL;
 	r = put_query(form, &q->query);
-	return r ? r : ddp__export_gzip(form->profile, form->profile_bytes, &q->body, err);
+	return r ? r : put_profile(form, q, err);
 }

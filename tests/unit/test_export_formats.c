@@ -262,6 +262,39 @@ static void pyroscope_gets_the_profile_as_the_body(void **state)
 	check_profile(u->body, u->body_n);
 }
 
+static void pyroscope_value_types_have_no_dash(void **state)
+{
+	static const struct ddp_value_type dashed[] = {
+		{ "cpu-samples", "count" }, { "cpu-time", "nanoseconds" },
+		{ "off-cpu-time", "nanoseconds" }, { "faults", "count" },
+	};
+	static const char *const expected[] = { "samples", "cpu", "off_cpu_time", "faults" };
+	struct ddp_pprof p = by_hand, *got;
+	struct fixture *f = *state;
+	const struct received *u;
+	size_t i;
+
+	p.sample_types = dashed;
+	p.nr_sample_types = 4;
+	p.samples = &(struct ddp_pprof_sample){ deep, 2, (const int64_t[]){ 1, 2, 3, 4 }, NULL, 0 };
+	p.nr_samples = 1;
+	p.default_sample_type = "cpu-time";
+	ddp_buffer_free(&f->profile);
+	assert_int_equal(ddp_pprof_write(&p, ddp_buffer_write, &f->profile), 0);
+	u = arrives(f, (struct ddp_exporter_config){ .format = DDP_EXPORT_PYROSCOPE });
+	assert_int_equal(ddp_pprof_load(u->body, u->body_n, NULL, &got, NULL), 0);
+	assert_int_equal(got->nr_sample_types, 4);
+	for (i = 0; i < 4; i++) {
+		assert_string_equal(got->sample_types[i].type, expected[i]);
+		assert_string_equal(got->sample_types[i].unit, dashed[i].unit);
+		assert_int_equal(got->samples[0].values[i], i + 1);
+	}
+	assert_string_equal(got->period_type.type, "cpu");
+	assert_string_equal(got->default_sample_type, "cpu");
+	assert_string_equal(got->samples[0].locations[0]->lines[0].function->name, "burn");
+	ddp_pprof_destroy(got);
+}
+
 static void pyroscope_names_are_made_to_fit(void **state)
 {
 	static const struct {
@@ -814,6 +847,7 @@ static void what_is_no_profile_is_refused_by_those_who_read_it(void **state)
 		{ "never looked at", DDP_EXPORT_DATADOG, "junk", 4, DDP_EXPORT_OK },
 		{ "not pprof", DDP_EXPORT_OTLP, "junk", 4, DDP_EXPORT_REFUSED },
 		{ "not pprof", DDP_EXPORT_DATADOG_LEGACY, "junk", 4, DDP_EXPORT_REFUSED },
+		{ "not pprof", DDP_EXPORT_PYROSCOPE, "junk", 4, DDP_EXPORT_REFUSED },
 		{ "cut short", DDP_EXPORT_PYROSCOPE, "\x04\x22\x4d\x18\x40", 5,
 		  DDP_EXPORT_REFUSED },
 	};
@@ -975,6 +1009,7 @@ int main(void)
 		WITH_RECEIVER(the_older_form_has_a_field_for_each_thing),
 		WITH_RECEIVER(the_older_form_names_the_host_when_no_tag_does),
 		WITH_RECEIVER(pyroscope_gets_the_profile_as_the_body),
+		WITH_RECEIVER(pyroscope_value_types_have_no_dash),
 		WITH_RECEIVER(pyroscope_names_are_made_to_fit),
 		WITH_RECEIVER(who_sends_is_in_headers),
 		WITH_RECEIVER(otlp_has_a_profile_for_each_value_type),

@@ -56,7 +56,9 @@ enum ddp_export_format {
 	DDP_EXPORT_DATADOG_LEGACY,
 	/*
 	 * Grafana Pyroscope: /ingest?name=service{tag=value,...}&format=pprof, the body a gzip
-	 * profile. Not as labels: profile_seq, which would make each upload a series
+	 * profile, whose value types have other names: "cpu-time" is "cpu", "cpu-samples" is
+	 * "samples", others have '_' for '-'. Not as labels: profile_seq, which would make each
+	 * upload a series
 	 */
 	DDP_EXPORT_PYROSCOPE,
 	/*
