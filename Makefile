@@ -276,6 +276,11 @@ check-unwind: deps	## running programs stopped at random: the same stacks as elf
 	$(Q)$(MAKE) $(BUILD)/bench/unwind_truth
 	$(Q)BUILD=$(BUILD) tests/bench/unwind_truth.sh
 
+.PHONY: check-service
+check-service: deps	## the service on a Debian system with systemd, in a VM: installed, used, hurt, upgraded, removed
+	$(Q)scripts/deps service
+	$(Q)MAKE='$(MAKE)' tests/run --build $(BUILD) service
+
 .PHONY: check-kernels
 check-kernels: deps	## profile a VM with every Debian release's kernel, 5.10 to today's
 	$(Q)$(MAKE) userspace vm-programs
@@ -319,6 +324,7 @@ install-lib: $(foreach l,$(LIBRARIES),$(BUILD)/$(l).a $(BUILD)/$(l).so)	## insta
 	$(Q)install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/ddprof
 	$(Q)install -m 644 collector/lib/include/ddprof/*.h $(DESTDIR)$(PREFIX)/include/ddprof/
 	$(Q)set -e; for l in $(LIBRARIES); do \
+		rm -f $(DESTDIR)$(LIBDIR)/$$l.so*; \
 		install -m 644 $(BUILD)/$$l.a $(DESTDIR)$(LIBDIR)/; \
 		install -m 755 $(BUILD)/$$l.so $(DESTDIR)$(LIBDIR)/$$l.so.$(VERSION); \
 		ln -sf $$l.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$$l.so.$(ABI); \
@@ -391,8 +397,13 @@ install: userspace install-lib install-source install-service install-text	## in
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 755 $(COMMANDS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin/
 
+# one a line; DKMS says "ddprof_kmod/0.1.0, KERNEL, ARCH: installed" or "ddprof_kmod/0.1.0: added"
+dkms_versions = dkms status ddprof_kmod | sed -n 's|^ddprof_kmod/\([^,: ]*\).*|\1|p' | sort -u
+
 .PHONY: dkms-install
-dkms-install: install	## install, then build the module for this kernel with DKMS
+dkms-install: install	## install, then build the module for this kernel with DKMS, instead of other versions
+	$(Q)for v in $$($(dkms_versions) | grep -vxF '$(VERSION)'); do \
+		dkms remove ddprof_kmod/$$v --all && rm -rf /usr/src/ddprof_kmod-$$v || exit; done
 	dkms install ddprof_kmod/$(VERSION) --force
 
 .PHONY: uninstall-lib
@@ -403,8 +414,8 @@ uninstall-lib:	## remove what install-lib put there
 
 .PHONY: uninstall
 uninstall: uninstall-service uninstall-lib uninstall-text	## remove what install and dkms-install put there
-	$(Q)if [ -z "$(DESTDIR)" ] && command -v dkms >/dev/null && dkms status ddprof_kmod/$(VERSION) | grep -q .; then \
-		dkms remove ddprof_kmod/$(VERSION) --all; fi
+	$(Q)if [ -z "$(DESTDIR)" ] && command -v dkms >/dev/null; then \
+		for v in $$($(dkms_versions)); do dkms remove ddprof_kmod/$$v --all; rm -rf /usr/src/ddprof_kmod-$$v; done; fi
 	$(call say,RM,$(COMMANDS:%=$(DESTDIR)$(PREFIX)/bin/%) $(DKMS_SRC))
 	$(Q)rm -f $(COMMANDS:%=$(DESTDIR)$(PREFIX)/bin/%)
 	$(Q)rm -rf $(DKMS_SRC)
