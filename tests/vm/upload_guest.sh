@@ -32,6 +32,15 @@ is() {
 	[ "$1" = "$2" ] || { echo "$1 instead of $2"; return 1; }
 }
 
+# sampling PID: waits for its session
+sampling() {
+	tries=300
+	until ddprofctl stats --totals >stats.out 2>&1 || [ $tries = 0 ] || ! kill -0 "$1"; do
+		sleep 0.1
+		tries=$((tries - 1))
+	done
+}
+
 # long enough for a collector that starts slowly
 attached() {
 	shares 2000 /tmp/shares.ns &
@@ -74,9 +83,10 @@ check "descriptors of the caller: the profiler has its own" says held.fds 'signa
 check "descriptors of the caller: the profiler does not hold them" sh -c '! grep held.lock held.fds'
 ddprof --output /tmp/own_fds.pprof sh -c 'readlink /proc/self/fd/9' >own.fds 2>/dev/null 9>held.lock
 check "descriptors of the caller: the command has them" says own.fds held.lock
-ddprof --wait --output /tmp/hup.pprof sh -c 'trap "kill \$!; exit 3" HUP; sleep 20 & wait' 2>/dev/null &
+ddprof --wait --output /tmp/hup.pprof sh -c 'trap "kill \$!; exit 3" HUP; sleep 60 & echo >trap.set; wait' 2>/dev/null &
 first=$!
-sleep 1.5
+sampling "$first"
+until [ -e trap.set ] || ! kill -0 $first; do sleep 0.1; done
 kill -HUP $first
 wait $first
 check "--wait: SIGHUP is handed on, the exit status is the command's" is $? 3
@@ -138,7 +148,7 @@ check "directory: a file for the profile" sh -c 'ls files/*Z-myservice-*.pprof.l
 shares 2000 /tmp/shares.ns &
 ddprof --budget 1000 -F 499 --output term.pprof -g &
 first=$!
-sleep 0.7
+sampling "$first"
 ddprof -g --output /tmp/second.pprof 2>second.err
 check "second collector: exit status 1" is $? 1
 check "second collector: says who has it" says second.err collector
@@ -149,14 +159,14 @@ wait $first
 check "SIGTERM: exit status 0" is $? 0
 ddprof --budget 1000 -F 499 --output /tmp/hangup.pprof -g &
 first=$!
-sleep 0.5
+sampling "$first"
 kill -HUP $first
 wait $first
 check "SIGHUP: exit status 0" is $? 0
 check "SIGHUP: what was sampled is written" test -s /tmp/hangup.pprof
 ddprof --budget 1000 -F 499 --output /tmp/killed.pprof -g &
 first=$!
-sleep 0.5
+sampling "$first"
 kill -KILL $first
 wait $first 2>/dev/null
 attached --output next.pprof
