@@ -88,7 +88,7 @@ int ddp_filter_add_cgroup(struct ddp_filter_cgroups *g, u32 fd)
 	g->cgroup[g->nr++] = cgroup;
 	return 0;
 #else
-	return -EOPNOTSUPP;
+	return -EBADF; /* no descriptor can be one */
 #endif
 }
 

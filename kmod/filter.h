@@ -56,7 +56,7 @@ void ddp_filter_destroy(struct ddp_filter *f);
 /* -E2BIG: there are DDPROF_MAX_FILTERS of them already; -ESRCH: no such process or thread. */
 int ddp_filter_add_pid(struct ddp_filter_pids *p, u32 number);
 int ddp_filter_add_name(struct ddp_filter_names *n, const char *pattern);
-/* -EBADF: no cgroup v2 directory; -EOPNOTSUPP: this kernel has no cgroups */
+/* -E2BIG; -EBADF: no cgroup v2 directory */
 int ddp_filter_add_cgroup(struct ddp_filter_cgroups *g, u32 fd);
 
 /* The memory that the sampling path looks at. */

@@ -314,8 +314,6 @@ static int ddp_filter_fault(const struct nlattr *attr, int err, struct netlink_e
 		return ddp_fault(extack, attr, err, "there is no process or thread with this number");
 	case -EBADF:
 		return ddp_fault(extack, attr, err, "this is no open directory of a cgroup v2");
-	case -EOPNOTSUPP:
-		return ddp_fault(extack, attr, err, "this kernel has no cgroups");
 	}
 	return err;
 }

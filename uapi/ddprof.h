@@ -102,8 +102,7 @@
  *   E2BIG       START: more than DDPROF_MAX_EVENTS events, DDPROF_MAX_TGIDS tgids or
  *               DDPROF_MAX_FILTERS filters of one kind
  *   EOPNOTSUPP  an event that this machine does not have and that must not be missing, or no event
- *               of START that it has; filters by cgroup on a kernel without cgroups; an unknown
- *               command
+ *               of START that it has; an unknown command
  *   ENOMEM, EMFILE, and what opening the file answered (FILE_OPEN)
  *
  * RECORDS

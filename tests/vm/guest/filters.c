@@ -95,11 +95,19 @@ static void wait_for(int kind)
 		usleep(1000);
 }
 
+/* The debug kernel has none. */
+static bool have_cgroups(void)
+{
+	return !access(CGROUP "/cgroup.procs", F_OK);
+}
+
 static void into_cgroup(const char *path, pid_t pid)
 {
 	char file[128];
 	FILE *f;
 
+	if (!have_cgroups())
+		return;
 	mkdir(CGROUP "/outer", 0755);
 	mkdir(CGROUP "/outer/inner", 0755);
 	mkdir(CGROUP "/empty", 0755);
@@ -275,12 +283,27 @@ static void finish(struct nl *nl)
 		tap(false, "the stream is as promised", "ended %d; %s", stream.ended, stream.broken);
 }
 
+static bool needs_cgroups(const struct row *row)
+{
+	const struct term *t;
+
+	for (t = row->terms; t->attr; t++)
+		if (t->attr == DDPROF_A_START_CGROUP_FD ||
+		    t->attr == DDPROF_A_START_EXCLUDE_CGROUP_FD)
+			return true;
+	return false;
+}
+
 static void run_row(const struct row *row, uint32_t sampler, const char *sampler_name)
 {
 	unsigned int seen;
 	char name[128];
 	struct nl nl;
 
+	if (needs_cgroups(row) && !have_cgroups()) {
+		printf("ok %s: %s # SKIP no cgroup v2 here\n", sampler_name, row->name);
+		return;
+	}
 	begin(&nl, sampler, row->terms, row->alpha_only ? shared->tid[K_ALPHA] : 0);
 	follow(&nl, row->expected, 1);
 	finish(&nl);

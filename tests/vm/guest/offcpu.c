@@ -31,7 +31,7 @@ struct way {
 	void (*release)(struct way *w);	/* what ends it, by another thread; NULL: it ends by itself */
 	uint32_t tid;
 	uint64_t blocked_ns;		/* by its own clock */
-	uint32_t futex;
+	uint32_t futex;			/* times that it was released and not taken yet */
 	int pipe[2];
 	pthread_t thread;
 };
@@ -73,12 +73,12 @@ static void block_lock(struct way *w)
 {
 	while (!__atomic_load_n(&w->futex, __ATOMIC_ACQUIRE))
 		raw(SYS_futex, (long)&w->futex, FUTEX_WAIT_PRIVATE, 0, 0);
-	__atomic_store_n(&w->futex, 0, __ATOMIC_RELEASE);
+	__atomic_sub_fetch(&w->futex, 1, __ATOMIC_RELEASE);
 }
 
 static void release_lock(struct way *w)
 {
-	__atomic_store_n(&w->futex, 1, __ATOMIC_RELEASE);
+	__atomic_add_fetch(&w->futex, 1, __ATOMIC_RELEASE);
 	raw(SYS_futex, (long)&w->futex, FUTEX_WAKE_PRIVATE, 1, 0);
 }
 
