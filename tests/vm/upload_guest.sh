@@ -105,7 +105,7 @@ sampled() {
 	shift
 	ddprof --wait --budget 1000 -F 499 --show_samples -o "$PWD/$name.log" --output "/tmp/$name.pprof" "$@" 2>"$name.err"
 }
-sampled shown shares 700 /tmp/shares.ns
+sampled shown shares 2500 /tmp/shares.ns
 check "--show_samples: names, values and ids" \
 	grep -qE 'sample\[type=cpu-samples;pid=[0-9]+;tid=[0-9]+\] .*main;.*share.* [0-9]+$' shown.log
 sampled user --switch_user other shares 700 /dev/null
@@ -118,7 +118,7 @@ check "--maximum_pids: the rest in one frame" grep -q '\[maximum pids\]' bounded
 
 # -- uploads --
 start_agent 200 good
-ddprof --wait --budget 1000 -F 499 -U "$url" -S uploaded -E testing -V 1.2.3 -T color:green shares 700 /tmp/shares.ns 2>good.err
+ddprof --wait --budget 1000 -F 499 -U "$url" -S uploaded -E testing -V 1.2.3 -T color:green shares 2500 /tmp/shares.ns 2>good.err
 check "upload: exit status" is $? 0
 kill $agent
 wait $agent 2>/dev/null
@@ -145,10 +145,12 @@ check "spool: nothing is left in it" sh -c '! ls /tmp/spool/agent/*.batch 2>/dev
 check "directory: a file for the profile" sh -c 'ls files/*Z-myservice-*.pprof.lz4'
 
 # -- signals, a second collector, a killed one --
-shares 2000 /tmp/shares.ns &
+shares 60000 /tmp/shares.ns &
+busy=$!
 ddprof --budget 1000 -F 499 --output term.pprof -g &
 first=$!
 sampling "$first"
+sleep 1 # for something to be in the profile
 ddprof -g --output /tmp/second.pprof 2>second.err
 check "second collector: exit status 1" is $? 1
 check "second collector: says who has it" says second.err collector
@@ -157,6 +159,7 @@ check "second collector: a command runs nevertheless" is $? 5
 kill -TERM $first
 wait $first
 check "SIGTERM: exit status 0" is $? 0
+kill $busy
 ddprof --budget 1000 -F 499 --output /tmp/hangup.pprof -g &
 first=$!
 sampling "$first"
