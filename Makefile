@@ -266,6 +266,12 @@ bench-coverage: deps	## how many user stacks reach their root: programs without 
 	$(Q)$(MAKE) userspace vm-module $(BUILD)/bench/coverage
 	$(Q)BUILD=$(BUILD) tests/bench/coverage.sh
 
+.PHONY: bench-service
+bench-service: deps	## the service beside perf record under a mixed load, MINUTES each (10), in a VM
+	$(Q)scripts/deps service
+	$(Q)$(MAKE) userspace vm-module
+	$(Q)MAKE='$(MAKE)' BUILD=$(BUILD) tests/bench/service.sh
+
 .PHONY: bench-unwind
 bench-unwind: deps	## unwind tables of this machine's programs: size, cost, agreement with elfutils
 	$(Q)$(MAKE) $(BUILD)/bench/unwind
