@@ -101,8 +101,8 @@ struct ddp_session *ddp_session_current(void);
 
 /*
  * Begin a session owned by the socket @owner, bound to @port. Takes the pids and the filter in
- * @config over, whatever the result. On success the samplers run, and ddp_session_deliver() lets the drain thread
- * begin to send. Lock held.
+ * @config over, whatever the result. On success the samplers run, and ddp_session_deliver() lets
+ * the drain thread begin to send. Lock held.
  */
 int ddp_session_start(struct ddp_config *config, struct sock *owner, u32 port,
 		      struct netlink_ext_ack *extack, struct ddp_session **ret);

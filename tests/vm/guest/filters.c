@@ -25,7 +25,8 @@
 #define CGROUP "/sys/fs/cgroup"
 
 enum { K_ALPHA, K_THREAD, K_BETA, NR_KNOWN, K_OTHER = NR_KNOWN };
-enum { ALPHA = 1 << K_ALPHA, THREAD = 1 << K_THREAD, BETA = 1 << K_BETA, ALL = ALPHA | THREAD | BETA };
+enum { ALPHA = 1 << K_ALPHA, THREAD = 1 << K_THREAD, BETA = 1 << K_BETA };
+enum { ALL = ALPHA | THREAD | BETA };
 
 /* What the children and we tell each other. */
 static struct shared {
