@@ -53,16 +53,6 @@ static void read_kernel(struct ddp_symbols *s)
 	s->kernel = k;
 }
 
-void ddp_symbols_refresh(struct ddp_symbols *s)
-{
-	uint64_t now = modules_hash();
-
-	if (s->kernel && now == s->modules_hash)
-		return;
-	s->modules_hash = now;
-	read_kernel(s);
-}
-
 static void read_build_id(const char *path, char ret[2 * DDP_MAX_BUILD_ID + 1])
 {
 	CLEANUP(close_file) FILE *f = fopen(path, "re");
@@ -71,6 +61,19 @@ static void read_build_id(const char *path, char ret[2 * DDP_MAX_BUILD_ID + 1])
 
 	if (ddp_build_id_from_notes(notes, n, ret))
 		ret[0] = '\0';
+}
+
+void ddp_symbols_refresh(struct ddp_symbols *s)
+{
+	uint64_t now = modules_hash();
+
+	/* the kernel's own stays: not to be read for each of its frames */
+	if (!s->build_id[0])
+		read_build_id("/sys/kernel/notes", s->build_id);
+	if (s->kernel && now == s->modules_hash)
+		return;
+	s->modules_hash = now;
+	read_kernel(s);
 }
 
 static void module_build_id(const char *module, char ret[2 * DDP_MAX_BUILD_ID + 1])
@@ -96,7 +99,7 @@ void ddp_symbols_kernel(const struct ddp_symbols *s, uint64_t address, struct dd
 		module_build_id(m->name, ret->build_id);
 	} else {
 		snprintf(ret->mapping, sizeof(ret->mapping), "%s", DDP_KERNEL_MAPPING);
-		read_build_id("/sys/kernel/notes", ret->build_id);
+		memcpy(ret->build_id, s->build_id, sizeof(ret->build_id));
 	}
 }
 

@@ -19,6 +19,7 @@ struct ddp_symbols {			/* all zero: nothing read yet */
 	struct ddp_elf *vdso;		/* owned; NULL: none */
 	uint64_t vdso_bytes;		/* length of our own mapping of it */
 	bool vdso_tried;
+	char build_id[2 * DDP_MAX_BUILD_ID + 1];	/* the kernel's; "": not known */
 };
 
 /** Before each profile: reads kernel symbols again if modules came or went. */
