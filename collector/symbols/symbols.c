@@ -16,18 +16,31 @@
 
 /* The kernel */
 
-static uint64_t modules_hash(void)
+/* A line: name, size, how often it is used, by whom, state, address; use changes all the time */
+uint64_t ddp_modules_digest(FILE *modules)
 {
-	CLEANUP(close_file) FILE *f = fopen("/proc/modules", "re");
+	CLEANUP(free) char *line = NULL;
+	char name[DDP_KALLSYMS_MODULE], size[32], address[32];
 	XXH3_state_t state;
-	char part[4096];
-	size_t n;
+	size_t cap = 0;
 
 	XXH3_INITSTATE(&state);
 	XXH3_64bits_reset(&state);
-	while (f && (n = fread(part, 1, sizeof(part), f)) > 0)
-		XXH3_64bits_update(&state, part, n);
+	while (getline(&line, &cap, modules) >= 0) {
+		if (sscanf(line, "%63s %31s %*s %*s %*s %31s", name, size, address) != 3)
+			continue;
+		XXH3_64bits_update(&state, name, strlen(name) + 1);
+		XXH3_64bits_update(&state, size, strlen(size) + 1);
+		XXH3_64bits_update(&state, address, strlen(address) + 1);
+	}
 	return XXH3_64bits_digest(&state);
+}
+
+static uint64_t modules_now(void)
+{
+	CLEANUP(close_file) FILE *f = fopen("/proc/modules", "re");
+
+	return f ? ddp_modules_digest(f) : 0;
 }
 
 static void read_kernel(struct ddp_symbols *s)
@@ -51,6 +64,7 @@ static void read_kernel(struct ddp_symbols *s)
 			     "(kernel.kptr_restrict, CAP_SYSLOG)");
 	ddp_kallsyms_free(s->kernel);
 	s->kernel = k;
+	memset(s->module_build_ids, 0, sizeof(s->module_build_ids));
 }
 
 static void read_build_id(const char *path, char ret[2 * DDP_MAX_BUILD_ID + 1])
@@ -65,18 +79,18 @@ static void read_build_id(const char *path, char ret[2 * DDP_MAX_BUILD_ID + 1])
 
 void ddp_symbols_refresh(struct ddp_symbols *s)
 {
-	uint64_t now = modules_hash();
+	uint64_t now = modules_now();
 
 	/* the kernel's own stays: not to be read for each of its frames */
 	if (!s->build_id[0])
 		read_build_id("/sys/kernel/notes", s->build_id);
-	if (s->kernel && now == s->modules_hash)
+	if (s->kernel && now == s->modules_digest)
 		return;
-	s->modules_hash = now;
+	s->modules_digest = now;
 	read_kernel(s);
 }
 
-static void module_build_id(const char *module, char ret[2 * DDP_MAX_BUILD_ID + 1])
+static void read_module_build_id(const char *module, char ret[2 * DDP_MAX_BUILD_ID + 1])
 {
 	char path[160];
 
@@ -87,7 +101,20 @@ static void module_build_id(const char *module, char ret[2 * DDP_MAX_BUILD_ID + 
 	read_build_id(path, ret);
 }
 
-void ddp_symbols_kernel(const struct ddp_symbols *s, uint64_t address, struct ddp_kernel_frame *ret)
+/* Remembered: not to be read for each frame either */
+static const char *module_build_id(struct ddp_symbols *s, const struct ddp_kallsyms_module *m)
+{
+	struct ddp_module_build_id *known =
+		&s->module_build_ids[((uintptr_t)m / sizeof(*m)) % DDP_MODULE_BUILD_IDS];
+
+	if (known->module != m) {
+		known->module = m;
+		read_module_build_id(m->name, known->build_id);
+	}
+	return known->build_id;
+}
+
+void ddp_symbols_kernel(struct ddp_symbols *s, uint64_t address, struct ddp_kernel_frame *ret)
 {
 	const struct ddp_kallsyms_module *m = NULL;
 
@@ -96,7 +123,7 @@ void ddp_symbols_kernel(const struct ddp_symbols *s, uint64_t address, struct dd
 	ret->limit = m ? m->limit : 0;
 	if (m && m->name[0]) {
 		snprintf(ret->mapping, sizeof(ret->mapping), "[%s]", m->name);
-		module_build_id(m->name, ret->build_id);
+		memcpy(ret->build_id, module_build_id(s, m), sizeof(ret->build_id));
 	} else {
 		snprintf(ret->mapping, sizeof(ret->mapping), "%s", DDP_KERNEL_MAPPING);
 		memcpy(ret->build_id, s->build_id, sizeof(ret->build_id));

@@ -13,14 +13,25 @@
 
 #define DDP_KERNEL_MAPPING "[kernel.kallsyms]"	/* what perf and pprof call the kernel itself */
 
+enum { DDP_MODULE_BUILD_IDS = 64 };
+
+struct ddp_module_build_id {
+	const struct ddp_kallsyms_module *module;	/* of kernel's; NULL: none */
+	char build_id[2 * DDP_MAX_BUILD_ID + 1];
+};
+
 struct ddp_symbols {			/* all zero: nothing read yet */
 	struct ddp_kallsyms *kernel;	/* owned; NULL: not readable */
-	uint64_t modules_hash;		/* of /proc/modules when kernel was read */
+	uint64_t modules_digest;	/* of /proc/modules when kernel was read */
 	struct ddp_elf *vdso;		/* owned; NULL: none */
 	uint64_t vdso_bytes;		/* length of our own mapping of it */
 	bool vdso_tried;
 	char build_id[2 * DDP_MAX_BUILD_ID + 1];	/* the kernel's; "": not known */
+	struct ddp_module_build_id module_build_ids[DDP_MODULE_BUILD_IDS];
 };
+
+/** Of a text like /proc/modules: another one when a module came, went or moved. */
+uint64_t ddp_modules_digest(FILE *modules);
 
 /** Before each profile: reads kernel symbols again if modules came or went. */
 void ddp_symbols_refresh(struct ddp_symbols *s);
@@ -35,7 +46,7 @@ struct ddp_kernel_frame {
 	char build_id[2 * DDP_MAX_BUILD_ID + 1]; /* "" when there is none */
 };
 
-void ddp_symbols_kernel(const struct ddp_symbols *s, uint64_t address,
+void ddp_symbols_kernel(struct ddp_symbols *s, uint64_t address,
 			struct ddp_kernel_frame *ret);
 
 /**
