@@ -343,7 +343,8 @@ void ddp_services_work(struct ddp_services *s)
 	s->nr_pending = kept;
 }
 
-int services_image(struct ddp_services *s, const struct ddp_services_who *who, struct image **ret)
+int services_image(struct ddp_services *s, const struct ddp_services_who *who, bool again,
+		   struct image **ret)
 {
 	int r = 0;
 
@@ -353,7 +354,7 @@ int services_image(struct ddp_services *s, const struct ddp_services_who *who, s
 		if (!r && *ret)
 			rename_image(*ret, who->name, 0);
 	}
-	if (!r && *ret && ((*ret)->state == IMAGE_NEW || (*ret)->state == IMAGE_AGAIN))
+	if (!r && *ret && ((*ret)->state == IMAGE_NEW || (again && (*ret)->state == IMAGE_AGAIN)))
 		r = look_up(s, *ret, 0);
 	/* its FORK may have come since */
 	if (!r && *ret && (*ret)->state == IMAGE_GONE && !(*ret)->identity)
@@ -367,7 +368,8 @@ int ddp_services_identity(struct ddp_services *s, const struct ddp_services_who 
 			  const struct ddp_identity **ret)
 {
 	struct image *i;
-	int r = services_image(s, who, &i);
+	/* what is found now would take the place of what a caller was told before */
+	int r = services_image(s, who, false, &i);
 
 	*ret = !r && i ? i->identity : NULL;
 	return r;

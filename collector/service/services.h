@@ -120,7 +120,10 @@ int ddp_services_of(struct ddp_services *s, const struct ddp_services_who *who,
 /** The service that takes those over the limit. @return 0; -ENOMEM */
 int ddp_services_other(struct ddp_services *s, struct ddp_service **ret);
 
-/** What is known of the process, good until ddp_services_trim(); NULL: nothing. 0; -ENOMEM */
+/**
+ * What is known of the process, good until the next call of another function; NULL: nothing.
+ * @return 0; -ENOMEM
+ */
 int ddp_services_identity(struct ddp_services *s, const struct ddp_services_who *who,
 			  const struct ddp_identity **ret);
 

@@ -32,9 +32,10 @@ struct image {
 
 /*
  * The image that @who ran; makes and looks up what is not known. *ret is NULL over the limits.
- * 0, -ENOMEM
+ * @again: also what is known by half, whose identity another one may replace. 0, -ENOMEM
  */
-int services_image(struct ddp_services *s, const struct ddp_services_who *who, struct image **ret);
+int services_image(struct ddp_services *s, const struct ddp_services_who *who, bool again,
+		   struct image **ret);
 
 /* services_names.c: forgets all services */
 void services_trim_names(struct ddp_services *s);

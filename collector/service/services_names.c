@@ -115,7 +115,7 @@ int ddp_services_of(struct ddp_services *s, const struct ddp_services_who *who,
 		    struct ddp_service **ret)
 {
 	struct image *i;
-	int r = services_image(s, who, &i);
+	int r = services_image(s, who, true, &i);
 
 	if (r)
 		return r;

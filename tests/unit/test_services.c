@@ -360,6 +360,27 @@ static void half_of_an_identity_is_not_enough(void **state)
 	assert_string_equal(service_of(w, 21, 2, "sh")->name, "cron");
 }
 
+/* A profile's tags and labels hold it while it is made */
+static void an_identity_stays_while_it_is_asked_for(void **state)
+{
+	const struct ddp_services_who who = { 20, 1, "sh" };
+	const struct ddp_identity *first, *second;
+	struct world *w = *state;
+
+	begin(w, &(struct ddp_services_config){ .split = true });
+	add_process(w, &(struct process){ 20, "sh", "", "0::/docker/" HEX64, false, -50 });
+	sample(w, 20, 1, "sh", 1, NULL);
+	ddp_services_work(&w->services);
+	assert_int_equal(w->services.nr_pending, 1);
+	assert_int_equal(ddp_services_identity(&w->services, &who, &first), 0);
+	add_process(w, &(struct process){ 20, "sh", "DD_SERVICE=shop", "0::/docker/" OTHER64,
+		    false, -50 });
+	assert_int_equal(ddp_services_identity(&w->services, &who, &second), 0);
+	assert_string_equal(first->container_id, HEX64);
+	assert_ptr_equal(first, second);
+	assert_string_equal(service_of(w, 20, 1, "sh")->name, "shop");
+}
+
 static void names_follow_their_process(void **state)
 {
 	struct world *w = *state;
@@ -675,7 +696,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(processes_have_services), TEST(who_has_gone_is_what_its_parent_is),
 		TEST(exec_is_another_program), TEST(an_environment_that_comes_later),
-		TEST(half_of_an_identity_is_not_enough), TEST(names_follow_their_process),
+		TEST(half_of_an_identity_is_not_enough),
+		TEST(an_identity_stays_while_it_is_asked_for), TEST(names_follow_their_process),
 		TEST(a_number_is_used_again),
 		TEST(what_ended_is_forgotten), TEST(memory_is_bounded),
 		TEST(a_procfs_of_others_is_not_used), TEST(parts_have_their_container),
