@@ -151,6 +151,8 @@ static int apply(struct attached *a, const struct ddprof_config *next, unsigned 
 		return 0;
 	if (what & DDPROF_APPLY_SESSION)
 		r = renew_session(a, next, ret_refused);
+	if (!r && *ret_refused && what & DDPROF_APPLY_OUTPUT)
+		renew_output(a, a->config); /* half of @next would be neither's */
 	if (r || *ret_refused)
 		return r;
 	ddp_log_set_level(next->log_level);
@@ -218,7 +220,6 @@ static int attach(struct attached *a)
 	struct ddp_error err = { "" };
 	int r;
 
-	ddprof_service_open(&a->service);
 	ddprof_monitoring_open(&a->monitoring, a->config);
 	r = begin_session(a, a->config, &err);
 	if (r) {
@@ -246,6 +247,7 @@ int ddprof_run_attached(const struct ddprof_config *c)
 	struct ddp_error err = { "" };
 	sigset_t old;
 
+	ddprof_service_open(&a.service); /* it takes variables away: there are no threads yet */
 	ddprof_self_settle(c);
 	ddprof_ignore_broken_pipes();
 	a.signals = ddprof_open_signals(false, &old);
