@@ -38,20 +38,34 @@ static void answer(void *ctx, struct ddp_pipeline *p)
 	}
 }
 
-static void send_statsd(void *ctx, struct ddp_pipeline *p)
+static void send_statsd(struct ddp_monitor *m, struct ddp_pipeline *p)
 {
-	struct ddp_monitor *m = ctx;
 	struct ddp_metrics now;
-	uint64_t times;
 	int r;
 
-	if (read(m->statsd_timer, &times, sizeof(times)) != sizeof(times))
-		return;
 	ddp_live_metrics(p, &now);
 	r = ddp_statsd_send(m->statsd, &now);
 	if (r && !m->statsd_failing)
 		ddp_log_notice("statsd: %s; metrics are not sent until that is over", strerror(-r));
 	m->statsd_failing = r;
+}
+
+static void on_statsd_timer(void *ctx, struct ddp_pipeline *p)
+{
+	struct ddp_monitor *m = ctx;
+	uint64_t times;
+
+	if (read(m->statsd_timer, &times, sizeof(times)) == sizeof(times))
+		send_statsd(m, p);
+}
+
+/* Receivers' totals and our CPU time are older than the session, all of them than a renewal */
+static void begin_statsd(struct ddp_monitor *m, struct ddp_pipeline *p)
+{
+	struct ddp_metrics now;
+
+	ddp_live_metrics(p, &now);
+	ddp_statsd_begin(m->statsd, &now);
 }
 
 /* Setting up */
@@ -130,16 +144,19 @@ int ddp_monitor_attach(struct ddp_monitor *m, struct ddp_pipeline *p)
 {
 	int r = ddp_pipeline_watch(p, ddp_board_fd(m->board), answer, m);
 
-	if (!r && m->statsd_timer >= 0)
-		r = ddp_pipeline_watch(p, m->statsd_timer, send_statsd, m);
-	return r;
+	if (r || m->statsd_timer < 0)
+		return r;
+	begin_statsd(m, p);
+	return ddp_pipeline_watch(p, m->statsd_timer, on_statsd_timer, m);
 }
 
 void ddp_monitor_detach(struct ddp_monitor *m, struct ddp_pipeline *p)
 {
 	ddp_pipeline_unwatch(p, ddp_board_fd(m->board));
-	if (m->statsd_timer >= 0)
-		ddp_pipeline_unwatch(p, m->statsd_timer);
+	if (m->statsd_timer < 0)
+		return;
+	ddp_pipeline_unwatch(p, m->statsd_timer);
+	send_statsd(m, p); /* what grew until now */
 }
 
 void ddp_monitor_destroy(struct ddp_monitor *m)

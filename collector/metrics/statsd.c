@@ -234,6 +234,11 @@ static int send_datagram(void *ctx, const char *text, size_t n)
 	return 0;
 }
 
+void ddp_statsd_begin(struct ddp_statsd *s, const struct ddp_metrics *now)
+{
+	s->before = *now;
+}
+
 int ddp_statsd_send(struct ddp_statsd *s, const struct ddp_metrics *now)
 {
 	uint64_t passed_ns = grown(now->pipeline.uptime_ns, s->before.pipeline.uptime_ns);

@@ -40,6 +40,12 @@ int ddp_statsd_create(const char *address, const char *tags, struct ddp_statsd *
 /** Whether ddp_statsd_create() would understand @address. @return 0; -EINVAL, see @err */
 int ddp_statsd_check(const char *address, struct ddp_error *err);
 
+/**
+ * What there is by now was told before, or is nobody's affair: the first message tells what grew
+ * since. Without it, that is all.
+ */
+void ddp_statsd_begin(struct ddp_statsd *s, const struct ddp_metrics *now);
+
 /** Never waits. @return 0, or why not all was sent; the next message tells what this one lost */
 int ddp_statsd_send(struct ddp_statsd *s, const struct ddp_metrics *now);
 

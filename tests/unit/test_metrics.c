@@ -689,6 +689,36 @@ static int open_receiver(char folder[32], char path[64])
 	return fd;
 }
 
+/* What a reload finds was told before it */
+static void only_what_grew_since_the_beginning_is_told(void **state)
+{
+	char folder[32], path[64], text[DDP_STATSD_BYTES + 1];
+	int fd = open_receiver(folder, path);
+	struct ddp_error err = { "" };
+	struct ddp_metrics m;
+	struct ddp_statsd *s;
+	ssize_t n;
+
+	(void)state;
+	fill(&m);
+	assert_int_equal(ddp_statsd_create(path, NULL, &s, &err), 0);
+	ddp_statsd_begin(s, &m);
+	m.pipeline.profiles += 3;
+	m.pipeline.uptime_ns += 10000000000;
+	m.own.cpu_ns += 500000000;
+	assert_int_equal(ddp_statsd_send(s, &m), 0);
+	n = recv(fd, text, sizeof(text) - 1, 0);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_non_null(strstr(text, DDP_STATSD_PREFIX "profiles:3|c\n"));
+	assert_non_null(strstr(text, DDP_STATSD_PREFIX "profiler.cpu_usage.millicores:50|g\n"));
+	assert_non_null(strstr(text, DDP_STATSD_PREFIX "exporter.sent:0|c\n"));
+	ddp_statsd_destroy(s);
+	close(fd);
+	unlink(path);
+	rmdir(folder);
+}
+
 static void datagrams_arrive_and_nobody_waits(void **state)
 {
 	char folder[32], path[64], text[DDP_STATSD_BYTES + 1];
@@ -740,6 +770,7 @@ int main(void)
 		cmocka_unit_test(long_tags_make_more_datagrams),
 		cmocka_unit_test(statsd_addresses),
 		cmocka_unit_test(datagrams_arrive_and_nobody_waits),
+		cmocka_unit_test(only_what_grew_since_the_beginning_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
