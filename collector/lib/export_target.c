@@ -6,6 +6,7 @@
  * Sources: RFC 7617 (basic authentication), RFC 9110 (field names), RFC 4648 (base64).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -67,17 +68,34 @@ void ddp__export_secrets_free(export_secrets *secrets)
 	VEC_FREE(secrets);
 }
 
+/* The text was cut, perhaps within the secret: what is left of that at its end */
+static void hide_beginning(const char *secret, char *text)
+{
+	size_t have = strlen(text), n = strlen(secret);
+
+	for (n = n < have ? n : have; n >= SECRET_BYTES_MIN; n--) {
+		char *at = text + have - n;
+
+		if (!memcmp(at, secret, n)) {
+			memset(at, '*', n);
+			return;
+		}
+	}
+}
+
 void ddp__export_hide(const export_secrets *secrets, char *text)
 {
 	uint32_t i;
 	char *at;
 
+	for (i = 0; i < secrets->nr; i++) {
+		for (at = text; (at = strstr(at, secrets->at[i]));)
+			memset(at, '*', strlen(secrets->at[i]));
+		hide_beginning(secrets->at[i], text);
+	}
 	for (at = text; *at; at++)
 		if ((unsigned char)*at < 0x20 || (unsigned char)*at >= 0x7f)
 			*at = ' ';
-	for (i = 0; i < secrets->nr; i++)
-		for (at = text; (at = strstr(at, secrets->at[i]));)
-			memset(at, '*', strlen(secrets->at[i]));
 }
 
 /* Headers */
@@ -320,9 +338,13 @@ static int set_address(struct export_target *t, const struct ddp_exporter_config
 
 static int set_file(const char *what, const char *path, char **ret, struct ddp_error *err)
 {
+	CLEANUP(close_fd) int fd = -1;
+
 	if (!path)
 		return 0;
-	if (access(path, R_OK))
+	/* access() does not count capabilities, by which a service may read what is root's */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
 		return ddp__fail(err, -EINVAL, "the %s %s cannot be read: %s", what, path,
 				 strerror(errno));
 	*ret = format_text(path, "", "");

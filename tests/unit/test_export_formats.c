@@ -936,6 +936,26 @@ static void secrets_are_in_no_message(void **state)
 	}
 }
 
+/* Of an answer that is longer than a message no secret's beginning is shown, whatever is in it */
+static void secrets_are_hidden_where_an_answer_is_cut(void **state)
+{
+	static const struct ddp_exporter_config config = { .bearer_token = "SECR\303\211T-token" };
+	struct fixture *f = *state;
+	struct ddp_export_form form = form_of(f);
+	struct ddp_export_result result;
+	char echo[400];
+	int before;
+
+	for (before = 180; before <= 200; before++) {
+		snprintf(echo, sizeof(echo), "%0*d%s behind it", before, 0, config.bearer_token);
+		receiver_answer(f->receiver, 400, echo);
+		assert_int_equal(send_as(f, config, &form, &result), DDP_EXPORT_REFUSED);
+		assert_non_null(strstr(result.message, "0000"));
+		assert_null(strstr(result.message, "SECR"));
+		assert_null(strstr(result.message, "token"));
+	}
+}
+
 static void bad_credentials_are_refused(void **state)
 {
 	static const struct ddp_export_pair bad_name = { "X Key", "SECRET" },
@@ -1022,6 +1042,7 @@ int main(void)
 		WITH_RECEIVER(what_is_no_profile_is_refused_by_those_who_read_it),
 		WITH_RECEIVER(further_profiles_are_refused_where_there_is_no_place),
 		WITH_RECEIVER(secrets_are_in_no_message),
+		WITH_RECEIVER(secrets_are_hidden_where_an_answer_is_cut),
 		cmocka_unit_test(bad_credentials_are_refused),
 		cmocka_unit_test(formats_have_names),
 	};
