@@ -2,9 +2,10 @@
 /*
  * What /proc tells about a process, read at one moment and as of one process: its folder is opened
  * first, and answers nothing any more once that process has ended, whoever gets the number then.
- * Thin: environ and cgroup know what the bytes mean. Nothing here waits for the process: of an
- * environment the kernel reads what is anonymous memory only, so that none that it mapped from a
- * file system of its own can hold the reader up. Used by services.
+ * Thin: environ and cgroup know what the bytes mean. Of an environment the kernel reads what is
+ * anonymous memory only, so that none that it mapped from a file system of its own can hold the
+ * reader up; but it takes the process's mmap lock, which a file system that does not answer to
+ * mmap() can hold for as long. Used by services.
  *
  * Source: proc_pid_stat(5), proc_pid_environ(5), proc_pid_cgroup(5).
  */

@@ -24,6 +24,8 @@ enum {
 	MAX_ENTRIES = 8000000,	/* and ranges of these, looked at in a file */
 	MAX_WORK_MS = 10000,	/* in a file; more is work that somebody made up */
 	MAX_PROGRAM_HEADERS = 256,
+	/* of line programs, each byte of which can become a hundred of memory */
+	MAX_LINE_BYTES = 8 << 20,
 };
 
 /* Addresses [start, end) of the entry at an offset in .debug_info */
@@ -40,6 +42,7 @@ struct ranges {
 struct unit {
 	Dwarf_Off die;
 	bool listed;
+	bool counted, without_lines;	/* its line program; whether it is too much */
 	struct ranges functions;
 };
 
@@ -58,6 +61,8 @@ struct ddp_inlined {
 	size_t nr_units, cap_units;
 	size_t entries;			/* looked at so far */
 	uint64_t bytes;			/* of debug sections */
+	uint64_t line_bytes;		/* of line programs so far */
+	bool trusted;			/* the debug information, see open_debug() */
 	int64_t worked_ms, since_ms;	/* of calls that ended; of this one, monotonic */
 };
 
@@ -209,6 +214,70 @@ static int list_units(struct ddp_inlined *d)
 	return r;
 }
 
+/* Sections */
+
+static const char *name_of_section(Elf *elf, size_t names, Elf_Scn *s, GElf_Shdr *ret)
+{
+	return gelf_getshdr(s, ret) ? elf_strptr(elf, names, ret->sh_name) : NULL;
+}
+
+/* Lines */
+
+/* libelf's; what is compressed libdw has decompressed */
+static const Elf_Data *line_section(const struct ddp_inlined *d)
+{
+	Elf_Scn *s = NULL;
+	size_t names;
+
+	if (elf_getshdrstrndx(d->elf, &names))
+		return NULL;
+	while ((s = elf_nextscn(d->elf, s))) {
+		GElf_Shdr h;
+		const char *name = name_of_section(d->elf, names, s, &h);
+
+		if (name && !strcmp(name, ".debug_line"))
+			return elf_getdata(s, NULL);
+	}
+	return NULL;
+}
+
+/* Of the unit's line program, as its head says; UINT64_MAX: not known */
+static uint64_t line_program_bytes(const struct ddp_inlined *d, Dwarf_Die *unit)
+{
+	const Elf_Data *lines = line_section(d);
+	Dwarf_Attribute attribute;
+	Dwarf_Word at;
+	uint32_t n;
+	uint64_t n64;
+
+	if (!lines || dwarf_formudata(dwarf_attr(unit, DW_AT_stmt_list, &attribute), &at) ||
+	    lines->d_size < sizeof(n) || at > lines->d_size - sizeof(n))
+		return UINT64_MAX;
+	memcpy(&n, (const char *)lines->d_buf + at, sizeof(n));
+	if (n != UINT32_MAX)
+		return n;
+	at += sizeof(n);
+	if (lines->d_size < sizeof(n64) || at > lines->d_size - sizeof(n64))
+		return UINT64_MAX;
+	memcpy(&n64, (const char *)lines->d_buf + at, sizeof(n64));
+	return n64;
+}
+
+/* Whether libdw may be asked for what is in the unit's line program: lines and names of files */
+static bool has_lines(struct ddp_inlined *d, struct unit *u)
+{
+	uint64_t bytes;
+	Dwarf_Die die;
+
+	if (u->counted || d->trusted)
+		return !u->without_lines;
+	u->counted = true;
+	bytes = dwarf_offdie(d->dwarf, u->die, &die) ? line_program_bytes(d, &die) : UINT64_MAX;
+	u->without_lines = bytes > MAX_LINE_BYTES - d->line_bytes;
+	d->line_bytes += u->without_lines ? 0 : bytes;
+	return !u->without_lines;
+}
+
 /* One address */
 
 static const char *name_of(Dwarf_Die *die)
@@ -254,9 +323,10 @@ static bool descend(struct ddp_inlined *d, Dwarf_Die *die, uint64_t address)
 }
 
 /* Outermost first, with the line of the call in the one before it. @return how many */
-static size_t functions_at(struct ddp_inlined *d, Dwarf_Die *die, uint64_t address,
-			   struct ddp_inlined_function *ret)
+static size_t functions_at(struct ddp_inlined *d, struct unit *u, Dwarf_Die *die,
+			   uint64_t address, struct ddp_inlined_function *ret)
 {
+	bool lines = has_lines(d, u);
 	size_t nr = 0;
 
 	for (int depth = 0; depth < MAX_DEPTH && nr < DDP_MAX_INLINED; depth++) {
@@ -264,7 +334,7 @@ static size_t functions_at(struct ddp_inlined *d, Dwarf_Die *die, uint64_t addre
 			struct ddp_inlined_function f = { .name = name_of(die) };
 			int line;
 
-			f.file = dwarf_decl_file(die);
+			f.file = lines ? dwarf_decl_file(die) : NULL;
 			f.start_line = dwarf_decl_line(die, &line) || line < 0 ? 0 : (uint32_t)line;
 			if (nr)
 				ret[nr - 1].line = number(die, DW_AT_call_line);
@@ -288,13 +358,13 @@ static void reverse(struct ddp_inlined_function *f, size_t nr)
 	}
 }
 
-static uint32_t line_at(struct ddp_inlined *d, const struct unit *u, uint64_t address)
+static uint32_t line_at(struct ddp_inlined *d, struct unit *u, uint64_t address)
 {
 	Dwarf_Line *found;
 	Dwarf_Die die;
 	int line;
 
-	if (!dwarf_offdie(d->dwarf, u->die, &die))
+	if (!has_lines(d, u) || !dwarf_offdie(d->dwarf, u->die, &die))
 		return 0;
 	found = dwarf_getsrc_die(&die, address);
 	return found && !dwarf_lineno(found, &line) && line > 0 ? (uint32_t)line : 0;
@@ -329,7 +399,7 @@ static size_t look_up(struct ddp_inlined *d, uint64_t address, struct ddp_inline
 	in_function = find(&u->functions, address);
 	if (!in_function || !dwarf_offdie(d->dwarf, in_function->die, &die) || !name_of(&die))
 		return 0;
-	nr = functions_at(d, &die, address, ret);
+	nr = functions_at(d, u, &die, address, ret);
 	if (nr)
 		ret[nr - 1].line = line_at(d, u, address);
 	reverse(ret, nr);
@@ -379,7 +449,7 @@ static int read_segments(struct ddp_inlined *d, int fd)
 static int check_sections(Elf *elf, bool trusted, uint64_t *ret_bytes)
 {
 	uint64_t bytes = 0;
-	bool found = false, unusable = false;
+	bool found = false, lines = false, unusable = false;
 	Elf_Scn *s = NULL;
 	size_t names;
 
@@ -388,12 +458,16 @@ static int check_sections(Elf *elf, bool trusted, uint64_t *ret_bytes)
 	while ((s = elf_nextscn(elf, s))) {
 		GElf_Shdr h;
 		GElf_Chdr c;
-		const char *name = gelf_getshdr(s, &h) ? elf_strptr(elf, names, h.sh_name) : NULL;
+		const char *name = name_of_section(elf, names, s, &h);
 
 		/* a reference to another file, and a form of compression that tells no size; the
 		 * distribution's own refer to what is installed with them */
 		unusable |= name && !trusted && (!strcmp(name, ".gnu_debugaltlink") ||
-				     !strncmp(name, ".zdebug_", 8));
+				     !strncmp(name, ".zdebug_", 8) ||
+				     !strncmp(name, ".gnu.debuglto_", 14));
+		/* which of two libdw takes is its affair: the one that is measured has to be it */
+		unusable |= name && !strcmp(name, ".debug_line") && lines;
+		lines |= name && !strcmp(name, ".debug_line");
 		if (!name || strncmp(name, ".debug_", 7) || h.sh_type == SHT_NOBITS)
 			continue;
 		found |= !strcmp(name, ".debug_info");
@@ -407,6 +481,15 @@ static int check_sections(Elf *elf, bool trusted, uint64_t *ret_bytes)
 	return !found ? -ENOENT : unusable ? -ENOEXEC : 0;
 }
 
+/* Of this machine's byte order, in which lengths are read here */
+static bool is_native(Elf *elf)
+{
+	const int native = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB;
+	const char *ident = elf_getident(elf, NULL);
+
+	return ident && ident[EI_DATA] == native;
+}
+
 /* Takes @fd. @param trusted  of the distribution, and not of whoever made a program */
 static int open_debug(struct ddp_inlined *d, int fd, bool trusted)
 {
@@ -415,9 +498,10 @@ static int open_debug(struct ddp_inlined *d, int fd, bool trusted)
 	if (fd < 0)
 		return -errno;
 	d->fd = fd;
+	d->trusted = trusted;
 	/* read and not mapped: who can write the file could cut it short */
 	d->elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (elf_kind(d->elf) != ELF_K_ELF)
+	if (elf_kind(d->elf) != ELF_K_ELF || !is_native(d->elf))
 		return -ENOEXEC;
 	r = check_sections(d->elf, trusted, &d->bytes);
 	if (r)

@@ -2,8 +2,9 @@
 /*
  * Which functions the compiler put into which: what DWARF says of an address in a file, innermost
  * first, with source files and lines. Through libdw. Files are not trusted: debug information
- * beyond DDP_MAX_DEBUG_BYTES, or that refers to other files, is left alone, and walks through it
- * neither recurse nor go on for ever. Used by build.
+ * beyond DDP_MAX_DEBUG_BYTES, or that refers to other files, is left alone, walks through it
+ * neither recurse nor go on for ever, and lines are read of so many units as memory can be spared
+ * for. Used by build.
  */
 #ifndef DDP_SYMBOLS_INLINED_H
 #define DDP_SYMBOLS_INLINED_H

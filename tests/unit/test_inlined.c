@@ -151,6 +151,7 @@ struct image {
 	uint8_t *bytes;
 	size_t nr;
 	uint64_t start, end;	/* from its first debug section to its last */
+	uint64_t lines, line_bytes;	/* .debug_line */
 };
 
 static void read_image(struct image *ret)
@@ -170,11 +171,16 @@ static void read_image(struct image *ret)
 	elf = elf_memory((char *)ret->bytes, ret->nr);
 	assert_int_equal(elf_getshdrstrndx(elf, &names), 0);
 	while ((s = elf_nextscn(elf, s))) {
+		const char *name;
 		GElf_Shdr h;
 
-		if (!gelf_getshdr(s, &h) ||
-		    strncmp(elf_strptr(elf, names, h.sh_name), ".debug_", 7))
+		name = gelf_getshdr(s, &h) ? elf_strptr(elf, names, h.sh_name) : "";
+		if (strncmp(name, ".debug_", 7))
 			continue;
+		if (!strcmp(name, ".debug_line")) {
+			ret->lines = h.sh_offset;
+			ret->line_bytes = h.sh_size;
+		}
 		ret->start = h.sh_offset < ret->start ? h.sh_offset : ret->start;
 		ret->end = h.sh_offset + h.sh_size > ret->end ? h.sh_offset + h.sh_size : ret->end;
 	}
@@ -232,12 +238,43 @@ static void damage_hurts_nobody(void **state)
 	free(image.bytes);
 }
 
+/* Each unit's says that it is as long as 2 GiB */
+static void long_line_programs_are_not_run(void **state)
+{
+	static const char *const names[] = { "inner", "middle", "outer" };
+	CLEANUP(close_fd) int fd = memfd_create("long", MFD_CLOEXEC);
+	struct ddp_inlined_function f[DDP_MAX_INLINED];
+	const uint32_t too_long = 0x7fffffff;
+	struct ddp_inlined *d = NULL;
+	struct image image;
+	uint32_t n;
+
+	(void)state;
+	outer();
+	read_image(&image);
+	for (uint64_t at = 0; at + sizeof(n) < image.line_bytes; at += sizeof(n) + n) {
+		memcpy(&n, image.bytes + image.lines + at, sizeof(n));
+		memcpy(image.bytes + image.lines + at, &too_long, sizeof(too_long));
+	}
+	assert_int_equal(write(fd, image.bytes, image.nr), image.nr);
+	assert_int_equal(ddp_inlined_open(fd, "", &d), 0);
+	assert_int_equal(ddp_inlined_at(d, file_offset(called_from), f), 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_string_equal(f[i].name, names[i]);
+		assert_null(f[i].file);
+		assert_int_equal(f[i].line, i ? call_lines[i] : 0);
+	}
+	ddp_inlined_close(d);
+	free(image.bytes);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(functions_stand_in_their_order),
 		cmocka_unit_test(what_is_not_known), cmocka_unit_test(files_without),
 		cmocka_unit_test(damage_hurts_nobody),
+		cmocka_unit_test(long_line_programs_are_not_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
