@@ -462,6 +462,16 @@ doctor_looks_at_the_service()
 	if grep 'others can read' out; then
 		return 1
 	fi
+	echo secret >key
+	printf '%s\n' "api_key = file:$PWD/key" "control_socket = $PWD/none" >y.conf
+	chmod 644 y.conf
+	"$ctl" doctor --config y.conf >out || (($? == 1))
+	if grep 'others can read' out; then
+		return 1
+	fi
+	printf '%s\n' '[target t]' 'url = http://127.0.0.1:1' 'bearer_token = abcdef' >>y.conf
+	"$ctl" doctor --config y.conf >out || (($? == 1))
+	grep -q '^note  *others can read y.conf, which has a key$' out
 	echo nonsense=1 >x.conf
 	"$ctl" doctor --config x.conf >out || (($? == 1))
 	grep -q '^MISSING  *the configuration is not accepted: .*x.conf:1: nonsense' out
