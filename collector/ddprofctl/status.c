@@ -101,7 +101,7 @@ static void print_session(json_t *j)
 
 static void print_costs(json_t *j)
 {
-	double up_s = metric(j, "ddprof_uptime_seconds");
+	double up_s = metric(j, "ddprof_process_uptime_seconds"); /* its CPU time is as old */
 	char rss[32];
 
 	printf("%-10s %.3f %% of the CPUs in the sampling interrupt; the collector %.2f %% of one "

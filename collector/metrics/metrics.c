@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "service/proc.h"
 #include "unwind/coverage.h"
 
 enum {
@@ -42,6 +44,23 @@ static uint64_t count_open_fds(void)
 	return nr - 1; /* the folder's own */
 }
 
+/* 0: not known */
+static uint64_t read_age_ns(void)
+{
+	CLEANUP(close_file) FILE *f = fopen("/proc/self/stat", "re");
+	struct ddp_proc_stat stat;
+	struct timespec now;
+	char text[4096];
+	uint64_t now_ns, start_ns;
+
+	if (!f || ddp_proc_parse_stat(text, fread(text, 1, sizeof(text), f), &stat))
+		return 0;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	start_ns = stat.start_ticks * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
+	return now_ns > start_ns ? now_ns - start_ns : 0;
+}
+
 static uint64_t timeval_ns(const struct timeval *t)
 {
 	return (uint64_t)t->tv_sec * 1000000000 + (uint64_t)t->tv_usec * 1000;
@@ -52,7 +71,8 @@ void ddp_metrics_own(struct ddp_own_usage *ret)
 	struct rusage u;
 
 	*ret = (struct ddp_own_usage){ .rss_bytes = read_rss_bytes(),
-				       .open_fds = count_open_fds() };
+				       .open_fds = count_open_fds(),
+				       .age_ns = read_age_ns() };
 	if (!getrusage(RUSAGE_SELF, &u))
 		ret->cpu_ns = timeval_ns(&u.ru_utime) + timeval_ns(&u.ru_stime);
 }

@@ -18,6 +18,7 @@
 /** Of this process. */
 struct ddp_own_usage {
 	uint64_t rss_bytes, cpu_ns, open_fds;
+	uint64_t age_ns;	/* since it began, which sessions do not change */
 };
 
 /** Sums and quotients of the others, by ddp_metrics_derive(). */

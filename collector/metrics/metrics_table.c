@@ -52,6 +52,8 @@ const struct ddp_metric ddp_metrics_table[] = {
 	  "The longest sampling interrupt of the session" },
 	{ "ddprof_cpu_seconds_total", NULL, SECONDS, AT(own.cpu_ns), DDP_STATSD_MILLI,
 	  "profiler.cpu_usage.millicores", "CPU time of the collector" },
+	{ "ddprof_process_uptime_seconds", NULL, GAUGE_SECONDS, AT(own.age_ns), UNSENT,
+	  "Time since the collector was started" },
 	{ "ddprof_resident_memory_bytes", NULL, GAUGE_BYTES, AT(own.rss_bytes), DDP_STATSD_GAUGE,
 	  "profiler.rss", "Resident memory of the collector" },
 	{ "ddprof_open_fds", NULL, GAUGE, AT(own.open_fds), UNSENT,

@@ -252,6 +252,7 @@ static void run(int (*command)(int, char **), char **argv, struct said *ret)
 	"\"profiles\":\"the whole machine\","						\
 	"\"service\":\"shop\",\"trouble\":" trouble ",\"start_unix_s\":1,\"period_s\":59,"	\
 	"\"metrics\":{\"ddprof_uptime_seconds\":3725.5,\"ddprof_cpus\":4,"		\
+	"\"ddprof_process_uptime_seconds\":100000,\"ddprof_cpu_seconds_total\":2500,"	\
 	"\"ddprof_samples_total\":4711,\"ddprof_overhead_ratio\":0.0005},"		\
 	"\"events\":[{\"name\":\"sCPU\",\"sampled\":true,\"missing\":null},"		\
 	"{\"name\":\"hINST\",\"sampled\":true,\"missing\":\"none\"},"				\
@@ -295,6 +296,8 @@ static const struct {
 	  "session    for 1 h 2 min on 4 CPUs; 0 s into an interval of 59 s\n"
 	  "events     sCPU, hINST (the CPU clock instead: none), hBUS (left out: none)\n"
 	  "samples    4711, 0 lost" },
+	{ "CPU time of a process that is older than its session", ctl_status, { NULL }, 200,
+	  STATUS_JSON("null"), 0, "; the collector 2.50 % of one CPU, " },
 	{ "services", ctl_status, { NULL }, 200, STATUS_JSON("null"), 0,
 	  "services   2: shop, a?b\n" },
 	{ "targets", ctl_status, { NULL }, 200, STATUS_JSON("null"), 0,

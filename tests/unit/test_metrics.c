@@ -367,6 +367,7 @@ static void this_process_is_measured(void **state)
 	assert_in_range(own.rss_bytes, 1 << 20, 1ULL << 40);
 	assert_in_range(own.open_fds, 1, 1000);
 	assert_true(own.cpu_ns > 0);
+	assert_in_range(own.age_ns, 0, 3600ULL * 1000000000);
 }
 
 /* Prometheus */
