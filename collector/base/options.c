@@ -206,12 +206,14 @@ static int set_secret(const struct setting *s)
 	return *(char **)s->to ? 0 : -ENOMEM;
 }
 
-/* User and password, which an error's text must not say */
+/*
+ * User and password, which an error's text must not say: also without a scheme, and with what a
+ * password should not have in a URL, as a '/'. Only a path may have an '@'
+ */
 static bool has_user(const char *url)
 {
-	const char *host = strstr(url, "://");
-
-	return host && memchr(host + 3, '@', strcspn(host + 3, "/?#"));
+	return strchr(url, '@') && url[0] != '/' && strncmp(url, "unix:///", 8) &&
+	       strncmp(url, "file:///", 8);
 }
 
 /* HOST:PORT, the host a name, an IPv4 or, in brackets, an IPv6 address */

@@ -107,6 +107,10 @@ static void refused(void **state)
 		{ { "-U", "file://dir", "-g" }, "-U file://dir: expected a URL" },
 		{ { "-U", "ftp://me:secret@host", "-g" },
 		  "-U: no user name or password in the URL" },
+		{ { "-U", "me:secret@host:8126", "-g" },
+		  "-U: no user name or password in the URL" },
+		{ { "-U", "http://me:sec/ret@host", "-g" },
+		  "-U: no user name or password in the URL" },
 		{ { "-U", "", "-g" }, "-U: expected URL, not nothing" },
 		{ { "-e", "sPFF", "-g" }, "-e sPFF: event text at character 1: sPFF: no such "
 		  "event, do you mean sPF" },
