@@ -6,6 +6,7 @@
  */
 #include <linux/hardirq.h>
 #include <linux/irq_work.h>
+#include <linux/jiffies.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
@@ -28,7 +29,7 @@ struct ddp_sample {
 	const struct ddp_block *block;	/* NULL: it was running, not blocked */
 	/* of weight and value, what it took over from samples that were skipped */
 	u32 owed;
-	u64 owed_ns;
+	u64 owed_value;
 	bool has_value;
 	u64 now_ns;
 	struct ddp_walk walk;	/* of the user half; ended_in is good inside the RCU section */
@@ -354,7 +355,7 @@ static void ddp_sample_take(struct ddp_cpu *c, struct ddp_scratch *x, struct pt_
 	if (!ddp_names_tell(c, s, &names) || !ddp_sample_store(c, x, s)) {
 		x->stats.lost_ring++;
 		ddp_budget_give_back(&c->events[k->event].skipped, s->owed + 1);
-		c->events[k->event].owed_ns += s->owed_ns;
+		ddp_budget_owe(&c->events[k->event].owed, s->owed_value);
 		return;
 	}
 	x->stats.samples++;
@@ -368,6 +369,23 @@ static u32 ddp_sample_events(const struct ddp_event *ev, const struct ddp_sample
 	return ev->period == 1 ? clamp_t(u64, s->value, 1, S32_MAX) : 1;
 }
 
+/* Skipped for the budget: @n events more than it has counted, and their value. */
+static void ddp_sample_skip(struct ddp_cpu *c, const struct ddp_sample *s, u32 n)
+{
+	struct ddp_cpu_event *ce = &c->events[s->stack.event];
+
+	ddp_budget_skip(&c->budget, &ce->skipped, n);
+	if (s->has_value)
+		ddp_budget_owe(&ce->owed, s->value);
+}
+
+/* What was skipped before it and differs in value. */
+static void ddp_sample_take_owed(struct ddp_cpu *c, struct ddp_sample *s)
+{
+	s->owed_value = ddp_budget_take_owed(&c->events[s->stack.event].owed);
+	s->value += s->owed_value;
+}
+
 /* Whether to skip it without a look at the clock. */
 static bool ddp_pass(struct ddp_cpu *c, const struct ddp_sample *s)
 {
@@ -375,9 +393,9 @@ static bool ddp_pass(struct ddp_cpu *c, const struct ddp_sample *s)
 	struct ddp_cpu_event *ce = &c->events[s->stack.event];
 
 	/* what goes by time never comes too often */
-	if (ev->unit != DDPROF_UNIT_EVENTS || !ddp_pass_take(&ce->pass))
+	if (ev->unit != DDPROF_UNIT_EVENTS || !ddp_pass_take(&ce->pass, (u32)jiffies))
 		return false;
-	ddp_budget_skip(&c->budget, &ce->skipped, ddp_sample_events(ev, s));
+	ddp_sample_skip(c, s, ddp_sample_events(ev, s));
 	return true;
 }
 
@@ -388,14 +406,15 @@ static bool ddp_admit_running(struct ddp_cpu *c, struct ddp_sample *s, u64 now_n
 	u32 weight = ddp_budget_admit(&c->budget, &ce->skipped, now_ns);
 	u32 more = ddp_sample_events(ev, s) - 1;
 
-	ddp_pass_learn(&ce->pass, weight);
+	ddp_pass_learn(&ce->pass, weight, (u32)jiffies);
 	if (!weight) {
-		ddp_budget_skip(&c->budget, &ce->skipped, more);
+		ddp_sample_skip(c, s, more);
 		return false;
 	}
 	s->weight = min_t(u64, (u64)weight + more, S32_MAX);
 	s->owed = s->weight - 1;
-	s->value *= s->weight;
+	if (s->has_value)
+		ddp_sample_take_owed(c, s);
 	return true;
 }
 
@@ -407,13 +426,11 @@ static bool ddp_admit_block(struct ddp_cpu *c, struct ddp_sample *s, u64 now_ns)
 
 	if (!weight) {
 		ce->skipped += s->block->count - 1; /* one is in it already */
-		ce->owed_ns += s->value;
+		ddp_budget_owe(&ce->owed, s->value);
 		return false;
 	}
 	s->owed = weight - 1;
-	s->owed_ns = ce->owed_ns;
-	ce->owed_ns = 0;
-	s->value += s->owed_ns;
+	ddp_sample_take_owed(c, s);
 	s->weight = min_t(u64, (u64)s->owed + s->block->count, S32_MAX);
 	return true;
 }

@@ -75,6 +75,7 @@ struct ddp_cpu_event {
 	struct perf_event *perf; /* NULL: none */
 	u32 made_for;		/* cpu->ups when it was made; 0: there is none */
 	u64 skipped;		/* samples for the budget, to be in the next one's weight */
+	u64 owed;		/* value of the skipped, where it varies, to be in the next one's */
 	struct ddp_pass pass;
 	u64 missed;		/* timer periods that passed without an interrupt */
 	bool started;
@@ -84,7 +85,6 @@ struct ddp_cpu_event {
 	struct ddp_thin thin;
 	struct ddp_block block;	/* that ended, until its interrupt comes */
 	struct irq_work woken;
-	u64 owed_ns;		/* time of the skipped, to be in the next one's value */
 };
 
 enum { DDP_THREADS_SEEN = 256 };

@@ -91,7 +91,7 @@ static u32 take_skipped(u64 *skipped)
 u32 ddp_budget_admit(struct ddp_budget *b, u64 *skipped, u64 now_ns)
 {
 	if (b->permille >= 1000)
-		return 1;
+		return take_skipped(skipped); /* given back, of a sample that got lost */
 	fill(b, now_ns);
 	if (ddp_load(&b->tokens_ns) > 0)
 		return take_skipped(skipped);
@@ -105,24 +105,47 @@ void ddp_budget_skip(struct ddp_budget *b, u64 *skipped, u32 n)
 	add_skips(&b->skipped_total, n);
 }
 
-bool ddp_pass_take(struct ddp_pass *p)
+/* One look at left: an NMI after it may have taken the last, and below zero there are milliards. */
+bool ddp_pass_take(struct ddp_pass *p, u32 tick)
 {
-	if (!p->left)
+	u32 left = ddp_load(&p->left);
+
+	if (!left || ddp_load(&p->tick) != tick)
 		return false;
-	p->left--;
+	ddp_store(&p->left, left - 1);
 	return true;
 }
 
-void ddp_pass_learn(struct ddp_pass *p, bool admitted)
+void ddp_pass_learn(struct ddp_pass *p, bool admitted, u32 tick)
 {
+	u32 stride = ddp_load(&p->stride);
+
 	if (admitted) {
-		p->stride /= 2;
+		ddp_store(&p->stride, stride / 2);
 		return;
 	}
-	p->stride = p->stride ? 2 * p->stride : 1;
-	if (p->stride > DDP_PASS_MAX)
-		p->stride = DDP_PASS_MAX;
-	p->left = p->stride;
+	stride = stride ? 2 * stride : 1;
+	if (stride > DDP_PASS_MAX)
+		stride = DDP_PASS_MAX;
+	ddp_store(&p->stride, stride);
+	ddp_store(&p->left, stride);
+	ddp_store(&p->tick, tick);
+}
+
+void ddp_budget_owe(u64 *owed, u64 value)
+{
+	add_skips(owed, value);
+}
+
+u64 ddp_budget_take_owed(u64 *owed)
+{
+	u64 old, seen = ddp_load(owed);
+
+	do {
+		old = seen;
+		seen = ddp_cmpxchg_local(owed, old, 0);
+	} while (seen != old);
+	return old;
 }
 
 void ddp_budget_give_back(u64 *skipped, u32 weight)

@@ -30,24 +30,33 @@ u32 ddp_budget_admit(struct ddp_budget *b, u64 *skipped, u64 now_ns);
 void ddp_budget_skip(struct ddp_budget *b, u64 *skipped, u32 n);
 /* A sample that was taken with this weight got lost: the next one stands for those it stood for. */
 void ddp_budget_give_back(u64 *skipped, u32 weight);
+/*
+ * Of events whose values differ, what was skipped is owed in value as well: more of it; all of it,
+ * for the sample that is taken.
+ */
+void ddp_budget_owe(u64 *owed, u64 value);
+u64 ddp_budget_take_owed(u64 *owed);
 /* What the handler took. */
 void ddp_budget_pay(struct ddp_budget *b, u64 spent_ns);
 
 /*
  * An event that comes a million times a second costs more than its share by being skipped alone,
  * if that takes a look at the clock. While the budget refuses one after the other, ever more of
- * them, up to DDP_PASS_MAX, are skipped without asking. All zero in the beginning.
+ * them, up to DDP_PASS_MAX, are skipped without asking; but not beyond the tick in which it
+ * refused: of an event that comes seldom, or seldom again, none is skipped that the budget has room
+ * for. All zero in the beginning.
  */
 enum { DDP_PASS_MAX = 1024 };
 
 struct ddp_pass {
 	u32 left;		/* to skip before the next is asked for */
 	u32 stride;		/* how many the last refusal was worth */
+	u32 tick;		/* of the last refusal */
 };
 
-/* Whether to skip this one without asking. */
-bool ddp_pass_take(struct ddp_pass *p);
+/* Whether to skip this one without asking. @tick: of any clock that costs nothing to look at. */
+bool ddp_pass_take(struct ddp_pass *p, u32 tick);
 /* What the budget answered to one that was asked for. */
-void ddp_pass_learn(struct ddp_pass *p, bool admitted);
+void ddp_pass_learn(struct ddp_pass *p, bool admitted, u32 tick);
 
 #endif /* DDP_CORE_BUDGET_H */

@@ -208,7 +208,7 @@ static void skips_are_weighed(void **state)
  */
 static void floods_cost_their_share(void **state)
 {
-	enum { LOOK_NS = 70, SAMPLE_NS = 2000, PASS_NS = 3, SECONDS = 4 };
+	enum { LOOK_NS = 70, SAMPLE_NS = 2000, PASS_NS = 3, SECONDS = 4, TICK_NS = 4000000 };
 	static const struct {
 		const char *name;
 		u64 every_ns;
@@ -230,13 +230,13 @@ static void floods_cost_their_share(void **state)
 		for (; now < SECONDS * 1000000000ULL; now += rows[i].every_ns, events++) {
 			u32 weight, cost = PASS_NS;
 
-			if (ddp_pass_take(&pass)) {
+			if (ddp_pass_take(&pass, now / TICK_NS)) {
 				ddp_budget_skip(&b, &mine, 1);
 				spent += cost;
 				continue;
 			}
 			weight = ddp_budget_admit(&b, &mine, now);
-			ddp_pass_learn(&pass, weight);
+			ddp_pass_learn(&pass, weight, now / TICK_NS);
 			cost = weight ? SAMPLE_NS : LOOK_NS;
 			ddp_budget_pay(&b, cost);
 			asked++;
@@ -254,6 +254,54 @@ static void floods_cost_their_share(void **state)
 		if (spent > SECONDS * 10000000 + 5000000 + PASS_NS * events)
 			fail_msg("%s: %" PRIu64 " ns", rows[i].name, spent);
 	}
+}
+
+/* After a flood nothing that comes seldom is skipped unasked, however much was in the flood. */
+static void floods_end(void **state)
+{
+	struct ddp_pass pass = { 0 };
+	u32 i, tick = 0xffffffff;
+
+	(void)state;
+	for (i = 0; i < 20; i++)
+		ddp_pass_learn(&pass, false, tick);
+	for (i = 0; i < 3; i++)
+		assert_true(ddp_pass_take(&pass, tick));
+	assert_false(ddp_pass_take(&pass, tick + 1));
+	/* another event was admitted in its place, again and again: each tick it is asked for */
+	for (i = 0; i < 100; i++) {
+		assert_false(ddp_pass_take(&pass, ++tick));
+		ddp_pass_learn(&pass, false, tick);
+	}
+	for (i = 0; ddp_pass_take(&pass, tick); i++)
+		;
+	assert_int_equal(i, DDP_PASS_MAX);
+}
+
+/* What differs in value is owed as much as was skipped, not so often what the next one is. */
+static void values_are_owed(void **state)
+{
+	u64 owed = 0;
+
+	(void)state;
+	ddp_budget_owe(&owed, 1);
+	ddp_budget_owe(&owed, 1000000);
+	assert_int_equal(ddp_budget_take_owed(&owed), 1000001);
+	assert_int_equal(ddp_budget_take_owed(&owed), 0);
+}
+
+/* Without a budget too: a sample for many events that got lost is in the next one. */
+static void lost_ones_are_weighed_without_a_budget(void **state)
+{
+	struct ddp_budget b;
+	u64 mine = 0;
+
+	(void)state;
+	ddp_budget_init(&b, 1000);
+	assert_int_equal(ddp_budget_admit(&b, &mine, 1), 1);
+	ddp_budget_give_back(&mine, 100);
+	assert_int_equal(ddp_budget_admit(&b, &mine, 2), 100);
+	assert_int_equal(ddp_budget_admit(&b, &mine, 3), 1);
 }
 
 /* A weight has to fit a stack-cache count; the rest waits for the next. */
@@ -281,6 +329,9 @@ int main(void)
 		cmocka_unit_test(events_are_weighed_apart),
 		cmocka_unit_test(skips_are_weighed),
 		cmocka_unit_test(floods_cost_their_share),
+		cmocka_unit_test(floods_end),
+		cmocka_unit_test(values_are_owed),
+		cmocka_unit_test(lost_ones_are_weighed_without_a_budget),
 		cmocka_unit_test(huge_weights_are_split),
 	};
 
