@@ -154,13 +154,14 @@ static inline int ddp_copy_from_user_nofault(void *to, unsigned long from, unsig
 #define TASK_RTLOCK_WAIT 0
 #endif
 
-/* In the interrupt itself on PREEMPT_RT too. Kernels without the macro do not know RT's threads. */
+/* In the interrupt itself on PREEMPT_RT too: 5.10 has the flag, but no initializer for it. */
 static inline void ddp_init_irq_work(struct irq_work *work, void (*fn)(struct irq_work *work))
 {
 #ifdef IRQ_WORK_INIT_HARD
 	*work = IRQ_WORK_INIT_HARD(fn);
 #else
 	init_irq_work(work, fn);
+	atomic_set(&work->flags, IRQ_WORK_HARD_IRQ);
 #endif
 }
 

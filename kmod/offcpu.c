@@ -96,6 +96,19 @@ static void ddp_offcpu_came(struct ddp_session *s, struct ddp_cpu *c, struct tas
 		stats->blocks_thinned++;
 }
 
+/*
+ * @p runs where nothing is sampled yet. It must not stay in the table: it may come to a CPU that is
+ * without having been blocked, or end here, and another thread be given its number.
+ */
+static void ddp_offcpu_forget(struct ddp_session *s, struct task_struct *p)
+{
+	u64 since_ns;
+	u32 state;
+
+	if (p->pid)
+		ddp_blocked_take(&s->offcpu->blocked, p->pid, &state, &since_ns);
+}
+
 /* Interrupts are off, @prev is still current, a run queue is locked. */
 static void ddp_offcpu_switched(DDP_SWITCH_ARGS)
 {
@@ -105,8 +118,10 @@ static void ddp_offcpu_switched(DDP_SWITCH_ARGS)
 	struct ddp_cpu *c = smp_load_acquire(&s->cpus[smp_processor_id()]);
 	u64 now_ns;
 
-	if (!c)
+	if (!c) {
+		ddp_offcpu_forget(s, next);
 		return;
+	}
 	now_ns = ktime_get_mono_fast_ns();
 	/* the first CPU's idle task is not marked as one before it first idles: go by the number */
 	if (!preempt && state != TASK_RUNNING && prev->pid)
@@ -147,6 +162,7 @@ static int ddp_offcpu_start(struct ddp_cpu_event *ce, const struct ddp_event *ev
 	ddp_thin_init(&ce->thin, event->frequency_hz, get_random_u64());
 	ce->block.tid = 0;
 	ddp_init_irq_work(&ce->woken, ddp_offcpu_fire);
+	barrier(); /* the tracepoint is on and may be next on this CPU */
 	WRITE_ONCE(ce->armed, true);
 	return 0;
 }

@@ -48,7 +48,7 @@ static struct ddp_blocked_slot *claim(struct ddp_blocked *b, u32 tid)
 
 bool ddp_blocked_put(struct ddp_blocked *b, u32 tid, u32 state, u64 now_ns)
 {
-	/* it is in already only where nobody watched it run */
+	/* not in already, if all who run are taken out; else its slot tells of this time */
 	struct ddp_blocked_slot *slot = find(b, tid) ?: claim(b, tid);
 
 	if (!slot)
