@@ -435,6 +435,18 @@ static bool ddp_admit_block(struct ddp_cpu *c, struct ddp_sample *s, u64 now_ns)
 	return true;
 }
 
+/*
+ * Whether nothing runs here. Interrupts on an idle CPU are something, softirqs too; but of timers
+ * and counters only those that came in a softirq say so, as they are in an interrupt themselves.
+ */
+static bool ddp_is_idle(const struct ddp_event *ev)
+{
+	if (!is_idle_task(current) || in_serving_softirq())
+		return false;
+	return ev->unit != DDPROF_UNIT_EVENTS || !hardirq_count() ||
+	       (ev->type != PERF_TYPE_SOFTWARE && ev->type != PERF_TYPE_TRACEPOINT);
+}
+
 /* Whether there is something to sample; counted when not. */
 static bool ddp_wanted(struct ddp_cpu *c, const struct ddp_sample *s, struct ddp_stats *stats,
 		       struct pt_regs *regs)
@@ -443,7 +455,7 @@ static bool ddp_wanted(struct ddp_cpu *c, const struct ddp_sample *s, struct ddp
 		stats->no_regs++;
 	else if (s->block)
 		return true; /* the rest was asked when it began */
-	else if (is_idle_task(current) && !in_serving_softirq())
+	else if (ddp_is_idle(&c->session->config.events[s->stack.event]))
 		stats->idle++;
 	else if (!ddp_session_watches(c->session, current))
 		stats->out_of_scope++;

@@ -44,6 +44,16 @@ vm_boot events --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" --get "/tmp/event
 	check "command: and it is said why" grep -q "without a profile: START: .*hardware event.*hCPU" none.log
 	check "command: an event that is left out is said once" \
 		test "$(grep -c "event hCPU: this machine does not have it (No such file or directory): going on" several.log)" = 1
+	for tracing in /sys/kernel/tracing /sys/kernel/tracing/instances/second; do
+		echo 1 >$tracing/events/timer/hrtimer_expire_entry/enable
+	done
+	ddprof -g --budget 1000 -e timer:hrtimer_expire_entry --output interrupts.pprof >interrupts.log 2>&1 &
+	profiler=$!
+	sleep 3
+	events work
+	kill -INT $profiler
+	wait $profiler
+	check command.interrupts test $? = 0
 	run events events hotplug 10
 	run events events churn 20
 	check events.unload rmmod ddprof_kmod
@@ -58,6 +68,8 @@ check "command: through the kernel to where it sleeps" \
 check "command: a tracepoint from the kernel function that it is in" \
 	in_events signal.signal_generate --with signal_often leaf '__send_signal*' 99
 check "command: CPU time beside them" in_events cpu-samples samples 1 10000
+# where nothing else runs the CPU was idle when it came
+check "command: each sleep ends in a timer that is told" profile interrupts --value timer.hrtimer_expire_entry samples 350 1000000
 check "command: what is left out is in the comments" profile several comment 'not on this machine (No such file or directory): left out'
 check "command: what is replaced is CPU time" profile replaced --value cpu-time samples 1000000 100000000000
 check "command: and says so" profile replaced comment 'not on this machine (No such file or directory): CPU time instead'
