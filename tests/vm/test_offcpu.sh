@@ -58,8 +58,10 @@ check "offcpu_exact.CPU time stands beside it" profile blocked --value cpu-time 
 dmesg_clean offcpu_exact
 
 # shellcheck disable=SC2016	# the guest expands it
-vm_boot offcpu --get "/tmp/offcpu:$out/guest" -- '
+vm_boot offcpu --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" --get "/tmp/offcpu:$out/guest" -- '
 	. /lib/tap.sh
+	. /lib/steady.sh
+	steady_tracepoints sched/sched_switch
 	mkdir -p /tmp/offcpu
 	cd /tmp/offcpu
 	check offcpu.load insmod /modules/ddprof_kmod.ko
