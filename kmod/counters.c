@@ -43,6 +43,7 @@ static int ddp_counters_follow(struct ddp_session *s)
 
 	lockdep_assert_held(&s->counters.lock);
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		/* pairs with ddp_session_cpu_up(): a CPU that is seen is whole */
 		struct ddp_cpu *c = smp_load_acquire(&s->cpus[cpu]);
 
 		for (i = 0; c && i < s->config.nr_events; i++) {

@@ -153,6 +153,7 @@ static void ddp_drain_hits(struct ddp_drain *d, u32 n)
 static u64 ddp_drain_fill(struct ddp_cpu *c)
 {
 	WRITE_ONCE(c->woken, false);
+	/* the flag before the look; pairs with the order of head and flag in the producer */
 	smp_mb();
 	return ddp_ring_head(&c->ring) - ddp_ring_tail(&c->ring);
 }

@@ -309,9 +309,11 @@ static int ddp_filter_fault(const struct nlattr *attr, int err, struct netlink_e
 {
 	switch (err) {
 	case -E2BIG:
-		return ddp_fault(extack, attr, err, "more filters of a kind than DDPROF_MAX_FILTERS");
+		return ddp_fault(extack, attr, err,
+				 "more filters of a kind than DDPROF_MAX_FILTERS");
 	case -ESRCH:
-		return ddp_fault(extack, attr, err, "there is no process or thread with this number");
+		return ddp_fault(extack, attr, err,
+				 "there is no process or thread with this number");
 	case -EBADF:
 		return ddp_fault(extack, attr, err, "this is no open directory of a cgroup v2");
 	}

@@ -255,7 +255,7 @@ static int ddp_session_resolve(struct ddp_session *s, struct netlink_ext_ack *ex
 			ret = ddp_session_missing(s, event, ret, missing, extack);
 		if (ret)
 			return ret;
-		left += event->ops != NULL;
+		left += event->ops ? 1 : 0;
 	}
 	if (left && extack)
 		extack->_msg = NULL;

@@ -73,7 +73,10 @@ static void add_to_window(struct ddp_thin *t, u64 value_ns)
 
 static u64 random_below(struct ddp_thin *t, u64 limit)
 {
-	return (u64)((unsigned __int128)next_random(t) * limit >> 32);
+	u64 random = next_random(t);
+
+	/* random * limit / 2^32, whose product has 96 bits */
+	return random * (limit >> 32) + (random * (u32)limit >> 32);
 }
 
 /* Lays @by_ns, shorter than the step, behind what was there: what its samples stand for */

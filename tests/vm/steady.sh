@@ -13,7 +13,7 @@ steady_tracepoints() {
 	for tracing in /sys/kernel/tracing /sys/kernel/tracing/instances/second; do
 		echo 0 >$tracing/tracing_on
 		for event in sched/sched_process_fork sched/sched_process_exec sched/sched_process_exit task/task_rename "$@"; do
-			echo 1 >$tracing/events/$event/enable || return
+			echo 1 >"$tracing/events/$event/enable" || return
 		done
 	done
 }

@@ -58,6 +58,7 @@ vm_boot events --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" --get "/tmp/event
 	run events events churn 20
 	check events.unload rmmod ddprof_kmod
 '
+# shellcheck disable=SC2317	# it is called through check
 in_events() { profile several --process events --value "$@"; }
 check "command: page faults where they happen" in_events page-faults --with touch_pages samples $pages $pages
 check "command: their stacks are whole" in_events page-faults --with touch_pages below touch_pages main
