@@ -38,7 +38,7 @@ vm_boot offcpu_exact --icount --get "/tmp/offcpu:$out/guest" -- '
 	for case in truth shortest thinned; do
 		run offcpu_exact offcpu $case
 	done
-	check offcpu_exact.profile ddprof --wait --budget 1000 -e "sCPU;offcpu" --output blocked.pprof blocked 30 blocked.ns
+	check offcpu_exact.profile ddprof --wait --budget 1000 -e "sCPU freq=4999;offcpu" --output blocked.pprof blocked 30 blocked.ns
 	check offcpu_exact.unload rmmod ddprof_kmod
 '
 for thread in sleeper:block_in_sleep locker:block_on_lock reader:block_on_pipe; do
