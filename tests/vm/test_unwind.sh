@@ -57,7 +57,7 @@ check "unwind.distribution: bash's commands by its main" \
 	profile machine --process bash --with reader_loop below execute_command_internal main
 check "unwind.distribution: Perl's by the start" profile machine --process perl below perl_run __libc_start_main
 check "unwind.distribution: the compiler's functions by its main" \
-	profile machine --process cc1 --with __libc_start_main below _Z12c_parse_filev _ZN6toplev4mainEiPPc
+	profile machine --process cc1 --with __libc_start_main below "c_parse_file()" "toplev::main(int, char**)"
 for program in python3 bash perl; do
 	check "unwind.distribution: $program's stacks reach the root" profile machine --process $program rooted 97
 done
