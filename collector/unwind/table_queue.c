@@ -102,7 +102,7 @@ struct ddp_wanted *ddp_table_queue_pop(struct ddp_table_queue *q)
 	if (!q->nr)
 		return NULL;
 	for (size_t i = 1; i < q->nr; i++)
-		if (q->queue[i]->users > q->queue[most]->users)
+		if (q->queue[i]->users >= q->queue[most]->users)
 			most = i;
 	w = q->queue[most];
 	remove_at(q, most);

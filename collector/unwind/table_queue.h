@@ -65,7 +65,11 @@ bool ddp_table_queue_met(struct ddp_table_queue *q, uint64_t id, uint32_t users,
 void ddp_table_queue_push(struct ddp_table_queue *q, struct ddp_wanted *w, int fd, char *path,
 			  uint32_t users);
 
-/** The one of most users, of these the first; QUEUED until it is settled. NULL: none waits. */
+/**
+ * The one of most users, of these the newest: its process's samples wait in the module for seconds
+ * at most, while the older ones' may be over, as those of a program that executed this one. QUEUED
+ * until it is settled. NULL: none waits.
+ */
 struct ddp_wanted *ddp_table_queue_pop(struct ddp_table_queue *q);
 
 /** Whether @r, an upload's error, may pass: there was no room. -EAGAIN: there was no table. */
