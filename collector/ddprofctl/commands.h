@@ -5,7 +5,22 @@
 #ifndef DDPROFCTL_COMMANDS_H
 #define DDPROFCTL_COMMANDS_H
 
+#include <stdbool.h>
+
+#include "base/options.h"
+
 enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+
+/**
+ * How a command begins that takes options only: reads them, and shows @about and the table where
+ * --help was among them.
+ * @param argv	      [0] is the command's name
+ * @param show_help   of @values
+ * @param ret_status  what to exit with when it answers false
+ * @return whether to go on
+ */
+bool ctl_begin(const struct ddp_option *options, const char *about, int argc, char **argv,
+	       void *values, const bool *show_help, int *ret_status);
 
 /** A table of where a profile's time went. */
 int ctl_report(int argc, char **argv);

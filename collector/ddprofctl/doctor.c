@@ -89,24 +89,14 @@ static int run_checks(const struct options *o)
 
 int ctl_doctor(int argc, char **argv)
 {
+	static const char about[] =
+		"ddprofctl doctor [options]\n\n"
+		"Says for each thing that profiling needs if it is there, or how to get it.\n"
+		"Exit status 1 when something is missing without which it does not work.\n";
 	struct options o = { NULL };
-	struct ddp_error err = { "" };
-	int rest;
+	int status;
 
-	if (ddp_options_parse(option_table, argc, argv, &o, &rest, &err)) {
-		ddp_log_error("%s", err.text);
-		return CTL_USAGE;
-	}
-	if (o.show_help) {
-		puts("ddprofctl doctor [options]\n\n"
-		     "Says for each thing that profiling needs if it is there, or how to get it.\n"
-		     "Exit status 1 when something is missing without which it does not work.\n");
-		ddp_options_help(option_table, stdout);
-		return CTL_OK;
-	}
-	if (rest != argc) {
-		ddp_log_error("doctor: %s: expected options only, see --help", argv[rest]);
-		return CTL_USAGE;
-	}
+	if (!ctl_begin(option_table, about, argc, argv, &o, &o.show_help, &status))
+		return status;
 	return run_checks(&o);
 }

@@ -270,26 +270,16 @@ static int show(const struct options *o)
 
 int ctl_stats(int argc, char **argv)
 {
+	static const char about[] =
+		"ddprofctl stats [options]\n\n"
+		"The counters of the running session since it began: the sum, then each CPU.\n"
+		"What they mean stands in uapi/ddprof.h. Below, without --totals, the files\n"
+		"in which most walks of user stacks ended that did not reach their root,\n"
+		"with their unwind tables. Exit status 1 without a session.\n";
 	struct options o = { 0 };
-	struct ddp_error err = { "" };
-	int rest;
+	int status;
 
-	if (ddp_options_parse(option_table, argc, argv, &o, &rest, &err)) {
-		ddp_log_error("%s", err.text);
-		return CTL_USAGE;
-	}
-	if (o.show_help) {
-		puts("ddprofctl stats [options]\n\n"
-		     "The counters of the running session since it began: the sum, then each CPU.\n"
-		     "What they mean stands in uapi/ddprof.h. Below, without --totals, the files\n"
-		     "in which most walks of user stacks ended that did not reach their root,\n"
-		     "with their unwind tables. Exit status 1 without a session.\n");
-		ddp_options_help(option_table, stdout);
-		return CTL_OK;
-	}
-	if (rest != argc) {
-		ddp_log_error("stats: %s: expected options only, see --help", argv[rest]);
-		return CTL_USAGE;
-	}
+	if (!ctl_begin(option_table, about, argc, argv, &o, &o.show_help, &status))
+		return status;
 	return show(&o);
 }

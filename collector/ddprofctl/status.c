@@ -237,26 +237,16 @@ static int show(const struct options *o)
 
 int ctl_status(int argc, char **argv)
 {
+	static const char about[] =
+		"ddprofctl status [options]\n\n"
+		"What the running collector does: session, samples, overhead, unwinding,\n"
+		"profiles, services of the last interval, targets and what they last had to\n"
+		"complain of. Exit status 0 when it is well; 1 when it is not, or there is\n"
+		"none.\n";
 	struct options o = { NULL };
-	struct ddp_error err = { "" };
-	int rest;
+	int status;
 
-	if (ddp_options_parse(option_table, argc, argv, &o, &rest, &err)) {
-		ddp_log_error("%s", err.text);
-		return CTL_USAGE;
-	}
-	if (o.show_help) {
-		puts("ddprofctl status [options]\n\n"
-		     "What the running collector does: session, samples, overhead, unwinding,\n"
-		     "profiles, services of the last interval, targets and what they last had to\n"
-		     "complain of. Exit status 0 when it is well; 1 when it is not, or there is\n"
-		     "none.\n");
-		ddp_options_help(option_table, stdout);
-		return CTL_OK;
-	}
-	if (rest != argc) {
-		ddp_log_error("status: %s: expected options only, see --help", argv[rest]);
-		return CTL_USAGE;
-	}
+	if (!ctl_begin(option_table, about, argc, argv, &o, &o.show_help, &status))
+		return status;
 	return show(&o);
 }

@@ -449,25 +449,15 @@ static int show(const struct options *o)
 
 int ctl_top(int argc, char **argv)
 {
+	static const char about[] =
+		"ddprofctl top [options]\n\n"
+		"The functions or processes that take most: of the interval that the running\n"
+		"collector is in; without a collector, of a session of its own. On a\n"
+		"terminal again and again; the last line says what the keys do.\n";
 	struct options o = { .interval_s = DEFAULT_INTERVAL_S, .rows = DEFAULT_ROWS };
-	struct ddp_error err = { "" };
-	int rest;
+	int status;
 
-	if (ddp_options_parse(option_table, argc, argv, &o, &rest, &err)) {
-		ddp_log_error("%s", err.text);
-		return CTL_USAGE;
-	}
-	if (o.show_help) {
-		puts("ddprofctl top [options]\n\n"
-		     "The functions or processes that take most: of the interval that the running\n"
-		     "collector is in; without a collector, of a session of its own. On a\n"
-		     "terminal again and again; the last line says what the keys do.\n");
-		ddp_options_help(option_table, stdout);
-		return CTL_OK;
-	}
-	if (rest != argc) {
-		ddp_log_error("top: %s: expected options only, see --help", argv[rest]);
-		return CTL_USAGE;
-	}
+	if (!ctl_begin(option_table, about, argc, argv, &o, &o.show_help, &status))
+		return status;
 	return show(&o);
 }
