@@ -26,7 +26,6 @@
 enum { FINISH_TIMEOUT_MS = DDP_EXPORT_TIMEOUT_MS };
 
 DEFINE_CLEANUP(struct ddp_compressor *, ddp_compressor_destroy)
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 struct ddp_output {
 	char *path;			/* owned; NULL: no file */

@@ -12,7 +12,6 @@
 #include "lib/cleanup.h"
 
 DEFINE_CLEANUP(struct ddp_pprof *, ddp_pprof_destroy)
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 static int64_t label(const struct ddp_pprof_sample *s, const char *key)
 {

@@ -13,8 +13,6 @@
 
 enum { PROGRESS_S = 1 };
 
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
-
 /* The line on the terminal */
 
 const char *ddprof_progress_text(const struct ddp_pipeline_counts *c,

@@ -9,8 +9,6 @@
 #include "base/options.h"
 #include "lib/cleanup.h"
 
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
-
 /** A row of a command's table of options; the values have a const char *control_socket. */
 #define CTL_CONTROL_SOCKET(type)							\
 	{ "control_socket", NULL, 0, DDP_OPTION_TEXT,					\

@@ -15,8 +15,6 @@
 
 enum { MAX_FILE_BYTES = 256 << 20 };	/* what a file may hold at most, not packed either */
 
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
-
 int ctl_say(const char *what, int r, struct ddp_error *err)
 {
 	if (err)

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ddprof/io.h"
+
 #define CLEANUP(fn) __attribute__((cleanup(fn##_cleanup)))
 
 /* @fn is called with the variable's value; it must accept NULL */
@@ -64,6 +66,7 @@ static inline void close_file(FILE *f)
 
 DEFINE_CLEANUP(int, close_fd)
 DEFINE_CLEANUP(FILE *, close_file)
+DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 static inline void free_cleanup(void *p)
 {

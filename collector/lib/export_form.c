@@ -18,8 +18,6 @@
 
 #define NS_PER_S 1000000000LL
 
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
-
 /* Text that sticks to its first error. */
 struct text {
 	ddp_write_fn write;

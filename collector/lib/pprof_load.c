@@ -49,7 +49,6 @@ struct loader {
 	struct id_map mapping_ids, function_ids, location_ids;
 };
 
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 DEFINE_CLEANUP(struct ddp_decompressor *, ddp_decompressor_destroy)
 
 /* Errors about an element of a table say where it is. */

@@ -20,7 +20,6 @@ enum {
 };
 
 DEFINE_CLEANUP(struct ddp_profile *, ddp_profile_destroy)
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 struct ddp_control {
 	struct ddp_board *board;	/* borrowed */

@@ -3,7 +3,6 @@
 #include "metrics/live.h"
 
 DEFINE_CLEANUP(struct ddp_pprof *, ddp_pprof_destroy)
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 void ddp_live_metrics(struct ddp_pipeline *p, struct ddp_metrics *ret)
 {

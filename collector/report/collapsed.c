@@ -103,7 +103,6 @@ int ddp_collapsed_write(const struct ddp_pprof *p, size_t value, const char *lab
 /* Reading */
 
 DEFINE_CLEANUP(struct ddp_profile *, ddp_profile_destroy)
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 #define MAX_MEMORY_BYTES ((size_t)2 << 30)
 

@@ -44,7 +44,6 @@ enum {
 DEFINE_CLEANUP(struct work *, work_destroy)
 DEFINE_CLEANUP(struct ddp_profile *, ddp_profile_destroy)
 DEFINE_CLEANUP(struct ddp_compressor *, ddp_compressor_destroy)
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 /* CPU time of this thread: what else the machine does is not in it */
 static uint64_t now_ns(void)

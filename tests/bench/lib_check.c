@@ -27,7 +27,6 @@ struct summary {
 };
 
 DEFINE_CLEANUP(struct ddp_pprof *, ddp_pprof_destroy)
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 static uint64_t mix(uint64_t hash, uint64_t v)
 {

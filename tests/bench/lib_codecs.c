@@ -34,7 +34,6 @@ static const struct choice choices[] = {
 	{ DDP_ZSTD, 1 }, { DDP_ZSTD, 0 }, { DDP_ZSTD, 9 }, { DDP_ZSTD, 19 },
 };
 
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 DEFINE_CLEANUP(struct ddp_compressor *, ddp_compressor_destroy)
 
 /* CPU time of this thread */

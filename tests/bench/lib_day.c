@@ -47,7 +47,6 @@ struct figures {
 
 DEFINE_CLEANUP(struct ddp_profile *, ddp_profile_destroy)
 DEFINE_CLEANUP(struct ddp_compressor *, ddp_compressor_destroy)
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 /* Nothing here can go on after an error. */
 static void must(int r, const char *what)

@@ -22,8 +22,6 @@
 #include "metrics/metrics.h"
 #include "metrics/statsd.h"
 
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
-
 static bool is_of_target(const struct ddp_metric *row)
 {
 	const struct ddp_metric *last = ddp_target_metrics_table;

@@ -18,7 +18,6 @@
 #include "report_profile.h"
 
 DEFINE_CLEANUP(struct ddp_pprof *, ddp_pprof_destroy)
-DEFINE_CLEANUP_IN_PLACE(struct ddp_buffer, ddp_buffer_free)
 
 static const struct ddp_value_type types[] = {
 	{ "cpu-samples", "count" }, { "cpu-time", "nanoseconds" },
