@@ -6,8 +6,8 @@
 #include "base/options_text.h"
 #include "ddprofctl/commands.h"
 
-bool ctl_begin(const struct ddp_option *options, const char *about, int argc, char **argv,
-	       void *values, const bool *show_help, int *ret_status)
+bool ctl_begin(const char *name, const struct ddp_option *options, const char *about, int argc,
+	       char **argv, void *values, const bool *show_help, int *ret_status)
 {
 	struct ddp_error err = { "" };
 	int rest;
@@ -18,13 +18,13 @@ bool ctl_begin(const struct ddp_option *options, const char *about, int argc, ch
 		return false;
 	}
 	if (*show_help) {
-		puts(about);
+		printf("ddprofctl %s [options]\n\n%s\n", name, about);
 		ddp_options_help(options, stdout);
 		*ret_status = CTL_OK;
 		return false;
 	}
 	if (rest == argc)
 		return true;
-	ddp_log_error("%s: %s: expected options only, see --help", argv[0], argv[rest]);
+	ddp_log_error("%s: %s: expected options only, see --help", name, argv[rest]);
 	return false;
 }

@@ -14,13 +14,14 @@ enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
 /**
  * How a command begins that takes options only: reads them, and shows @about and the table where
  * --help was among them.
- * @param argv	      [0] is the command's name
+ * @param name	      the command's
+ * @param about	      what --help says below "ddprofctl NAME [options]"
  * @param show_help   of @values
  * @param ret_status  what to exit with when it answers false
  * @return whether to go on
  */
-bool ctl_begin(const struct ddp_option *options, const char *about, int argc, char **argv,
-	       void *values, const bool *show_help, int *ret_status);
+bool ctl_begin(const char *name, const struct ddp_option *options, const char *about, int argc,
+	       char **argv, void *values, const bool *show_help, int *ret_status);
 
 /** A table of where a profile's time went. */
 int ctl_report(int argc, char **argv);

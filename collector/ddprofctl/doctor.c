@@ -90,13 +90,12 @@ static int run_checks(const struct options *o)
 int ctl_doctor(int argc, char **argv)
 {
 	static const char about[] =
-		"ddprofctl doctor [options]\n\n"
 		"Says for each thing that profiling needs if it is there, or how to get it.\n"
 		"Exit status 1 when something is missing without which it does not work.\n";
 	struct options o = { NULL };
 	int status;
 
-	if (!ctl_begin(option_table, about, argc, argv, &o, &o.show_help, &status))
+	if (!ctl_begin("doctor", option_table, about, argc, argv, &o, &o.show_help, &status))
 		return status;
 	return run_checks(&o);
 }

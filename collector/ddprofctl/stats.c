@@ -271,7 +271,6 @@ static int show(const struct options *o)
 int ctl_stats(int argc, char **argv)
 {
 	static const char about[] =
-		"ddprofctl stats [options]\n\n"
 		"The counters of the running session since it began: the sum, then each CPU.\n"
 		"What they mean stands in uapi/ddprof.h. Below, without --totals, the files\n"
 		"in which most walks of user stacks ended that did not reach their root,\n"
@@ -279,7 +278,7 @@ int ctl_stats(int argc, char **argv)
 	struct options o = { 0 };
 	int status;
 
-	if (!ctl_begin(option_table, about, argc, argv, &o, &o.show_help, &status))
+	if (!ctl_begin("stats", option_table, about, argc, argv, &o, &o.show_help, &status))
 		return status;
 	return show(&o);
 }

@@ -238,7 +238,6 @@ static int show(const struct options *o)
 int ctl_status(int argc, char **argv)
 {
 	static const char about[] =
-		"ddprofctl status [options]\n\n"
 		"What the running collector does: session, samples, overhead, unwinding,\n"
 		"profiles, services of the last interval, targets and what they last had to\n"
 		"complain of. Exit status 0 when it is well; 1 when it is not, or there is\n"
@@ -246,7 +245,7 @@ int ctl_status(int argc, char **argv)
 	struct options o = { NULL };
 	int status;
 
-	if (!ctl_begin(option_table, about, argc, argv, &o, &o.show_help, &status))
+	if (!ctl_begin("status", option_table, about, argc, argv, &o, &o.show_help, &status))
 		return status;
 	return show(&o);
 }

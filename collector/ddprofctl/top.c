@@ -450,14 +450,13 @@ static int show(const struct options *o)
 int ctl_top(int argc, char **argv)
 {
 	static const char about[] =
-		"ddprofctl top [options]\n\n"
 		"The functions or processes that take most: of the interval that the running\n"
 		"collector is in; without a collector, of a session of its own. On a\n"
 		"terminal again and again; the last line says what the keys do.\n";
 	struct options o = { .interval_s = DEFAULT_INTERVAL_S, .rows = DEFAULT_ROWS };
 	int status;
 
-	if (!ctl_begin(option_table, about, argc, argv, &o, &o.show_help, &status))
+	if (!ctl_begin("top", option_table, about, argc, argv, &o, &o.show_help, &status))
 		return status;
 	return show(&o);
 }
