@@ -990,36 +990,55 @@ static void every_schedule_keeps_every_sample(void **state)
 	assert_true(runs >= 50000);
 }
 
+static const struct scenario *scenario_named(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++)
+		if (!strcmp(scenarios[i].name, name))
+			return &scenarios[i];
+	fail_msg("no scenario is called %s", name);
+	return NULL;
+}
+
+/* Each by the first scenario that can; to search those in which it does no harm takes minutes. */
 static void every_broken_protocol_is_caught(void **state)
 {
 	static const struct {
-		enum mutant mutant;
 		const char *name;
+		enum mutant mutant;
+		const char *scenario;
 	} mutants[] = {
-		{ KEY_AFTER_PUBLISH, "key written after publish" },
-		{ PUBLISH_BEFORE_RESERVE, "published before the STACK has its place" },
-		{ COUNT_NOT_ATOMIC, "hit counted by load and store" },
-		{ TAKE_NOT_ATOMIC, "count taken by load and store" },
-		{ CLAIM_DROPS_COUNT, "evicted count dropped" },
-		{ RESTORE_FORGETS, "full ring empties the slot" },
-		{ DRAIN_EMITS_FIRST, "taken counts sent before the ring" },
-		{ TARGET_BEFORE_TAKE, "ring position read before the counts" },
-		{ SKIPS_UNCOMMITTED, "drain does not wait" },
-		{ NO_STILL, "timed HIT not rechecked" },
-		{ POP_LEAVES_BYTES, "consumed bytes not zeroed" },
-		{ COMMIT_BEFORE_WRITE, "committed before written" },
+		{ "key written after publish", KEY_AFTER_PUBLISH,
+		  "folded: the interrupt evicts what the NMI counts" },
+		{ "published before the STACK has its place", PUBLISH_BEFORE_RESERVE,
+		  "folded: all the same stack, new" },
+		{ "hit counted by load and store", COUNT_NOT_ATOMIC,
+		  "folded: all the same stack, known" },
+		{ "count taken by load and store", TAKE_NOT_ATOMIC,
+		  "folded: all the same stack, known" },
+		{ "evicted count dropped", CLAIM_DROPS_COUNT,
+		  "folded: the NMI evicts what the interrupt counts" },
+		{ "full ring empties the slot", RESTORE_FORGETS, "folded: the ring is full" },
+		{ "taken counts sent before the ring", DRAIN_EMITS_FIRST,
+		  "folded: all the same stack, known" },
+		{ "ring position read before the counts", TARGET_BEFORE_TAKE,
+		  "folded: all the same stack, new" },
+		{ "drain does not wait", SKIPS_UNCOMMITTED, "folded: two slots" },
+		{ "timed HIT not rechecked", NO_STILL,
+		  "timed: the NMI evicts what the interrupt found" },
+		{ "consumed bytes not zeroed", POP_LEAVES_BYTES,
+		  "ring: the interrupt's record crosses the end" },
+		{ "committed before written", COMMIT_BEFORE_WRITE, "ring: an NMI inside a write" },
 	};
-	size_t i, n;
+	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(mutants) / sizeof(*mutants); i++) {
-		struct result r = { 0 };
+		struct result r = explore(scenario_named(mutants[i].scenario), mutants[i].mutant);
 
-		for (n = 0; n < sizeof(scenarios) / sizeof(*scenarios) && !r.failure; n++)
-			r = explore(&scenarios[n], mutants[i].mutant);
-		print_message("mutant: %-44s %s%s%s\n", mutants[i].name,
-			      r.failure ? scenarios[n - 1].name : "NOT CAUGHT",
-			      r.failure ? ": " : "", r.failure ? r.failure : "");
+		print_message("mutant: %-44s %s\n", mutants[i].name,
+			      r.failure ? r.failure : "NOT CAUGHT");
 		assert_non_null(r.failure);
 	}
 }
