@@ -296,7 +296,7 @@ check-kernels: deps	## profile a VM with every Debian release's kernel, 5.10 to 
 check-debug: deps	## the VM tests of the module on a kernel with KASAN, lockdep and kmemleak (builds it once)
 	$(Q)scripts/debug-kernel
 	$(Q)DDPROF_KERNEL=$$(scripts/debug-kernel | sed -n 's/^KERNEL_BUILD=//p') \
-		tests/run --build $(BUILD)/debug 'vm/life' 'vm/nmi' 'vm/netlink' 'vm/tables'
+		tests/run --build $(BUILD)/debug --jobs 1 'vm/life' 'vm/nmi' 'vm/netlink' 'vm/tables'
 
 # fuzz targets: everything once more, by clang with libFuzzer's instrumentation; `scripts/fuzz` says how
 FUZZ_S ?= 60

@@ -66,13 +66,36 @@ vm_boot()
 	fi
 }
 
-# build_check_profile FOLDER: tests/vm/check_profile.c becomes FOLDER/check_profile
+# vm_folder SUITE: sets $out, an empty folder; what is brought back from guests goes to $out/guest
+vm_folder()
+{
+	out=$OUT/$1
+	rm -rf "$out"
+	mkdir -p "$out"
+}
+
+# build_check_profile: $out/check_profile, of tests/vm/check_profile.c
 build_check_profile()
 {
 	# shellcheck disable=SC2046	# words are meant
 	"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -I"$TOP/collector/lib/include" \
-		"$TOP/tests/vm/check_profile.c" "$BUILD/libddprof.a" -o "$1/check_profile" \
+		"$TOP/tests/vm/check_profile.c" "$BUILD/libddprof.a" -o "$out/check_profile" \
 		$(pkg-config --libs liblz4 libprotobuf-c zlib libzstd) -pthread
+}
+
+# profile NAME [--value TYPE] [--process P] [--thread T] [--with F] CHECK [ARG...]: about $out/guest/NAME.pprof
+profile()
+{
+	local name=$1
+	shift
+	"$out/check_profile" "$out/guest/$name.pprof" "$@"
+}
+
+# build_agent: $out/agent, of tests/vm/agent.c
+build_agent()
+{
+	"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -I"$TOP" "$TOP/tests/vm/agent.c" "$TOP/tests/unit/receiver.c" \
+		-o "$out/agent" -pthread
 }
 
 # dmesg_clean SUITE: the guest's kernel log has no complaint, neither the kernel's nor ours

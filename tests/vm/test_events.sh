@@ -7,20 +7,9 @@
 . "$(dirname "$0")/lib.sh"
 
 vm_build
-out=$OUT/events
-rm -rf "$out"
-mkdir -p "$out"
-build_check_profile "$out"
+vm_folder events
+build_check_profile
 pages=3000 signals=5000	# as in tests/vm/guest/events.c
-
-# shellcheck disable=SC2317	# it is called through check
-# profile NAME [OPTION...] CHECK [ARG...], about $out/guest/NAME.pprof
-profile()
-{
-	local file=$1
-	shift
-	"$out/check_profile" "$out/guest/$file.pprof" "$@"
-}
 
 # shellcheck disable=SC2016	# the guest expands it
 vm_boot events --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" --get "/tmp/events:$out/guest" -- '

@@ -7,9 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 vm_build
-out=$OUT/live
-rm -rf "$out"
-mkdir -p "$out"
+vm_folder live
 vm_boot live --file "$TOP/tests/vm/live_guest.sh:/lib/live_guest.sh" --get "/tmp/live:$out/guest" -- 'sh /lib/live_guest.sh'
 
 page=$out/guest/metrics.txt

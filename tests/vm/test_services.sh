@@ -7,12 +7,9 @@
 . "$(dirname "$0")/lib.sh"
 
 vm_build
-out=$OUT/services
-rm -rf "$out"
-mkdir -p "$out"
-"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -I"$TOP" "$TOP/tests/vm/agent.c" "$TOP/tests/unit/receiver.c" \
-	-o "$out/agent" -pthread
-build_check_profile "$out"
+vm_folder services
+build_agent
+build_check_profile
 
 vm_boot services --program "$out/agent" --file "$TOP/tests/vm/services_guest.sh:/lib/services_guest.sh" \
 	--get "/tmp/services:$out/guest" -- 'sh /lib/services_guest.sh'
@@ -45,8 +42,8 @@ no_tag()
 	! grep -q "[,\"]$2:" "$(event_of "$1")"
 }
 
-# profile SERVICE CHECK...: what check_profile says of its profile
-profile()
+# profile_of SERVICE CHECK...: what check_profile says of its profile
+profile_of()
 {
 	local event
 	event=$(event_of "$1") || return 1
@@ -61,7 +58,7 @@ amount()
 	local service=$1 ns
 	shift
 	ns=$(awk '{ n += $1 } END { printf "%.0f", n }' "$@")
-	profile "$service" --process shares samples 10 $((ns * 574 / 1000000000 + 20))
+	profile_of "$service" --process shares samples 10 $((ns * 574 / 1000000000 + 20))
 }
 
 # late_profile: one of the files has what ended long before it was written
@@ -86,13 +83,13 @@ check "services: a unit, its samples" amount web "$out"/guest/web.ns
 check "services: a container" tags "container-${container:0:12}" "container_id:$container" \
 	pod_uid:8ef80ba9-4a5f-4c34-9a5e-6b8f1ad3c7de
 check "services: a container, its samples" amount "container-${container:0:12}" "$out"/guest/container.ns
-check "services: a container, every sample has its label" profile "container-${container:0:12}" values container_id 1
+check "services: a container, every sample has its label" profile_of "container-${container:0:12}" values container_id 1
 check "services: a container, a header for the agent" sh -c \
 	"grep -q '^datadog-container-id: $container' \$(grep -l 'service:container-' $got/*.event | sed 's/event$/head/')"
 check "services: a container's tag is on nobody else" no_tag shop container_id
 check "services: many that live for a moment" tags brief
 check "services: many that live for a moment, their samples" amount brief "$out"/guest/brief.*.ns
-check "services: of many there are many" profile brief --process shares values process_id 10
+check "services: of many there are many" profile_of brief --process shares values process_id 10
 check "services: the kernel" tags kernel
 check "services: what the rules rename" tags shell
 check "services: what the rules leave out" sh -c "! grep -q '[,\"]service:agent[,\"]' $got/*.event"

@@ -9,10 +9,8 @@
 . "$TOP/tests/bench/coverage_files.sh"
 
 vm_build
-out=$OUT/unwind
-rm -rf "$out"
-mkdir -p "$out/root/load"
-build_check_profile "$out"
+vm_folder unwind
+build_check_profile
 # deleted binaries that live 20 to 50 ms, as in test_truth.sh, but without frame pointers; static ones, for on a slow
 # machine the dynamic linker would need all of that time
 "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -fomit-frame-pointer -fno-inline -static "$TOP/tests/vm/guest/swarm.c" \
@@ -22,14 +20,6 @@ distribution_files "$out/root" python perl c
 mkdir -p "$out/root/load"
 cp "$TOP"/tests/bench/targets/work.{py,sh,pl} "$out/root/load/"
 install -m 755 "$TOP/tests/bench/coverage_load.sh" "$out/root/load/load.sh"
-
-# shellcheck disable=SC2317	# it is called through check
-profile()
-{
-	local file=$1
-	shift
-	"$out/check_profile" "$out/guest/$file.pprof" "$@"
-}
 
 vm_boot unwind --icount "${distribution[@]}" --mem 2048 --program "$out/unwind_swarm" \
 	--file "$TOP/tests/vm/unwind_guest.sh:/unwind_guest.sh" --get "/tmp/unwind:$out/guest" -- \

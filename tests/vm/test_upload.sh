@@ -6,15 +6,9 @@
 . "$(dirname "$0")/lib.sh"
 
 vm_build
-out=$OUT/upload
-rm -rf "$out"
-mkdir -p "$out"
-"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -I"$TOP" "$TOP/tests/vm/agent.c" "$TOP/tests/unit/receiver.c" \
-	-o "$out/agent" -pthread
-# shellcheck disable=SC2046	# words are meant
-"${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -I"$TOP/collector/lib/include" \
-	"$TOP/tests/vm/check_profile.c" "$BUILD/libddprof.a" -o "$out/check_profile" \
-	$(pkg-config --libs liblz4 libprotobuf-c zlib libzstd) -pthread
+vm_folder upload
+build_agent
+build_check_profile
 
 vm_boot upload --program "$out/agent" --file "$TOP/tests/vm/upload_guest.sh:/lib/upload_guest.sh" \
 	--file "$TOP/tests/commands/unnoticed.sh:/lib/unnoticed.sh" \
@@ -31,9 +25,9 @@ profile=$(find "$got" -name '0.*pprof*' -o -name '0.*profile*' 2>/dev/null | sed
 check "upload: the profile in it can be read" "$out/check_profile" "${profile:-none}" --process shares share main 100 10
 for how in refused busy; do
 	check "upload $how: --output is written nevertheless" \
-		"$out/check_profile" "$out/guest/$how.pprof" --process shares share main 100 10
+		profile "$how" --process shares share main 100 10
 done
-check "SIGTERM: what was sampled is written" "$out/check_profile" "$out/guest/term.pprof" --process shares share main 100 10
-check "after a killed collector: a new one profiles" "$out/check_profile" "$out/guest/next.pprof" --process shares share main 100 10
+check "SIGTERM: what was sampled is written" profile term --process shares share main 100 10
+check "after a killed collector: a new one profiles" profile next --process shares share main 100 10
 dmesg_clean upload
 finish

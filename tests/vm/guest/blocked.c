@@ -2,7 +2,7 @@
 /*
  * Three threads that are blocked for known times, as programs are: one sleeps, one waits for a lock
  * that another thread holds, one reads a pipe. Each measures it by its own clock. usage: blocked
- * ROUNDS FILE; FILE gets a line "NAME NANOSECONDS" for each. Profiled by test_offcpu.sh.
+ * ROUNDS FILE; FILE gets a line "NAME NANOSECONDS" for each. Profiled by test_offcpu_exact.sh.
  */
 #include <pthread.h>
 #include <stdint.h>
