@@ -223,6 +223,8 @@ const struct ddp_metric ddp_metrics_table[] = {
 	  "Processes that had ended and are what their parent is" },
 	{ "ddprof_service_environments_denied_total", NULL, COUNTER, SERVICES(denied), UNSENT,
 	  "Processes whose environment must not be read" },
+	{ "ddprof_service_environments_stuck_total", NULL, COUNTER, SERVICES(stuck), UNSENT,
+	  "Environments that took longer than half a second to read" },
 	{ "ddprof_service_refused_total", NULL, COUNTER, SERVICES(refused), UNSENT,
 	  "Processes that were not remembered because there are too many" },
 	{ "ddprof_services_merged_total", NULL, COUNTER, SERVICES(merged_services), UNSENT,

@@ -77,7 +77,7 @@ int ddp_proc_open(const char *root, struct ddp_proc *ret)
 	ret->buffer = NULL;
 	if (fd < 0)
 		return -errno;
-	buffer = malloc(DDP_PROC_MAX_ENVIRON);
+	buffer = malloc(DDP_PROC_MAX_CGROUP);
 	if (!buffer) {
 		close_fd(fd);
 		return -ENOMEM;
@@ -103,17 +103,17 @@ uint32_t ddp_proc_self(const struct ddp_proc *p)
 	return (uint32_t)strtoul(text, NULL, 10);
 }
 
-static void read_environ(const struct ddp_proc *p, int folder, struct ddp_proc_facts *ret)
+void ddp_proc_read_environ(int folder, char *buffer, struct ddp_proc_facts *ret)
 {
-	ssize_t n = read_file(folder, "environ", p->buffer, DDP_PROC_MAX_ENVIRON);
+	ssize_t n = read_file(folder, "environ", buffer, DDP_PROC_MAX_ENVIRON);
 
 	ret->environ_error = n < 0 ? (int)n : 0;
 	ret->has_environ = n > 0;
 	if (n > 0)
-		ddp_environ_parse(p->buffer, (size_t)n, &ret->environ);
+		ddp_environ_parse(buffer, (size_t)n, &ret->environ);
 }
 
-int ddp_proc_read(const struct ddp_proc *p, uint32_t tgid, bool environ,
+int ddp_proc_read(const struct ddp_proc *p, uint32_t tgid, int *ret_folder,
 		  struct ddp_proc_facts *ret)
 {
 	CLEANUP(close_fd) int folder = -1;
@@ -121,6 +121,7 @@ int ddp_proc_read(const struct ddp_proc *p, uint32_t tgid, bool environ,
 	ssize_t n;
 
 	memset(ret, 0, sizeof(*ret));
+	*ret_folder = -1;
 	snprintf(name, sizeof(name), "%" PRIu32, tgid);
 	folder = openat(p->root_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
@@ -128,10 +129,9 @@ int ddp_proc_read(const struct ddp_proc *p, uint32_t tgid, bool environ,
 	n = read_file(folder, "stat", p->buffer, MAX_STAT);
 	if (n <= 0 || ddp_proc_parse_stat(p->buffer, (size_t)n, &ret->stat))
 		return -ESRCH;
-	if (environ && !ret->stat.kernel_thread)
-		read_environ(p, folder, ret);
 	n = read_file(folder, "cgroup", p->buffer, DDP_PROC_MAX_CGROUP);
 	if (n > 0)
 		ddp_cgroup_parse(p->buffer, (size_t)n, &ret->cgroup);
+	*ret_folder = TAKE_FD(folder);
 	return 0;
 }

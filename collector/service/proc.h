@@ -2,10 +2,13 @@
 /*
  * What /proc tells about a process, read at one moment and as of one process: its folder is opened
  * first, and answers nothing any more once that process has ended, whoever gets the number then.
- * Thin: environ and cgroup know what the bytes mean. Of an environment the kernel reads what is
- * anonymous memory only, so that none that it mapped from a file system of its own can hold the
- * reader up; but it takes the process's mmap lock, which a file system that does not answer to
- * mmap() can hold for as long. Used by services.
+ * Thin: environ and cgroup know what the bytes mean. Used by services and reader.
+ *
+ * What a process can hold up: the kernel reads stat and cgroup without any lock that is held while
+ * a file system is waited for. For environ it takes the lock that exec holds and the process's mmap
+ * lock (as for cmdline and maps), which mmap() holds while a file system does not answer: that is a
+ * function of its own, which may take any time. Of an environment it reads anonymous memory only,
+ * so that none that was mapped from a file system can hold it up.
  *
  * Source: proc_pid_stat(5), proc_pid_environ(5), proc_pid_cgroup(5).
  */
@@ -42,7 +45,7 @@ struct ddp_proc_facts {
 	/* 0: none at all, as within exec or of a kernel thread; else as open() and read() answer */
 	int environ_error;
 	bool has_environ;
-	struct ddp_environ environ;
+	struct ddp_environ environ;	/* these three by ddp_proc_read_environ() */
 	struct ddp_cgroup cgroup;
 };
 
@@ -62,10 +65,17 @@ void ddp_proc_close(struct ddp_proc *p);
 uint32_t ddp_proc_self(const struct ddp_proc *p);
 
 /**
- * @param environ  whether to read the environment as well
+ * All but the environment, without waiting for the process.
+ * @param ret_folder  its folder, the caller's; -1 on an error
  * @return 0; -ESRCH: there is no such process any more
  */
-int ddp_proc_read(const struct ddp_proc *p, uint32_t tgid, bool environ,
+int ddp_proc_read(const struct ddp_proc *p, uint32_t tgid, int *ret_folder,
 		  struct ddp_proc_facts *ret);
+
+/**
+ * Adds the environment; waits for the process as long as it takes.
+ * @param buffer  of DDP_PROC_MAX_ENVIRON bytes
+ */
+void ddp_proc_read_environ(int folder, char *buffer, struct ddp_proc_facts *ret);
 
 #endif /* DDP_SERVICE_PROC_H */

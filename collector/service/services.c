@@ -1,60 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * See services.h. Numbers of processes are used again, so every number has a list of images, the
- * newest first, told apart by their address spaces, which are not. What /proc says is believed when
- * the process there began before the one that was sampled was seen; times are compared on the
- * session's clock.
+ * newest first, told apart by their address spaces, which are not.
  */
 #include "service/services.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/array.h"
 #include "base/log.h"
 #include "service/services_internal.h"
 
 enum {
-	KTHREADD = 2,		/* the parent of all kernel threads */
-	MAX_TRIES = 4,		/* to read an environment that is not there yet */
-	FIRST_PAUSE_MS = 10,	/* between tries; doubles */
-	MAX_GENERATIONS = 16,	/* up to a parent that is known */
 	ENDED = 2,		/* of struct fork */
 	MAX_IDLE = 16,		/* intervals without a sample, for those whose EXIT was lost */
-	/* starts are told in ticks of 10 ms, and clocks are read one after the other */
-	START_SLACK_NS = 20000000,
+	FORK_TIME_BITS = 30,
 };
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static uint64_t session_ns(const struct ddp_services *s)
-{
-	return (uint64_t)clock_ns(CLOCK_MONOTONIC) - s->monotonic_ns;
-}
 
 static uint64_t key_of(uint32_t tgid)
 {
 	return (uint64_t)tgid + 1;
 }
 
-/* Forks: parent, time in 10 ms, and whether the child ended, in the 64 bits of a table's value */
-
-struct fork {
-	uint32_t parent;
-	uint32_t time_10ms;	/* since the session's start; 30 bits are four months */
-	uint8_t ended;		/* 0, or how many intervals it still outlives + 1 */
-};
-
-enum { FORK_TIME_BITS = 30, FORK_TIME_UNIT_NS = 10000000 };
+/* Forks, in the 64 bits of a table's value */
 
 static uint64_t pack_fork(struct fork f)
 {
@@ -67,7 +36,7 @@ static struct fork unpack_fork(uint64_t v)
 			      (uint8_t)(v >> 62) };
 }
 
-static bool find_fork(const struct ddp_services *s, uint32_t tgid, struct fork *ret)
+bool services_find_fork(const struct ddp_services *s, uint32_t tgid, struct fork *ret)
 {
 	const uint64_t *v = ddp_table_find(&s->parents, key_of(tgid));
 
@@ -94,7 +63,7 @@ static int forked(struct ddp_services *s, const struct ddp_task *t)
 
 /* Images */
 
-static struct image *newest(const struct ddp_services *s, uint32_t tgid)
+struct image *services_newest(const struct ddp_services *s, uint32_t tgid)
 {
 	const uint64_t *v = ddp_table_find(&s->by_tgid, key_of(tgid));
 
@@ -106,14 +75,14 @@ static bool replaced(const struct ddp_services *s, const struct image *i)
 {
 	struct fork f;
 
-	return find_fork(s, i->tgid, &f) &&
+	return services_find_fork(s, i->tgid, &f) &&
 	       (uint64_t)f.time_10ms * FORK_TIME_UNIT_NS > i->seen_ns + START_SLACK_NS;
 }
 
 /* Without user memory it is a kernel thread, or has just given its memory up */
-static struct image *find(const struct ddp_services *s, uint32_t tgid, uint64_t aspace)
+struct image *services_find(const struct ddp_services *s, uint32_t tgid, uint64_t aspace)
 {
-	struct image *i = newest(s, tgid);
+	struct image *i = services_newest(s, tgid);
 
 	if (!aspace)
 		return i && !replaced(s, i) ? i : NULL;
@@ -126,18 +95,17 @@ static bool has_room(const struct ddp_services *s, uint32_t tgid)
 {
 	unsigned int nr = 0;
 
-	for (const struct image *i = newest(s, tgid); i; i = i->older)
+	for (const struct image *i = services_newest(s, tgid); i; i = i->older)
 		nr++;
 	return nr < DDP_SERVICES_MAX_IMAGES && s->nr_images < DDP_SERVICES_MAX_PROCESSES;
 }
 
 static uint64_t seen_ns(const struct ddp_services *s, uint32_t tgid)
 {
-	return s->seen_tgid == tgid ? s->seen_ns : session_ns(s);
+	return s->seen_tgid == tgid ? s->seen_ns : services_session_ns(s);
 }
 
-/* *ret is NULL over the limits */
-static int insert(struct ddp_services *s, uint32_t tgid, uint64_t aspace, struct image **ret)
+int services_insert(struct ddp_services *s, uint32_t tgid, uint64_t aspace, struct image **ret)
 {
 	struct image *i;
 
@@ -152,7 +120,7 @@ static int insert(struct ddp_services *s, uint32_t tgid, uint64_t aspace, struct
 	i->tgid = tgid;
 	i->aspace = aspace;
 	i->seen_ns = seen_ns(s, tgid);
-	i->older = newest(s, tgid);
+	i->older = services_newest(s, tgid);
 	if (ddp_table_set(&s->by_tgid, key_of(tgid), ddp_table_value(i))) {
 		free(i);
 		return -ENOMEM;
@@ -170,7 +138,7 @@ static void image_free(struct ddp_services *s, struct image *i)
 }
 
 /* Streams of CPUs overtake each other: only a newer name counts */
-static void rename_image(struct image *i, const char *name, uint64_t time_ns)
+void services_rename(struct image *i, const char *name, uint64_t time_ns)
 {
 	if (!name[0] || time_ns < i->named_ns)
 		return;
@@ -179,189 +147,6 @@ static void rename_image(struct image *i, const char *name, uint64_t time_ns)
 		return;
 	snprintf(i->name, sizeof(i->name), "%s", name);
 	i->service = NULL;
-}
-
-/* Looking up */
-
-/* When the process began, on the session's clock; before it: 0 */
-static uint64_t start_ns(const struct ddp_services *s, const struct ddp_proc_stat *stat)
-{
-	int64_t suspended = clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC);
-	uint64_t tick_ns = 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
-	int64_t start = (int64_t)(stat->start_ticks * tick_ns) - suspended -
-			(int64_t)s->monotonic_ns;
-
-	return start > 0 ? (uint64_t)start : 0;
-}
-
-static int set_identity(struct ddp_services *s, struct image *i,
-			const struct ddp_proc_facts *facts)
-{
-	struct ddp_identity *identity;
-	int r = ddp_identity_get(&s->identities, facts, &identity);
-
-	if (r)
-		return r;
-	ddp_identity_put(&s->identities, i->identity);
-	i->identity = identity;
-	i->service = NULL;
-	return 0;
-}
-
-static void say_denied(struct ddp_services *s, int error)
-{
-	s->counts.denied++;
-	if (s->said_denied)
-		return;
-	s->said_denied = true;
-	ddp_log_warn("the environment of a process cannot be read: %s; without CAP_SYS_PTRACE "
-		     "services are told by units, containers and names only", strerror(-error));
-}
-
-static int inherit(struct ddp_services *s, struct image *i, unsigned int generation);
-
-/* What was read within exec is half of it: the parent's is better, where it is known */
-static int gone(struct ddp_services *s, struct image *i, unsigned int generation)
-{
-	struct ddp_identity *read = TAKE(i->identity);
-	int r;
-
-	s->counts.gone += i->state == IMAGE_NEW;
-	i->ended = true;
-	i->state = IMAGE_GONE;
-	r = inherit(s, i, generation);
-	if (i->identity)
-		ddp_identity_put(&s->identities, read);
-	else
-		i->identity = read;
-	return r;
-}
-
-static int look_up(struct ddp_services *s, struct image *i, unsigned int generation)
-{
-	struct ddp_proc_facts f;
-	int r = s->proc.root_fd < 0 ? -ESRCH :
-		ddp_proc_read(&s->proc, i->tgid, s->config.split, &f);
-
-	s->counts.looked_up += !i->tries++;
-	if (r || start_ns(s, &f.stat) > i->seen_ns + START_SLACK_NS)
-		return gone(s, i, generation);
-	if (f.environ_error == -EACCES || f.environ_error == -EPERM)
-		say_denied(s, f.environ_error);
-	rename_image(i, f.stat.name, session_ns(s));
-	i->state = IMAGE_KNOWN;
-	if (s->config.split && !f.stat.kernel_thread && !f.environ_error && !f.has_environ &&
-	    i->tries < MAX_TRIES) {
-		i->state = IMAGE_AGAIN;
-		i->next_try_ms = clock_ns(CLOCK_MONOTONIC) / 1000000 +
-				 (FIRST_PAUSE_MS << i->tries);
-	}
-	return set_identity(s, i, &f);
-}
-
-static int kernel_thread(struct ddp_services *s, struct image *i)
-{
-	return set_identity(s, i, &(struct ddp_proc_facts){ .stat.kernel_thread = true });
-}
-
-/* The process that forked it: not one that got its number later. NULL: over the limits */
-static int find_parent(struct ddp_services *s, const struct fork *f, struct image **ret)
-{
-	struct fork of_parent;
-	int r;
-
-	*ret = NULL;
-	if (find_fork(s, f->parent, &of_parent) && of_parent.time_10ms > f->time_10ms)
-		return 0;
-	*ret = newest(s, f->parent);
-	if (*ret)
-		return 0;
-	r = insert(s, f->parent, 0, ret);
-	if (*ret)
-		(*ret)->seen_ns = (f->time_10ms + 1ULL) * FORK_TIME_UNIT_NS;
-	return r;
-}
-
-/* What is known of its parent, which may have to be looked up itself */
-static int inherit(struct ddp_services *s, struct image *i, unsigned int generation)
-{
-	struct image *parent;
-	struct fork f;
-	int r;
-
-	if (!i->tgid || i->tgid == KTHREADD)
-		return kernel_thread(s, i);
-	if (!find_fork(s, i->tgid, &f) || generation == MAX_GENERATIONS)
-		return 0;
-	if (f.parent == KTHREADD)
-		return kernel_thread(s, i);
-	r = find_parent(s, &f, &parent);
-	if (r || !parent)
-		return r;
-	if (parent->state == IMAGE_NEW)
-		r = look_up(s, parent, generation + 1);
-	else if (!parent->identity)
-		r = inherit(s, parent, generation + 1);
-	if (r || !parent->identity)
-		return r;
-	i->identity = parent->identity;
-	i->identity->refs++;
-	i->service = NULL;
-	s->counts.inherited++;
-	return 0;
-}
-
-static int ask_later(struct ddp_services *s, struct image *i)
-{
-	struct image **more = array_reserve(s->pending, &s->cap_pending, s->nr_pending + 1,
-					    sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	s->pending = more;
-	s->pending[s->nr_pending++] = i;
-	i->queued = true;
-	return 0;
-}
-
-void ddp_services_work(struct ddp_services *s)
-{
-	int64_t now = s->nr_pending ? clock_ns(CLOCK_MONOTONIC) / 1000000 : 0;
-	size_t kept = 0;
-
-	for (size_t n = 0; n < s->nr_pending; n++) {
-		struct image *i = s->pending[n];
-		bool wait = i->state == IMAGE_AGAIN && now < i->next_try_ms;
-
-		/* without memory for it, it is asked again when the profile is made */
-		if (!wait && (i->state == IMAGE_NEW || i->state == IMAGE_AGAIN))
-			(void)look_up(s, i, 0);
-		i->queued = i->state == IMAGE_AGAIN;
-		if (i->queued)
-			s->pending[kept++] = i;
-	}
-	s->nr_pending = kept;
-}
-
-int services_image(struct ddp_services *s, const struct ddp_services_who *who, bool again,
-		   struct image **ret)
-{
-	int r = 0;
-
-	*ret = find(s, who->tgid, who->aspace);
-	if (!*ret) {
-		r = insert(s, who->tgid, who->aspace, ret);
-		if (!r && *ret)
-			rename_image(*ret, who->name, 0);
-	}
-	if (!r && *ret && ((*ret)->state == IMAGE_NEW || (again && (*ret)->state == IMAGE_AGAIN)))
-		r = look_up(s, *ret, 0);
-	/* its FORK may have come since */
-	if (!r && *ret && (*ret)->state == IMAGE_GONE && !(*ret)->identity)
-		r = inherit(s, *ret, 0);
-	if (*ret)
-		(*ret)->idle = 0;
-	return r;
 }
 
 int ddp_services_identity(struct ddp_services *s, const struct ddp_services_who *who,
@@ -386,26 +171,26 @@ static bool is_process_name(const struct ddp_stack *stack, const struct ddp_name
 int ddp_services_stack(struct ddp_services *s, const struct ddp_stack *stack,
 		       const struct ddp_names *names)
 {
-	struct image *i = find(s, stack->tgid, stack->aspace);
+	struct image *i = services_find(s, stack->tgid, stack->aspace);
 	int r;
 
 	if (i) {
 		if (s->seen_tgid == stack->tgid && is_process_name(stack, names))
-			rename_image(i, names->process, s->seen_ns);
+			services_rename(i, names->process, s->seen_ns);
 		return 0;
 	}
-	r = insert(s, stack->tgid, stack->aspace, &i);
+	r = services_insert(s, stack->tgid, stack->aspace, &i);
 	if (r || !i)
 		return r;
-	rename_image(i, names->process, i->seen_ns);
-	return ask_later(s, i);
+	services_rename(i, names->process, i->seen_ns);
+	return services_look_up_later(s, i);
 }
 
 static void process_ended(struct ddp_services *s, uint32_t tgid)
 {
 	uint64_t *v = ddp_table_find(&s->parents, key_of(tgid));
 
-	for (struct image *i = newest(s, tgid); i; i = i->older)
+	for (struct image *i = services_newest(s, tgid); i; i = i->older)
 		i->ended = true;
 	if (v && !unpack_fork(*v).ended) {
 		struct fork f = unpack_fork(*v);
@@ -430,7 +215,7 @@ int ddp_services_task(struct ddp_services *s, const struct ddp_task *t)
 
 void ddp_services_aspace_gone(struct ddp_services *s, uint32_t tgid, uint64_t aspace)
 {
-	struct image *i = find(s, tgid, aspace);
+	struct image *i = services_find(s, tgid, aspace);
 
 	if (i && i->aspace == aspace)
 		i->ended = true;
@@ -542,7 +327,7 @@ int ddp_services_started(struct ddp_services *s, uint64_t monotonic_ns, uint32_t
 		if (r == -ENOMEM)
 			return r;
 		if (!r && is_machines(&s->proc, own_pid))
-			return 0;
+			return s->config.split ? ddp_reader_create(&s->reader) : 0;
 		ddp_proc_close(&s->proc);
 	}
 	/* containers alone are no loss worth a warning each time */
@@ -555,6 +340,7 @@ int ddp_services_started(struct ddp_services *s, uint64_t monotonic_ns, uint32_t
 
 void ddp_services_free(struct ddp_services *s)
 {
+	ddp_reader_destroy(s->reader);
 	ddp_table_for_each(&s->by_tgid, slot) {
 		struct image *i = ddp_table_pointer(slot->value), *older;
 

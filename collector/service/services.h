@@ -18,6 +18,7 @@
 
 #include "link/decode.h"
 #include "service/identity.h"
+#include "service/reader.h"
 #include "service/rules.h"
 
 enum {
@@ -57,6 +58,7 @@ struct ddp_services_counts {
 	uint64_t gone;		/* of these: had ended, or were another process already */
 	uint64_t inherited;	/* of those that had gone: are what their parent is */
 	uint64_t denied;	/* environments that must not be read */
+	uint64_t stuck;		/* environments that took longer than DDP_READER_STUCK_MS */
 	uint64_t refused;	/* processes and FORKs over the limits */
 	/* as ddp_split_make() counts them */
 	uint64_t merged_services, merged_samples, excluded_samples;
@@ -66,6 +68,9 @@ struct ddp_services {
 	struct ddp_services_config config;
 	struct ddp_service_rules *rules;	/* owned; NULL: none */
 	struct ddp_proc proc;
+	struct ddp_reader *reader;	/* owned; NULL: environments are not read */
+	uint64_t last_request;
+	int64_t waited_ms;		/* for the reader, since ddp_services_work() */
 	struct ddp_table by_tgid;	/* tgid + 1 -> newest struct image, owned */
 	size_t nr_images;
 	struct ddp_table parents;	/* tgid + 1 -> struct fork, packed */
@@ -77,7 +82,7 @@ struct ddp_services {
 	uint32_t seen_tgid;		/* the last SEEN's */
 	uint64_t seen_ns;
 	uint64_t monotonic_ns;		/* CLOCK_MONOTONIC at the session's start */
-	bool said_denied;
+	bool said_denied, said_stuck;
 	struct ddp_services_counts counts;
 };
 
@@ -103,7 +108,10 @@ int ddp_services_stack(struct ddp_services *s, const struct ddp_stack *stack,
 int ddp_services_task(struct ddp_services *s, const struct ddp_task *t);
 void ddp_services_aspace_gone(struct ddp_services *s, uint32_t tgid, uint64_t aspace);
 
-/** Looks up what is waiting for it, and again what could not be read within an exec. */
+/**
+ * Looks up what is waiting for it, and again what could not be read within an exec. Never waits for
+ * another process, as the next does: see reader.h.
+ */
 void ddp_services_work(struct ddp_services *s);
 
 /** Who was sampled: the fields of a trace. */
@@ -113,7 +121,11 @@ struct ddp_services_who {
 	const char *name;	/* the process's then; "": not known */
 };
 
-/** @return 0; -ENOMEM */
+/**
+ * Waits for an environment that is being read, for half a second after it was asked for and for a
+ * second between two ddp_services_work(); then the service is what is known without.
+ * @return 0; -ENOMEM
+ */
 int ddp_services_of(struct ddp_services *s, const struct ddp_services_who *who,
 		    struct ddp_service **ret);
 

@@ -187,6 +187,16 @@ static const char *container_of(struct world *w, uint32_t pid, uint64_t aspace)
 	return i ? i->container_id : "";
 }
 
+/* ddp_services_work(), and the environments that it asked for are read */
+static void work(struct world *w)
+{
+	ddp_services_work(&w->services);
+	ddp_table_for_each(&w->services.by_tgid, slot)
+		for (struct image *i = ddp_table_pointer(slot->value); i; i = i->older)
+			if (i->state == IMAGE_READING)
+				service_of(w, i->tgid, i->aspace, "");
+}
+
 /* Identity */
 
 static void processes_have_services(void **state)
@@ -227,7 +237,7 @@ static void processes_have_services(void **state)
 
 		add_process(w, p);
 		sample(w, p->pid, aspace, "before", 1, NULL);
-		ddp_services_work(&w->services);
+		work(w);
 		v = service_of(w, p->pid, aspace, "before");
 		if (strcmp(v->name, rows[i].service) ||
 		    strcmp(v->environment ? v->environment : "",
@@ -285,7 +295,7 @@ static void who_has_gone_is_what_its_parent_is(void **state)
 			task(w, DDPROF_TASK_FORK, 20, rows[i].parent, 990);
 		task(w, DDPROF_TASK_SEEN, 20, 0, 1000);
 		sample(w, 20, rows[i].parent == 2 ? 0 : 7, "short", 1, NULL);
-		ddp_services_work(&w->services);
+		work(w);
 		if (rows[i].late)
 			task(w, DDPROF_TASK_FORK, 20, rows[i].parent, 990);
 		v = service_of(w, 20, rows[i].parent == 2 ? 0 : 7, "short");
@@ -297,6 +307,25 @@ static void who_has_gone_is_what_its_parent_is(void **state)
 	begin(w, &(struct ddp_services_config){ .split = true });
 }
 
+/* Between its folder, which is looked into at once, and its environment */
+static void what_ends_while_it_is_read_is_what_its_parent_is(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, &(struct ddp_services_config){ .split = true });
+	add_process(w, &(struct process){ 30, "sh", "DD_SERVICE=shop", NULL, false, -50 });
+	add_process(w, &(struct process){ 20, "own", NULL, "0::/system.slice/web.service", false,
+		    -50 });
+	add_process(w, &(struct process){ 21, "own", NULL, "0::/system.slice/web.service", false,
+		    -50 });
+	task(w, DDPROF_TASK_FORK, 20, 30, 10);
+	sample(w, 20, 20, "own", 1, NULL);
+	sample(w, 21, 21, "own", 1, NULL);
+	work(w);
+	assert_string_equal(service_of(w, 20, 20, "own")->name, "shop");
+	assert_string_equal(service_of(w, 21, 21, "own")->name, "web");
+}
+
 static void exec_is_another_program(void **state)
 {
 	struct world *w = *state;
@@ -304,10 +333,10 @@ static void exec_is_another_program(void **state)
 	begin(w, &(struct ddp_services_config){ .split = true });
 	add_process(w, &(struct process){ 20, "sh", "DD_SERVICE=before", NULL, false, -50 });
 	sample(w, 20, 1, "sh", 1, NULL);
-	ddp_services_work(&w->services);
+	work(w);
 	add_process(w, &(struct process){ 20, "java", "DD_SERVICE=after", NULL, false, -50 });
 	sample(w, 20, 2, "java", 1, NULL);
-	ddp_services_work(&w->services);
+	work(w);
 	assert_string_equal(service_of(w, 20, 1, "sh")->name, "before");
 	assert_string_equal(service_of(w, 20, 2, "java")->name, "after");
 	/* in the kernel, when its memory is gone already */
@@ -322,14 +351,14 @@ static void an_environment_that_comes_later(void **state)
 	begin(w, &(struct ddp_services_config){ .split = true });
 	add_process(w, &(struct process){ 20, "sh", "", NULL, false, -50 });
 	sample(w, 20, 1, "sh", 1, NULL);
-	ddp_services_work(&w->services);
+	work(w);
 	assert_string_equal(service_of(w, 20, 1, "sh")->name, "sh");
 	assert_int_equal(w->services.nr_pending, 1);
 	add_process(w, &(struct process){ 20, "java", "DD_SERVICE=shop", NULL, false, -50 });
-	ddp_services_work(&w->services);
+	work(w);
 	assert_int_equal(w->services.nr_pending, 1); /* it was just asked */
 	w->services.pending[0]->next_try_ms = 0;
-	ddp_services_work(&w->services);
+	work(w);
 	assert_int_equal(w->services.nr_pending, 0);
 	assert_string_equal(service_of(w, 20, 1, "sh")->name, "shop");
 	assert_int_equal(w->services.counts.looked_up, 1);
@@ -345,17 +374,17 @@ static void half_of_an_identity_is_not_enough(void **state)
 	task(w, DDPROF_TASK_FORK, 20, 30, 10);
 	add_process(w, &(struct process){ 20, "sh", "", NULL, false, 10 });
 	sample(w, 20, 1, "sh", 1, NULL);
-	ddp_services_work(&w->services);
+	work(w);
 	assert_int_equal(w->services.nr_pending, 1);
 	remove_process(w, 20);
 	assert_string_equal(service_of(w, 20, 1, "sh")->name, "shop");
-	ddp_services_work(&w->services);
+	work(w);
 	assert_int_equal(w->services.nr_pending, 0);
 	/* without a parent half of it is better than nothing */
 	add_process(w, &(struct process){ 21, "sh", "", "0::/system.slice/cron.service", false,
 		    0 });
 	sample(w, 21, 2, "sh", 1, NULL);
-	ddp_services_work(&w->services);
+	work(w);
 	remove_process(w, 21);
 	assert_string_equal(service_of(w, 21, 2, "sh")->name, "cron");
 }
@@ -370,7 +399,7 @@ static void an_identity_stays_while_it_is_asked_for(void **state)
 	begin(w, &(struct ddp_services_config){ .split = true });
 	add_process(w, &(struct process){ 20, "sh", "", "0::/docker/" HEX64, false, -50 });
 	sample(w, 20, 1, "sh", 1, NULL);
-	ddp_services_work(&w->services);
+	work(w);
 	assert_int_equal(w->services.nr_pending, 1);
 	assert_int_equal(ddp_services_identity(&w->services, &who, &first), 0);
 	add_process(w, &(struct process){ 20, "sh", "DD_SERVICE=shop", "0::/docker/" OTHER64,
@@ -381,6 +410,111 @@ static void an_identity_stays_while_it_is_asked_for(void **state)
 	assert_string_equal(service_of(w, 20, 1, "sh")->name, "shop");
 }
 
+/* Environments that nobody answers for: the fake's is a FIFO, which is opened when both ends are */
+
+static void add_stuck(struct world *w, uint32_t pid, const char *cgroup)
+{
+	char path[128];
+
+	add_process(w, &(struct process){ pid, "stuck", NULL, cgroup, false, -50 });
+	snprintf(path, sizeof(path), "%s/%u/environ", w->root, pid);
+	assert_int_equal(mkfifo(path, 0600), 0);
+}
+
+static void answer_stuck(struct world *w, uint32_t pid, const char *variable)
+{
+	char path[128];
+	CLEANUP(close_fd) int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/%u/environ", w->root, pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, variable, strlen(variable) + 1), strlen(variable) + 1);
+}
+
+static const char *state_name(struct world *w, uint32_t pid)
+{
+	static const char *const names[] = { "new", "reading", "unread", "again", "known", "gone",
+					     "orphan" };
+
+	return names[services_newest(&w->services, pid)->state];
+}
+
+static void wait_until_stuck(struct world *w, uint64_t nr)
+{
+	while (w->services.counts.stuck < nr)
+		ddp_services_work(&w->services);
+}
+
+/*
+ * Environments that cannot be read hold nobody up: their processes go by what else is known until
+ * they can be, all others by their environment; when all threads are stuck, these too, until one is
+ * free. Who has gone takes after its parent when that one's can be read.
+ */
+static void a_process_that_is_stuck_holds_nobody_up(void **state)
+{
+	struct world *w = *state;
+	uint64_t began;
+
+	begin(w, &(struct ddp_services_config){ .split = true });
+	add_stuck(w, 20, "0::/system.slice/tomcat.service");
+	task(w, DDPROF_TASK_FORK, 30, 20, 10);
+	add_process(w, &(struct process){ 40, "quick", "DD_SERVICE=shop", NULL, false, -50 });
+	sample(w, 20, 20, "stuck", 1, NULL);
+	sample(w, 30, 30, "child", 1, NULL);
+	sample(w, 40, 40, "quick", 1, NULL);
+	ddp_services_work(&w->services);
+	assert_string_equal(state_name(w, 20), "reading");
+	assert_string_equal(state_name(w, 30), "orphan");
+	assert_string_equal(service_of(w, 40, 40, "quick")->name, "shop");
+	/* the first waits a moment for it, the second knows better */
+	assert_string_equal(service_of(w, 20, 20, "stuck")->name, "tomcat");
+	began = now_ns(CLOCK_MONOTONIC);
+	assert_string_equal(service_of(w, 30, 30, "child")->name, "tomcat");
+	assert_true(now_ns(CLOCK_MONOTONIC) - began < DDP_READER_STUCK_MS * MS);
+	wait_until_stuck(w, 1);
+	ddp_services_work(&w->services);
+	assert_int_equal(w->services.counts.stuck, 1);
+	answer_stuck(w, 20, "DD_SERVICE=java");
+	while (!strcmp(state_name(w, 20), "reading"))
+		ddp_services_work(&w->services);
+	assert_string_equal(service_of(w, 20, 20, "stuck")->name, "java");
+	assert_string_equal(service_of(w, 30, 30, "child")->name, "java");
+	assert_int_equal(w->services.counts.inherited, 1);
+}
+
+static void all_readers_may_be_stuck(void **state)
+{
+	struct world *w = *state;
+	uint32_t pid;
+
+	begin(w, &(struct ddp_services_config){ .split = true });
+	for (pid = 20; pid < 20 + DDP_READER_MAX_THREADS; pid++) {
+		add_stuck(w, pid, "0::/system.slice/tomcat.service");
+		sample(w, pid, pid, "stuck", 1, NULL);
+	}
+	wait_until_stuck(w, DDP_READER_MAX_THREADS);
+	add_process(w, &(struct process){ 40, "quick", "DD_SERVICE=shop",
+		    "0::/system.slice/web.service", false, -50 });
+	sample(w, 40, 40, "quick", 1, NULL);
+	ddp_services_work(&w->services);
+	assert_string_equal(state_name(w, 40), "unread");
+	assert_string_equal(service_of(w, 40, 40, "quick")->name, "web");
+	/* what is left to themselves at the end counts on */
+	ddp_services_free(&w->services);
+	begin(w, &(struct ddp_services_config){ .split = true });
+	sample(w, 40, 40, "quick", 1, NULL);
+	ddp_services_work(&w->services);
+	assert_string_equal(state_name(w, 40), "unread");
+	/* as soon as one of them is free it is read, in the next interval */
+	answer_stuck(w, 20, "");
+	ddp_services_trim(&w->services);
+	while (strcmp(service_of(w, 40, 40, "quick")->name, "shop"))
+		ddp_services_trim(&w->services);
+	for (pid = 21; pid < 20 + DDP_READER_MAX_THREADS; pid++)
+		answer_stuck(w, pid, "");
+}
+
 static void names_follow_their_process(void **state)
 {
 	struct world *w = *state;
@@ -389,7 +523,7 @@ static void names_follow_their_process(void **state)
 	add_process(w, &(struct process){ 20, "java", "A=b", NULL, false, -50 });
 	task(w, DDPROF_TASK_SEEN, 20, 0, 1);
 	sample(w, 20, 1, "sh", 1, NULL);
-	ddp_services_work(&w->services);
+	work(w);
 	assert_string_equal(service_of(w, 20, 1, "sh")->name, "java");
 	/* of before its exec, from another CPU */
 	task(w, DDPROF_TASK_SEEN, 20, 0, 2);
@@ -411,14 +545,14 @@ static void a_number_is_used_again(void **state)
 	add_process(w, &(struct process){ 20, "sh", "DD_SERVICE=old", NULL, false, -50 });
 	task(w, DDPROF_TASK_SEEN, 20, 0, 100);
 	sample(w, 20, 1, "sh", 1, NULL);
-	ddp_services_work(&w->services);
+	work(w);
 	task(w, DDPROF_TASK_EXIT, 20, 0, 200);
 	remove_process(w, 20);
 	add_process(w, &(struct process){ 20, "kworker/1", "", NULL, true, 300 });
 	task(w, DDPROF_TASK_FORK, 20, 2, 300);
 	task(w, DDPROF_TASK_SEEN, 20, 0, 400);
 	sample(w, 20, 0, "kworker/1", 1, NULL);
-	ddp_services_work(&w->services);
+	work(w);
 	assert_string_equal(service_of(w, 20, 0, "kworker/1")->name, "kernel");
 	assert_string_equal(service_of(w, 20, 1, "sh")->name, "old");
 }
@@ -433,7 +567,7 @@ static void what_ended_is_forgotten(void **state)
 		task(w, DDPROF_TASK_FORK, pid, 1, 10);
 		sample(w, pid, pid, "p", 1, NULL);
 	}
-	ddp_services_work(&w->services);
+	work(w);
 	assert_int_equal(w->services.nr_images, 100);
 	assert_int_equal(w->services.identities.by_hash.nr, 1);
 	for (uint32_t pid = 100; pid < 150; pid++) {
@@ -695,9 +829,12 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		TEST(processes_have_services), TEST(who_has_gone_is_what_its_parent_is),
+		TEST(what_ends_while_it_is_read_is_what_its_parent_is),
 		TEST(exec_is_another_program), TEST(an_environment_that_comes_later),
 		TEST(half_of_an_identity_is_not_enough),
-		TEST(an_identity_stays_while_it_is_asked_for), TEST(names_follow_their_process),
+		TEST(an_identity_stays_while_it_is_asked_for),
+		TEST(a_process_that_is_stuck_holds_nobody_up), TEST(all_readers_may_be_stuck),
+		TEST(names_follow_their_process),
 		TEST(a_number_is_used_again),
 		TEST(what_ended_is_forgotten), TEST(memory_is_bounded),
 		TEST(a_procfs_of_others_is_not_used), TEST(parts_have_their_container),
