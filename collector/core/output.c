@@ -32,6 +32,9 @@ struct ddp_output {
 	bool numbered;
 	enum ddp_compression compression;
 	unsigned int nr_profiles, nr_failed;
+	/* of what ddp_output_finish() answers for: so much was lost before the end */
+	uint64_t lost_before[DDP_SENDER_MAX_TARGETS];
+	unsigned int failed_before;
 	unsigned int seq;		/* the interval's number, from 0 */
 	int64_t interval_end_unix_ns;	/* which tells one from the next; 0: none yet */
 	struct ddp_sender *sender;	/* NULL: no targets */
@@ -386,22 +389,44 @@ int ddp_output_stats(struct ddp_output *o, size_t i, struct ddp_sender_stats *re
 	return o->sender ? ddp_sender_get_stats(o->sender, i, ret) : -ENOENT;
 }
 
-/* How many profiles a target did not take, and never will */
-static unsigned int count_lost(const struct ddp_sender_stats *s)
+/* How many profiles a target did not take, and never will, but for what made room for others */
+static uint64_t count_lost(const struct ddp_sender_stats *s)
 {
-	unsigned int lost = 0;
+	uint64_t lost = 0;
 
 	for (int i = 0; i < DDP_SENDER_NR_DROPS; i++)
-		lost += (unsigned int)s->dropped[i];
+		if (i != DDP_SENDER_DROP_QUEUE && i != DDP_SENDER_DROP_SPOOL)
+			lost += s->dropped[i];
+	return lost;
+}
+
+void ddp_output_ending(struct ddp_output *o)
+{
+	struct ddp_sender_stats stats;
+
+	o->failed_before = o->nr_failed;
+	for (size_t i = 0; !ddp_output_stats(o, i, &stats); i++)
+		o->lost_before[i] = count_lost(&stats);
+}
+
+/* @lost: at the end */
+static void say_lost(const struct ddp_sender_stats *s, uint64_t lost)
+{
+	uint64_t all = count_lost(s) + s->dropped[DDP_SENDER_DROP_QUEUE] +
+		       s->dropped[DDP_SENDER_DROP_SPOOL];
+
 	if (lost)
-		ddp_log_error("%s: %u profile%s could not be uploaded%s%s", s->target, lost,
-			      lost > 1 ? "s" : "", s->last_error[0] ? ", at last: " : "",
+		ddp_log_error("%s: %" PRIu64 " profile%s could not be uploaded%s%s", s->target,
+			      lost, lost > 1 ? "s" : "", s->last_error[0] ? ", at last: " : "",
 			      s->last_error);
+	if (all > lost)
+		ddp_log_notice("%s: %" PRIu64 " profile%s dropped in this run before its end, or "
+			       "to make room for newer ones", s->target, all - lost,
+			       all - lost > 1 ? "s were" : " was");
 	if (s->spooled)
 		ddp_log_notice("%s: %" PRIu64 " profile%s in the spool wait%s for the next start",
 			       s->target, s->spooled, s->spooled > 1 ? "s" : "",
 			       s->spooled > 1 ? "" : "s");
-	return lost;
 }
 
 static unsigned int finish_sender(struct ddp_output *o)
@@ -412,8 +437,12 @@ static unsigned int finish_sender(struct ddp_output *o)
 	if (!o->sender)
 		return 0;
 	ddp_sender_finish(o->sender, FINISH_TIMEOUT_MS);
-	for (size_t i = 0; !ddp_sender_get_stats(o->sender, i, &stats); i++)
-		lost += count_lost(&stats);
+	for (size_t i = 0; !ddp_sender_get_stats(o->sender, i, &stats); i++) {
+		uint64_t at_end = count_lost(&stats) - o->lost_before[i];
+
+		say_lost(&stats, at_end);
+		lost += (unsigned int)at_end;
+	}
 	ddp_sender_destroy(o->sender);
 	return lost;
 }
@@ -424,7 +453,7 @@ unsigned int ddp_output_finish(struct ddp_output *o)
 
 	if (!o)
 		return 0;
-	failed = finish_sender(o) + o->nr_failed;
+	failed = finish_sender(o) + o->nr_failed - o->failed_before;
 	free(o->service);
 	free(o->environment);
 	free(o->version);

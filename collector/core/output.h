@@ -63,10 +63,15 @@ int ddp_output_profile(struct ddp_output *o, const struct ddp_profile *p,
 /** As ddp_sender_get_stats(); of any thread. @return 0; -ENOENT: there is no target number @i */
 int ddp_output_stats(struct ddp_output *o, size_t i, struct ddp_sender_stats *ret);
 
+/** The run's end begins: ddp_output_finish() answers for what is lost from now on. */
+void ddp_output_ending(struct ddp_output *o);
+
 /**
- * Waits for uploads for about ten seconds at most. NULL is allowed. @return profiles that one of
- * the ways out did not take, without those that ddp_output_profile() answered an error for, and
- * those that wait in a spool
+ * Waits for uploads for about ten seconds at most. NULL is allowed.
+ * @return profiles that one of the ways out did not take since ddp_output_ending(), or at all
+ *	without that; not those that ddp_output_profile() answered an error for, those that wait in
+ *	a spool, and those that a limit of queue or spool dropped to make room for newer ones. What
+ *	was lost before, or for such a limit, is in the log
  */
 unsigned int ddp_output_finish(struct ddp_output *o);
 

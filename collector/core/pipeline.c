@@ -64,7 +64,6 @@ struct ddp_pipeline {
 	size_t nr_last_services;
 	struct pipeline_watch watches[DDP_PIPELINE_MAX_WATCHES];
 	size_t nr_watches;
-	int lost;			/* why an interval's samples are lost, 0: none are */
 	bool want_resync, stopped, ended;
 	/* of the time when it was stopped */
 	struct ddp_marks last;
@@ -279,11 +278,10 @@ static bool over_memory(const struct ddp_pipeline *p)
 	return bytes(p) > p->kept_bytes + p->max_sample_bytes;
 }
 
-static void lose(struct ddp_pipeline *p, uint64_t samples, int why)
+static void lose(struct ddp_pipeline *p, uint64_t samples)
 {
 	ddp_log_error("its %" PRIu64 " samples are lost", samples);
 	p->counts.samples_dropped += samples;
-	p->lost = why;
 }
 
 /* One service's profile. @may_wait: a disk that is full now may have room at the next end */
@@ -305,7 +303,7 @@ static int end_part(struct ddp_pipeline *p, const struct ddp_part *part,
 		return r;
 	}
 	if (r)
-		lose(p, samples, r);
+		lose(p, samples);
 	if (part->service)
 		part->service->start_unix_ns = 0;
 	ddp_samples_drop(&p->samples, &part->samples);
@@ -351,7 +349,7 @@ static int end_parts(struct ddp_pipeline *p, const struct ddp_marks *now, int64_
 		ddp_log_error("cannot sort samples by service: %s", strerror(-r));
 		if (may_wait)
 			return r;
-		lose(p, p->samples.sums.pending, r);
+		lose(p, p->samples.sums.pending);
 		ddp_samples_clear(&p->samples);
 	}
 	ddp_symbols_refresh(&p->symbols);
@@ -528,11 +526,11 @@ static void stop(struct ddp_pipeline *p)
 
 int ddp_pipeline_finish(struct ddp_pipeline *p)
 {
-	int r;
-
 	stop(p);
-	r = end_interval(p, &p->last);
-	return r ? r : p->lost;
+	if (p->counts.samples_dropped)
+		ddp_log_notice("%" PRIu64 " samples of this session were lost before its end, their "
+			       "profiles could not be made", p->counts.samples_dropped);
+	return end_interval(p, &p->last);
 }
 
 /* Changing while it runs */

@@ -150,8 +150,8 @@ void ddp_pipeline_end_interval(struct ddp_pipeline *p);
 void ddp_pipeline_set_output(struct ddp_pipeline *p, struct ddp_output *output);
 
 /**
- * Stops sampling, takes what is still on its way and makes the last profile. @return 0, or what
- * could not be done
+ * Stops sampling, takes what is still on its way and makes the last profile. @return 0, or why that
+ * did not get out; what was lost before is in the log
  */
 int ddp_pipeline_finish(struct ddp_pipeline *p);
 

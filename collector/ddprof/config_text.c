@@ -25,8 +25,10 @@ static const char sources[] =
 	"defaults. What is wrong in a variable is a warning, elsewhere an error.\n";
 
 static const char statuses[] =
-	"The command's; without one 0, or 1 when profiling failed or a profile did not get\n"
-	"out. 2 for wrong usage.\n";
+	"The command's; without one 0, or 1 when profiling failed or what there was at its end\n"
+	"did not get out: the last profile, and what still waited to be sent. What is in a spool\n"
+	"then is not lost. What was lost before the end, or dropped for a limit of queue or spool,\n"
+	"is no failure of the end; the last messages say how much it was. 2 for wrong usage.\n";
 
 static const struct ddp_manual_part before[] = {
 	{ "DESCRIPTION", modes },

@@ -170,9 +170,12 @@ int ddprof_open_signals(bool have_command, sigset_t *ret_old)
 
 int ddprof_finish(struct ddp_pipeline *p, struct ddp_output **output)
 {
-	int r = ddp_pipeline_finish(p);
-	unsigned int unsent = ddp_output_finish(TAKE(*output));
+	unsigned int unsent;
+	int r;
 
+	ddp_output_ending(*output);
+	r = ddp_pipeline_finish(p);
+	unsent = ddp_output_finish(TAKE(*output));
 	return r || unsent ? DDPROF_EXIT_FAILED : 0;
 }
 

@@ -48,7 +48,10 @@ void ddprof_ignore_broken_pipes(void);
  */
 int ddprof_open_signals(bool have_command, sigset_t *ret_old);
 
-/** The last profile, and what waits to be sent. Takes the output. @return the exit status */
+/**
+ * The last profile, and what waits to be sent. Takes the output.
+ * @return the exit status: whether that got out, or is in a spool; not what was lost before
+ */
 int ddprof_finish(struct ddp_pipeline *p, struct ddp_output **output);
 
 #endif /* DDPROF_SESSION_H */

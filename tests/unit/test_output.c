@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -366,6 +367,92 @@ static void what_does_not_arrive_is_said_now_and_then(void **state)
 	assert_non_null(strstr(told, "5 profiles could not be uploaded, at last: nowhere answ"));
 }
 
+/* The first so many of a run are refused, or wait; what is said at its end, and answered */
+static int refuse_some(void *ctx, const struct ddp_export_form *form,
+		       struct ddp_export_result *ret)
+{
+	int *left = ctx;
+
+	if ((*left)-- > 0)
+		return refuse_all(NULL, form, ret);
+	return DDP_EXPORT_OK;
+}
+
+static void wait_until_dropped(struct ddp_output *o, enum ddp_sender_drop reason, uint64_t nr)
+{
+	struct ddp_sender_stats stats;
+
+	do {
+		assert_int_equal(ddp_output_stats(o, 0, &stats), 0);
+		sched_yield();
+	} while (stats.dropped[reason] < nr);
+}
+
+static void what_was_lost_before_the_end_is_no_failure_of_it(void **state)
+{
+	static const struct {
+		const char *what;
+		int refused;		/* so many of all */
+		uint64_t before;	/* so many are made before the end, and refused */
+		unsigned int failed;
+		const char *told;
+	} rows[] = {
+		{ "nothing is lost", 0, 0, 0, "" },
+		{ "what was lost before", 3, 3, 0, "nowhere: 3 profiles were dropped in this" },
+		{ "the last one, too", 4, 3, 1, "nowhere: 1 profile could not be uploaded" },
+		{ "the last one", 1, 0, 1, "nowhere: 1 profile could not be uploaded" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int left = rows[i].refused;
+		struct ddp_sender_target target = { .name = "nowhere", .send = refuse_some,
+						    .ctx = &left };
+		struct ddp_output_config config = { .targets = &target, .nr_targets = 1 };
+		struct ddp_error err = { "" };
+		struct ddp_output *o;
+		char told[4096];
+		FILE *f;
+		int real = begin_telling(&f);
+		unsigned int failed;
+
+		assert_int_equal(ddp_output_create(&config, &o, &err), 0);
+		for (uint64_t k = 0; k < rows[i].before; k++)
+			assert_int_equal(write_profile(o), 0);
+		wait_until_dropped(o, DDP_SENDER_DROP_REFUSED, rows[i].before);
+		ddp_output_ending(o);
+		assert_int_equal(write_profile(o), 0);
+		failed = ddp_output_finish(o);
+		end_telling(real, f, told, sizeof(told));
+		if (failed != rows[i].failed || !strstr(told, rows[i].told) ||
+		    (!rows[i].told[0] && told[0]))
+			fail_msg("%s: %u failed, %s", rows[i].what, failed, told);
+	}
+}
+
+/* Its limits made room in the spool, weeks ago and for the last one */
+static void limits_fail_no_end(void **state)
+{
+	struct ddp_exporter_config agent = { .url = "http://127.0.0.1:1" };
+	char spool[128];
+	struct ddp_sender_target target = { .name = "a", .exporter = &agent, .spool = spool,
+					    .spool_bytes = 4096 };
+	struct ddp_output_config config = { .targets = &target, .nr_targets = 1 };
+	struct ddp_error err = { "" };
+	struct ddp_output *o;
+
+	(void)state;
+	path_in("", spool);
+	assert_int_equal(ddp_output_create(&config, &o, &err), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(write_profile(o), 0);
+	wait_until_dropped(o, DDP_SENDER_DROP_SPOOL, 1);
+	ddp_output_ending(o);
+	assert_int_equal(write_profile(o), 0);
+	assert_int_equal(ddp_output_finish(o), 0);
+	assert_int_equal(empty_folder(), 2);
+}
+
 static void what_waits_in_a_spool_is_not_lost(void **state)
 {
 	struct ddp_exporter_config agent = { .url = "http://127.0.0.1:1" };
@@ -434,6 +521,8 @@ int main(void)
 		cmocka_unit_test(the_run_s_id_may_be_given),
 		cmocka_unit_test(copies_have_a_prefix),
 		cmocka_unit_test(what_does_not_arrive_is_said_now_and_then),
+		cmocka_unit_test(what_was_lost_before_the_end_is_no_failure_of_it),
+		cmocka_unit_test(limits_fail_no_end),
 		cmocka_unit_test(what_waits_in_a_spool_is_not_lost),
 		cmocka_unit_test(one_goes_on_for_another),
 	};
