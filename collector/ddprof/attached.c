@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "ddprof/monitoring.h"
+#include "ddprof/retired.h"
 #include "ddprof/run.h"
 #include "ddprof/self.h"
 #include "ddprof/service.h"
@@ -27,6 +28,7 @@ struct attached {
 	int signals;
 	struct watched watched;
 	struct ddp_output *output;		/* owned */
+	struct ddprof_retired retired;
 	struct ddp_pipeline *pipeline;		/* owned */
 	struct ddprof_monitoring monitoring;
 	struct ddprof_service service;
@@ -45,6 +47,7 @@ static void close_attached(struct attached *a)
 	ddprof_monitoring_close(&a->monitoring);
 	ddp_pipeline_destroy(a->pipeline);
 	ddprof_output_finish(a->output);
+	ddprof_retired_wait(&a->retired);
 	ddprof_service_close(&a->service);
 	while (a->watched.nr)
 		close_fd(a->watched.fds[--a->watched.nr]);
@@ -134,7 +137,7 @@ static bool renew_output(struct attached *a, const struct ddprof_config *next)
 		ddp_log_error("%s; going on as before", err.text);
 		return false;
 	}
-	ddp_output_finish(TAKE(a->output));
+	ddprof_retire(&a->retired, TAKE(a->output));
 	a->output = output;
 	ddp_pipeline_set_output(a->pipeline, output);
 	return true;
