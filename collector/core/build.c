@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See build.h. Locations are remembered by (address space, address, how to look it up) for the
- * length of one build; user frames in their address space's own table, kernel frames in one here.
- * A trace is looked at once, however many samples with a timestamp it has.
+ * See build.h. Locations are remembered for the length of one build, by where they are and how to
+ * look them up: those in files by file and offset, for all address spaces that map it, wherever;
+ * those in other memory by address space and address; the kernel's by address. Names are interned
+ * once a symbol. A trace is looked at once, however many samples with a timestamp it has.
  */
 #include "core/build.h"
 
@@ -24,20 +25,24 @@ struct builder {
 	struct ddp_profile *profile;
 	struct ddp_event_columns columns;
 	struct ddp_table kernel;	/* frame key -> location id */
-	struct ddp_table unmapped;	/* the same for user frames without an address space */
+	struct ddp_table unmapped;	/* the same for user frames in no mapping */
+	struct ddp_table functions;	/* a symbol's name, as it lies -> function id */
+	uint64_t dropped;		/* of objects, when functions were found */
 	uint32_t key_process_id, key_process_name, key_thread_id, key_thread_name;
 	uint32_t key_container_id, key_pod_uid;
 	uint32_t key_thread_state;
 	struct ddp_inlined_files inlined;
 	struct ddp_table traces;	/* trace -> ids of its stack and its label set */
-	struct ddp_aspace_state *used;	/* those with locations of this profile */
+	/* those with locations of this profile */
+	struct ddp_aspace_state *used_aspaces;
+	struct ddp_object *used_objects;
 	uint32_t locations[MAX_LOCATIONS];
 };
 
 /* A frame as it will be shown */
 struct frame {
 	uint64_t address;
-	const char *function;	/* NULL: shown as file+0xoffset */
+	const char *function;	/* NULL: shown as file+0xoffset; lies in symbols that stay */
 	const char *file, *build_id;
 	uint64_t offset;	/* in file */
 	uint64_t start, limit, file_offset;	/* of the mapping; all zero: none */
@@ -59,23 +64,54 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-static int intern_function(struct builder *b, const struct frame *f, uint32_t *ret)
+static int intern_place(struct builder *b, const struct frame *f, uint32_t *ret)
 {
-	struct ddp_function fn = { 0 };
 	char made[DDPROF_MAX_STRING + 32];
+	struct ddp_function fn = { 0 };
 	int r;
 
-	if (!f->function) {
-		snprintf(made, sizeof(made), "%s+0x%" PRIx64, base_name(f->file), f->offset);
-		r = intern(b, made, &fn.name);
-		fn.system_name = fn.name;
-	} else {
-		r = intern(b, f->function, &fn.system_name);
-		fn.name = fn.system_name;
-		if (!r && ddp_demangle(f->function, made, sizeof(made)))
-			r = intern(b, made, &fn.name);
-	}
+	snprintf(made, sizeof(made), "%s+0x%" PRIx64, base_name(f->file), f->offset);
+	r = intern(b, made, &fn.name);
+	fn.system_name = fn.name;
 	return r ? r : ddp_profile_function(b->profile, &fn, ret);
+}
+
+static int intern_symbol(struct builder *b, const char *name, uint32_t *ret)
+{
+	char readable[DDPROF_MAX_STRING];
+	struct ddp_function fn = { 0 };
+	int r = intern(b, name, &fn.system_name);
+
+	fn.name = fn.system_name;
+	if (!r && ddp_demangle(name, readable, sizeof(readable)))
+		r = intern(b, readable, &fn.name);
+	return r ? r : ddp_profile_function(b->profile, &fn, ret);
+}
+
+/* Other symbols may come to lie where those were that had to go */
+static void forget_dropped(struct builder *b)
+{
+	if (b->dropped != b->in->process->objects.dropped)
+		ddp_table_clear(&b->functions);
+	b->dropped = b->in->process->objects.dropped;
+}
+
+static int intern_function(struct builder *b, const struct frame *f, uint32_t *ret)
+{
+	uint64_t key = (uint64_t)(uintptr_t)f->function;
+	const uint64_t *id;
+	int r;
+
+	if (!f->function)
+		return intern_place(b, f, ret);
+	forget_dropped(b);
+	id = ddp_table_find(&b->functions, key);
+	if (id) {
+		*ret = (uint32_t)*id;
+		return 0;
+	}
+	r = intern_symbol(b, f->function, ret);
+	return r ? r : ddp_table_set(&b->functions, key, *ret);
 }
 
 static int intern_source_function(struct builder *b, const struct ddp_inlined_function *f,
@@ -186,13 +222,51 @@ static void file_name(const struct ddp_object *o, char *ret, size_t size)
 	snprintf(ret, size, "%.*s", (int)n, o->path);
 }
 
-static int mapped_frame(struct builder *b, const struct ddp_range *range, uint64_t address,
+/*
+ * Where a part of a file lies by its own account, which is where tools look for its symbols; what
+ * tells no addresses is as good as linked at 0.
+ */
+static struct ddp_elf_segment segment_of(const struct ddp_object *o, const struct ddp_elf *elf,
+					 uint64_t offset)
+{
+	const struct ddp_elf_segment *s = elf ? ddp_elf_segment(elf, offset) : NULL;
+
+	return s ? *s : (struct ddp_elf_segment){ .bytes = o->size };
+}
+
+/* @lookup: a file offset, of the frame or just before it */
+static int file_frame(struct builder *b, struct ddp_object *o, uint64_t lookup, bool exact,
+		      uint32_t *ret)
+{
+	const struct ddp_elf *elf = ddp_object_elf(&b->in->process->objects, o, b->in->profile_nr);
+	struct ddp_elf_segment s = segment_of(o, elf, lookup);
+	struct ddp_inlined_function inlined[DDP_MAX_INLINED];
+	char path[DDPROF_MAX_STRING + 1];
+	struct frame f = {
+		.file = path, .offset = lookup + !exact,
+		.start = s.address, .limit = s.address + s.bytes, .file_offset = s.offset,
+	};
+
+	file_name(o, path, sizeof(path));
+	f.address = f.offset - s.offset + s.address;
+	if (elf) {
+		f.function = ddp_elf_symbol(elf, lookup);
+		f.build_id = ddp_elf_build_id(elf);
+	}
+	if (b->in->inlined && !b->in->without_names) {
+		f.inlined = inlined;
+		f.nr_inlined = ddp_inlined_files_at(&b->inlined, &b->in->process->objects, o,
+						    f.build_id, lookup, inlined);
+	}
+	return intern_frame(b, &f, ret);
+}
+
+/* The vdso, code that a program has made, ... */
+static int memory_frame(struct builder *b, const struct ddp_range *range, uint64_t address,
 			uint64_t lookup, uint32_t *ret)
 {
-	struct ddp_inlined_function inlined[DDP_MAX_INLINED];
-	uint64_t offset = lookup - range->start + range->file_offset;
-	char path[DDPROF_MAX_STRING + 1];
-	const struct ddp_elf *elf;
+	const struct ddp_elf *elf = strcmp(range->name, "[vdso]") ? NULL :
+				    ddp_symbols_vdso(b->in->symbols, range->length);
 	struct frame f = {
 		.address = address, .file = range->name,
 		.offset = address - range->start + range->file_offset,
@@ -200,45 +274,50 @@ static int mapped_frame(struct builder *b, const struct ddp_range *range, uint64
 		.file_offset = range->file_offset,
 	};
 
-	if (range->object) {
-		file_name(range->object, path, sizeof(path));
-		f.file = path;
-		elf = ddp_object_elf(&b->in->process->objects, range->object, b->in->profile_nr);
-	} else {
-		elf = strcmp(range->name, "[vdso]") ? NULL :
-		      ddp_symbols_vdso(b->in->symbols, range->length);
-	}
 	if (!f.file[0])
 		return pseudo_frame(b, "[unknown mapping]", address, ret);
 	if (elf) {
-		f.function = ddp_elf_symbol(elf, offset);
+		f.function = ddp_elf_symbol(elf, lookup - range->start + range->file_offset);
 		f.build_id = ddp_elf_build_id(elf);
-	}
-	if (b->in->inlined && range->object && !b->in->without_names) {
-		f.inlined = inlined;
-		f.nr_inlined = ddp_inlined_files_at(&b->inlined, &b->in->process->objects,
-						    range->object, f.build_id, offset, inlined);
 	}
 	return intern_frame(b, &f, ret);
 }
 
-static int user_frame(struct builder *b, const struct ddp_aspace_state *a, uint64_t address,
-		      uint64_t lookup, uint32_t *ret)
+/* Where it is remembered */
+static struct ddp_table *known_user(struct builder *b, struct ddp_aspace_state *a,
+				    const struct ddp_range *range)
 {
-	const struct ddp_range *range = a ? ddp_process_range(a, lookup) : NULL;
+	struct ddp_object *o = range ? range->object : NULL;
 
 	if (!range)
-		return pseudo_frame(b, "[unknown mapping]", address, ret);
-	return mapped_frame(b, range, address, lookup, ret);
+		return &b->unmapped;
+	if (o && !o->locations.capacity) {
+		o->next_used = b->used_objects;
+		b->used_objects = o;
+	}
+	if (!o && !a->locations.capacity) {
+		a->next_used = b->used_aspaces;
+		b->used_aspaces = a;
+	}
+	return o ? &o->locations : &a->locations;
 }
 
-/* @a is not used for kernel frames */
-static int frame_location(struct builder *b, struct ddp_aspace_state *a, bool kernel,
-			  uint64_t address, bool exact, uint32_t *ret)
+/* Where to look for what a frame is in: behind a call may be the next function */
+static uint64_t lookup_of(uint64_t address, bool exact)
 {
-	struct ddp_table *known = kernel ? &b->kernel : a ? &a->locations : &b->unmapped;
-	uint64_t key = frame_key(address, exact),
-		 lookup = exact || !address ? address : address - 1;
+	return exact || !address ? address : address - 1;
+}
+
+/* @a may be NULL */
+static int user_location(struct builder *b, struct ddp_aspace_state *a, uint64_t address,
+			 bool exact, uint32_t *ret)
+{
+	uint64_t lookup = lookup_of(address, exact);
+	const struct ddp_range *range = a ? ddp_process_range(a, lookup) : NULL;
+	struct ddp_object *o = range ? range->object : NULL;
+	uint64_t offset = o ? lookup - range->start + range->file_offset : 0;
+	struct ddp_table *known = known_user(b, a, range);
+	uint64_t key = frame_key(o ? offset : address, exact);
 	const uint64_t *id = ddp_table_find(known, key);
 	int r;
 
@@ -246,12 +325,27 @@ static int frame_location(struct builder *b, struct ddp_aspace_state *a, bool ke
 		*ret = (uint32_t)*id;
 		return 0;
 	}
-	if (!kernel && a && !a->locations.capacity) {
-		a->next_used = b->used;
-		b->used = a;
-	}
-	r = kernel ? kernel_frame(b, address, lookup, ret) : user_frame(b, a, address, lookup, ret);
+	if (o)
+		r = file_frame(b, o, offset, exact, ret);
+	else if (range)
+		r = memory_frame(b, range, address, lookup, ret);
+	else
+		r = pseudo_frame(b, "[unknown mapping]", address, ret);
 	return r ? r : ddp_table_set(known, key, *ret);
+}
+
+static int kernel_location(struct builder *b, uint64_t address, bool exact, uint32_t *ret)
+{
+	uint64_t key = frame_key(address, exact);
+	const uint64_t *id = ddp_table_find(&b->kernel, key);
+	int r;
+
+	if (id) {
+		*ret = (uint32_t)*id;
+		return 0;
+	}
+	r = kernel_frame(b, address, lookup_of(address, exact), ret);
+	return r ? r : ddp_table_set(&b->kernel, key, *ret);
 }
 
 /* The frame that says why there are no more, or NULL */
@@ -284,8 +378,9 @@ static int intern_stack(struct builder *b, const struct ddp_trace *t, uint32_t *
 		end = "[maximum pids]";
 	}
 	for (; !r && n < nr; n++)
-		r = frame_location(b, a, n < t->nr_kernel, t->frames[n], is_exact(t, n),
-				   &b->locations[n]);
+		r = n < t->nr_kernel ?
+		    kernel_location(b, t->frames[n], is_exact(t, n), &b->locations[n]) :
+		    user_location(b, a, t->frames[n], is_exact(t, n), &b->locations[n]);
 	if (!r && end)
 		r = pseudo_frame(b, end, 0, &b->locations[n++]);
 	return r ? r : ddp_profile_stack(b->profile, b->locations, n, ret);
@@ -440,10 +535,13 @@ static int create(struct builder *b)
 /* Ids are this profile's: the next one starts over */
 static void forget_ids(struct builder *b)
 {
-	for (; b->used; b->used = b->used->next_used)
-		ddp_table_free(&b->used->locations);
+	for (; b->used_aspaces; b->used_aspaces = b->used_aspaces->next_used)
+		ddp_table_free(&b->used_aspaces->locations);
+	for (; b->used_objects; b->used_objects = b->used_objects->next_used)
+		ddp_table_free(&b->used_objects->locations);
 	ddp_table_free(&b->kernel);
 	ddp_table_free(&b->unmapped);
+	ddp_table_free(&b->functions);
 	ddp_table_free(&b->traces);
 }
 

@@ -32,16 +32,12 @@ struct symbol {
 	uint32_t name;		/* offset in names */
 };
 
-struct segment {
-	uint64_t offset, bytes, address;
-};
-
 struct ddp_elf {
 	struct symbol *symbols;		/* owned, sorted by address, no two with the same */
 	size_t nr_symbols, cap_symbols;
 	char *names;			/* owned, NUL-terminated one after the other */
 	size_t names_bytes, names_cap;
-	struct segment *segments;	/* owned; loadable and executable */
+	struct ddp_elf_segment *segments;	/* owned */
 	size_t nr_segments;
 	char build_id[2 * DDP_MAX_BUILD_ID + 1];
 };
@@ -129,24 +125,22 @@ static int read_segments(struct ddp_elf *e, Elf *elf, uint64_t file_bytes)
 			continue;
 		if (ph.p_type == PT_NOTE)
 			read_note_segment(e, elf, &ph);
-		if (ph.p_type == PT_LOAD && ph.p_flags & PF_X)
-			e->segments[e->nr_segments++] =
-				(struct segment){ ph.p_offset, ph.p_filesz, ph.p_vaddr };
+		/* the upper half of addresses is the kernel's */
+		if (ph.p_type == PT_LOAD && ph.p_flags & PF_X &&
+		    inside(ph.p_vaddr, ph.p_filesz, INT64_MAX))
+			e->segments[e->nr_segments++] = (struct ddp_elf_segment){
+				ph.p_offset, ph.p_filesz, ph.p_vaddr,
+			};
 	}
 	return 0;
 }
 
-static bool to_address(const struct ddp_elf *e, uint64_t offset, uint64_t *ret)
+const struct ddp_elf_segment *ddp_elf_segment(const struct ddp_elf *e, uint64_t file_offset)
 {
-	for (size_t i = 0; i < e->nr_segments; i++) {
-		const struct segment *s = &e->segments[i];
-
-		if (offset - s->offset < s->bytes && offset >= s->offset) {
-			*ret = offset - s->offset + s->address;
-			return true;
-		}
-	}
-	return false;
+	for (size_t i = 0; i < e->nr_segments; i++)
+		if (file_offset - e->segments[i].offset < e->segments[i].bytes)
+			return &e->segments[i];
+	return NULL;
 }
 
 static bool executable_address(const struct ddp_elf *e, uint64_t address)
@@ -319,12 +313,14 @@ static void shrink(struct ddp_elf *e)
 
 const char *ddp_elf_symbol(const struct ddp_elf *e, uint64_t file_offset)
 {
+	const struct ddp_elf_segment *segment = ddp_elf_segment(e, file_offset);
 	size_t low = 0, high = e->nr_symbols;
 	const struct symbol *s;
 	uint64_t address;
 
-	if (!to_address(e, file_offset, &address))
+	if (!segment)
 		return NULL;
+	address = file_offset - segment->offset + segment->address;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 

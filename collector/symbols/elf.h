@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a profile wants from an ELF file: function names by file offset, and the GNU build-id. Read
- * once into memory of our own, through libelf and read() rather than mmap(): the file may belong to
+ * What a profile wants from an ELF file: function names by file offset, the addresses it was linked
+ * at, and the GNU build-id. Read once into memory of our own, through libelf and read() rather than mmap(): the file may belong to
  * a program that truncates it while we look. Files are not trusted: every size is checked against
  * the file's, and what is damaged is left out. Used by process and symbols.
  */
@@ -36,6 +36,15 @@ int ddp_elf_open_memory(const void *image, size_t bytes, struct ddp_elf **ret);
 /** NULL is allowed. */
 void ddp_elf_close(struct ddp_elf *e);
 DEFINE_CLEANUP(struct ddp_elf *, ddp_elf_close)
+
+/** A loadable, executable segment, as the program headers have it; all of it below 2^63. */
+struct ddp_elf_segment {
+	uint64_t offset, bytes;	/* in the file */
+	uint64_t address;	/* virtual, as linked, of its first byte */
+};
+
+/** The segment that a file offset lies in; NULL: in none. Lives as long as @e. */
+const struct ddp_elf_segment *ddp_elf_segment(const struct ddp_elf *e, uint64_t file_offset);
 
 /** The function at a file offset; NULL: none known. Lives as long as @e. */
 const char *ddp_elf_symbol(const struct ddp_elf *e, uint64_t file_offset);

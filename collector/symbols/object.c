@@ -50,6 +50,7 @@ static void symbols_drop(struct ddp_objects *f, struct ddp_object *o)
 	if (!o->elf)
 		return;
 	f->symbol_bytes -= ddp_elf_bytes(o->elf);
+	f->dropped++;
 	ddp_elf_close(TAKE(o->elf));
 	o->elf_tried = false; /* read again from its descriptor when it is asked for */
 }
@@ -59,6 +60,7 @@ static void object_destroy(struct ddp_objects *f, struct ddp_object *o)
 	f->bytes -= object_bytes(o);
 	object_close(f, o);
 	symbols_drop(f, o);
+	ddp_table_free(&o->locations);
 	free(o);
 }
 

@@ -31,6 +31,9 @@ struct ddp_object {
 	bool fresh;		/* told since the last profile: its mappings may be on their way */
 	uint32_t refs;		/* mappings that mean it */
 	uint64_t used;		/* the profile that last asked for a name in it, for eviction */
+	/* the builder's, for one profile */
+	struct ddp_table locations;	/* frame -> location id */
+	struct ddp_object *next_used;
 	char path[];		/* NUL-terminated, as the module gave it */
 };
 
@@ -39,6 +42,7 @@ struct ddp_objects {			/* see ddp_objects_init() */
 	size_t bytes;			/* of these without symbols, roughly */
 	size_t nr_fds, max_fds;		/* held, and how many may be */
 	size_t symbol_bytes;		/* of their ELF contents */
+	uint64_t dropped;		/* total: of these, so that their names are no more */
 	bool crowded;			/* nobody can do without one before the next profile */
 	int (*open_file)(void *ctx, uint64_t file_id, int *ret);
 	void *ctx;

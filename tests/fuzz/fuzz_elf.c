@@ -23,6 +23,9 @@ static void read_symbols(const void *file, size_t size)
 		return;
 	must(strlen(ddp_elf_build_id(e)) <= 2 * DDP_MAX_BUILD_ID);
 	for (uint64_t offset = 0; offset < 2 * size; offset += 5) {
+		const struct ddp_elf_segment *s = ddp_elf_segment(e, offset);
+
+		must(!s || (offset - s->offset < s->bytes && s->bytes <= INT64_MAX - s->address));
 		name = ddp_elf_symbol(e, offset);
 		must(!name || (*name && strlen(name) <= DDP_MAX_SYMBOL_NAME));
 	}

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,22 @@ static uint64_t address_of(struct world *w, const char *function)
 	return 0;
 }
 
+static int first_base(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+	(void)size;
+	*(uint64_t *)ctx = info->dlpi_addr;
+	return 1;
+}
+
+/* The address that a symbol table has for it */
+static uint64_t linked_at(const void *function)
+{
+	uint64_t base = 0;
+
+	assert_int_equal(dl_iterate_phdr(first_base, &base), 1);
+	return (uint64_t)(uintptr_t)function - base;
+}
+
 static void hit(struct world *w, const struct ddp_stack *s, const struct ddp_names *names,
 		uint64_t count, const uint64_t *time_ns)
 {
@@ -167,37 +184,39 @@ static void frames_have_names(void **state)
 	uint64_t function = address_of(w, "ddp_build_profile");
 	static const struct {
 		const char *what, *leaf, *root;
-		/* of the one user frame; from the function when it is small */
-		int64_t offset;
+		/* of the one user frame; 0: the function's */
+		uint64_t address;
 		uint8_t kernel_end, user_end;
 		size_t nr;
+		uint64_t said;	/* its address in the profile; 0: where the function was linked */
 	} rows[] = {
 		{ "an interrupted function", "ddp_build_profile", "ddp_build_profile", 0, 0,
-		  DDPROF_END_ROOT, 1 },
+		  DDPROF_END_ROOT, 1, 0 },
 		{ "a file that is not there", "gone.so+0x123", "gone.so+0x123",
-		  NO_FILE_START + 0x123, 0, DDPROF_END_ROOT, 1 },
+		  NO_FILE_START + 0x123, 0, DDPROF_END_ROOT, 1, 0x123 },
 		{ "memory without a file", "//anon+0x8", "//anon+0x8", ANON_START + 8, 0,
-		  DDPROF_END_ROOT, 1 },
+		  DDPROF_END_ROOT, 1, ANON_START + 8 },
 		{ "no mapping", "[unknown mapping]", "[unknown mapping]", 0x7f0000000000, 0,
-		  DDPROF_END_ROOT, 1 },
+		  DDPROF_END_ROOT, 1, 0x7f0000000000 },
 		{ "cut by depth", "ddp_build_profile", "[truncated]", 0, 0, DDPROF_END_TRUNCATED,
-		  2 },
+		  2, 0 },
 		{ "kernel half cut", "ddp_build_profile", "[truncated]", 0, DDPROF_END_TRUNCATED,
-		  DDPROF_END_ROOT, 2 },
+		  DDPROF_END_ROOT, 2, 0 },
 		{ "unreadable", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_UNREADABLE,
-		  2 },
-		{ "no table", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_NO_TABLE, 2 },
-		{ "no rule", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_NO_RULE, 2 },
+		  2, 0 },
+		{ "no table", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_NO_TABLE, 2, 0 },
+		{ "no rule", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_NO_RULE, 2, 0 },
 		{ "a broken walk", "ddp_build_profile", "[incomplete]", 0, 0, DDPROF_END_BAD_FRAME,
-		  2 },
+		  2, 0 },
 		{ "kernel half broken, user half whole", "ddp_build_profile", "ddp_build_profile",
-		  0, DDPROF_END_BAD_FRAME, DDPROF_END_ROOT, 1 },
+		  0, DDPROF_END_BAD_FRAME, DDPROF_END_ROOT, 1, 0 },
 		{ "kernel half broken, no user half", "ddp_build_profile", "[incomplete]", 0,
-		  DDPROF_END_BAD_FRAME, DDPROF_END_NONE, 2 },
+		  DDPROF_END_BAD_FRAME, DDPROF_END_NONE, 2, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		u64 frame = (uint64_t)rows[i].offset + (rows[i].offset ? 0 : function);
+		u64 frame = rows[i].address ? rows[i].address : function;
+		uint64_t said = rows[i].said ? rows[i].said : linked_at(ddp_build_profile);
 		struct ddp_stack s = { .aspace = 1,
 				       .tgid = 7,
 				       .tid = 8,
@@ -216,7 +235,7 @@ static void frames_have_names(void **state)
 		    strcmp(frame_name(&p->samples[0], rows[i].nr - 1), rows[i].root))
 			fail_msg("%s: leaf %s of %zu frames", rows[i].what,
 				 frame_name(&p->samples[0], 0), p->samples[0].nr_locations);
-		assert_int_equal(p->samples[0].locations[0]->address, frame);
+		assert_int_equal(p->samples[0].locations[0]->address, said);
 		ddp_samples_clear(&w->samples);
 	}
 }
@@ -261,7 +280,7 @@ static void return_addresses_are_looked_up_before(void **state)
 	p = build(w);
 	assert_string_equal(frame_name(&p->samples[0], 0), "ddp_build_profile");
 	assert_string_not_equal(frame_name(&p->samples[0], 1), "ddp_build_profile");
-	assert_int_equal(p->samples[0].locations[1]->address, function);
+	assert_int_equal(p->samples[0].locations[1]->address, linked_at(ddp_build_profile));
 }
 
 /* In a system call the first user frame is where the call returns to */
@@ -296,22 +315,88 @@ static void kernel_frames_come_first(void **state)
 	assert_string_equal(p->samples[0].locations[2]->mapping->filename, "/opt/lib/gone.so");
 }
 
-static void mappings_have_build_ids(void **state)
+static void mappings_are_segments_with_build_ids(void **state)
 {
 	struct world *w = *state;
 	const u64 frame = address_of(w, "ddp_build_profile");
 	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
 			       .user_end = DDPROF_END_ROOT,
 			       .flags = DDPROF_STACK_USER_EXACT };
+	const struct ddp_pprof_location *l;
 	const struct ddp_pprof_mapping *m;
 
 	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
-	m = build(w)->samples[0].locations[0]->mapping;
+	l = build(w)->samples[0].locations[0];
+	m = l->mapping;
 	assert_string_equal(m->filename, "/opt/test_build");
 	assert_int_equal(strlen(m->build_id), 40);
-	assert_int_equal(m->start, EXE_START);
-	assert_int_equal(m->limit, EXE_START + EXE_BYTES);
+	assert_true(l->address >= m->start && l->address < m->limit);
+	assert_int_equal(l->address - m->start + m->file_offset, frame - EXE_START);
 	assert_true(m->has_functions);
+}
+
+/* Other address spaces, other addresses, other pieces of it: the same places in the same file */
+static void a_file_is_the_same_wherever_it_is_mapped(void **state)
+{
+	struct world *w = *state;
+	const uint64_t function = address_of(w, "ddp_build_profile") - EXE_START,
+		       piece = function & ~UINT64_C(0xfff);
+	const struct {
+		uint64_t start, length, file_offset, file, frame;
+	} rows[] = {
+		{ 0x55550000000, EXE_BYTES, 0, 1, 0x55550000000 + function },
+		{ 0x7f000000000, 0x2000, piece, 1, 0x7f000000000 + function - piece },
+		{ 0x55560000000, 0x1000, 0x3000, 2, 0x55560000123 },
+		{ 0x7f100000000, 0x8000, 0x1000, 2, 0x7f100002123 },
+	};
+	enum { NR = sizeof(rows) / sizeof(rows[0]) };
+	const struct ddp_pprof *p;
+
+	for (uint32_t i = 0; i < NR; i++) {
+		struct ddp_stack s = { .aspace = 2 + i, .tgid = 7 + i, .tid = 7 + i, .nr_user = 1,
+				       .frames = &rows[i].frame, .user_end = DDPROF_END_ROOT,
+				       .flags = DDPROF_STACK_USER_EXACT };
+		struct ddp_map m = { .aspace = 2 + i, .start = rows[i].start,
+				     .length = rows[i].length, .file_offset = rows[i].file_offset,
+				     .file_id = rows[i].file, .name = "" };
+
+		assert_int_equal(ddp_process_aspace(&w->process, &(struct ddp_aspace){
+				 .aspace = 2 + i, .layout = 1, .tgid = 7 + i, .nr_maps = 1 }), 0);
+		assert_int_equal(ddp_process_map(&w->process, &m, 0), 0);
+		hit(w, &s, &(struct ddp_names){ "p", "t" }, 1 + (i >= 2), NULL);
+	}
+	p = build(w);
+	assert_int_equal(p->nr_samples, NR);
+	assert_int_equal(p->nr_locations, 2);
+	assert_int_equal(p->nr_mappings, 2);
+	for (size_t i = 0; i < NR; i++) {
+		const struct ddp_pprof_location *l = p->samples[i].locations[0];
+		bool named = p->samples[i].values[0] == 1;
+
+		assert_string_equal(frame_name(&p->samples[i], 0),
+				    named ? "ddp_build_profile" : "gone.so+0x3123");
+		assert_int_equal(l->address, named ? linked_at(ddp_build_profile) : 0x3123);
+		assert_int_equal(l->address - l->mapping->start + l->mapping->file_offset,
+				 named ? function : 0x3123);
+	}
+}
+
+/* A call that returns to where another thread is interrupted: two frames, one address */
+static void where_it_is_and_how_it_is_looked_up_make_a_frame(void **state)
+{
+	struct world *w = *state;
+	const u64 frame = address_of(w, "ddp_build_profile");
+	struct ddp_stack s = { .aspace = 1, .tgid = 7, .tid = 8, .nr_user = 1, .frames = &frame,
+			       .user_end = DDPROF_END_ROOT };
+	const struct ddp_pprof *p;
+
+	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
+	s.flags = DDPROF_STACK_USER_EXACT;
+	hit(w, &s, &(struct ddp_names){ "p", "t" }, 1, NULL);
+	p = build(w);
+	assert_int_equal(p->nr_locations, 2);
+	assert_int_equal(p->samples[0].locations[0]->address, p->samples[1].locations[0]->address);
+	assert_string_not_equal(frame_name(&p->samples[0], 0), frame_name(&p->samples[1], 0));
 }
 
 static const struct ddp_pprof_label *label(const struct ddp_pprof_sample *s, const char *key)
@@ -328,6 +413,7 @@ static void frames_without_names_keep_their_places(void **state)
 	struct world *w = *state;
 	u64 frames[] = { 0xffffffff81000000, address_of(w, "ddp_build_profile"),
 			 NO_FILE_START + 8, 0x7f0000000000 };
+	const uint64_t said[] = { frames[0], linked_at(ddp_build_profile), 8, frames[3] };
 	struct ddp_stack s = { .aspace = 1, .nr_kernel = 1, .nr_user = 3, .frames = frames,
 			       .user_end = DDPROF_END_TRUNCATED };
 	const struct ddp_pprof_sample *sample;
@@ -337,7 +423,7 @@ static void frames_without_names_keep_their_places(void **state)
 	sample = build(w)->samples;
 	assert_int_equal(sample->nr_locations, 5);
 	for (size_t i = 0; i < 4; i++)
-		assert_int_equal(sample->locations[i]->address, frames[i]);
+		assert_int_equal(sample->locations[i]->address, said[i]);
 	for (size_t i = 1; i < 3; i++) {
 		assert_int_equal(sample->locations[i]->nr_lines, 0);
 		assert_non_null(sample->locations[i]->mapping);
@@ -639,7 +725,9 @@ int main(void)
 		TEST(frames_have_names), TEST(names_are_readable),
 		TEST(return_addresses_are_looked_up_before),
 		TEST(a_user_frame_is_exact_only_when_said), TEST(kernel_frames_come_first),
-		TEST(mappings_have_build_ids),
+		TEST(mappings_are_segments_with_build_ids),
+		TEST(a_file_is_the_same_wherever_it_is_mapped),
+		TEST(where_it_is_and_how_it_is_looked_up_make_a_frame),
 		TEST(frames_without_names_keep_their_places),
 		TEST(debug_information_names_sources),
 		TEST(a_process_too_many_has_one_frame),

@@ -25,9 +25,11 @@
 #include "symbols/elf.h"
 #include "symbols/symbols.h"
 
+static uint64_t rng_state = 88172645463325252ULL;
+
 static int find_segment(struct dl_phdr_info *info, size_t size, void *ctx)
 {
-	uint64_t *where = ctx; /* [0] address in, [1] offset out */
+	uint64_t *where = ctx; /* [0] address in, [1] offset out, [2] address as linked out */
 
 	(void)size;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -36,6 +38,7 @@ static int find_segment(struct dl_phdr_info *info, size_t size, void *ctx)
 
 		if (ph->p_type == PT_LOAD && where[0] >= start && where[0] < start + ph->p_memsz) {
 			where[1] = where[0] - start + ph->p_offset;
+			where[2] = where[0] - info->dlpi_addr;
 			return 1;
 		}
 	}
@@ -44,10 +47,18 @@ static int find_segment(struct dl_phdr_info *info, size_t size, void *ctx)
 
 static uint64_t offset_of(const void *address)
 {
-	uint64_t where[2] = { (uint64_t)(uintptr_t)address, 0 };
+	uint64_t where[3] = { (uint64_t)(uintptr_t)address };
 
 	assert_int_equal(dl_iterate_phdr(find_segment, where), 1);
 	return where[1];
+}
+
+static uint64_t linked_at(const void *address)
+{
+	uint64_t where[3] = { (uint64_t)(uintptr_t)address };
+
+	assert_int_equal(dl_iterate_phdr(find_segment, where), 1);
+	return where[2];
 }
 
 __attribute__((noinline, used)) static int a_local_function(int x)
@@ -78,6 +89,26 @@ static void own_functions(void **state)
 	assert_null(ddp_elf_symbol(e, 0));
 	assert_int_equal(strlen(ddp_elf_build_id(e)), 40);
 	assert_true(ddp_elf_bytes(e) > ddp_elf_nr_symbols(e) * 16);
+	ddp_elf_close(e);
+}
+
+static void segments_have_addresses(void **state)
+{
+	const void *const places[] = { (void *)a_local_function, (void *)ddp_elf_symbol };
+	struct ddp_elf *e = open_path("/proc/self/exe");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		uint64_t at = offset_of(places[i]);
+		const struct ddp_elf_segment *s = ddp_elf_segment(e, at);
+
+		assert_non_null(s);
+		assert_true(at >= s->offset && at - s->offset < s->bytes);
+		assert_int_equal(at - s->offset + s->address, linked_at(places[i]));
+		assert_null(ddp_elf_segment(e, s->offset + s->bytes));
+	}
+	assert_null(ddp_elf_segment(e, offset_of(&rng_state)));
+	assert_null(ddp_elf_segment(e, UINT64_MAX));
 	ddp_elf_close(e);
 }
 
@@ -130,8 +161,6 @@ static void files_that_are_not_elf(void **state)
 			fail_msg("%s was taken for an ELF file", rows[i].what);
 	}
 }
-
-static uint64_t rng_state = 88172645463325252ULL;
 
 static uint64_t rng(void)
 {
@@ -224,6 +253,7 @@ struct claim {
 	uint64_t file_bytes;		/* with a hole at its end; 0: without */
 	int result;
 	size_t want_symbols;
+	uint64_t address;		/* of its segment; 0: a usual one */
 };
 
 #define NO_COUNT 0xffff
@@ -260,7 +290,8 @@ static int write_claim(const struct claim *c)
 		.e_shnum = c->shnum == NO_COUNT ? 0 : c->shnum ? c->shnum :
 			   (uint16_t)(c->nr_tables + 2u),
 	};
-	ElfW(Phdr) load = { .p_type = PT_LOAD, .p_flags = PF_X, .p_vaddr = 0x1000,
+	ElfW(Phdr) load = { .p_type = PT_LOAD, .p_flags = PF_X,
+			    .p_vaddr = c->address ? c->address : 0x1000,
 			    .p_filesz = symbols + bytes, .p_memsz = symbols + bytes };
 	ElfW(Shdr) none = { .sh_size = c->shnum == NO_COUNT ? c->file_bytes / 128 : 0,
 			    .sh_info = c->phnum == PN_XNUM ? (uint32_t)(c->file_bytes / 128) : 0 };
@@ -292,19 +323,23 @@ static int write_claim(const struct claim *c)
 static void files_that_claim_much(void **state)
 {
 	static const struct claim rows[] = {
-		{ "a good one", 100, 20, 0, 0, 1, 0, 0, 0, 0, 100 },
-		{ "the longest name", 2, DDP_MAX_SYMBOL_NAME + 50, 0, 0, 1, 0, 0, 0, 0, 2 },
-		{ "a table named often", 1000, 20, 0, 0, 60000, 0, 0, 0, 0, 1000 },
-		{ "a long name for all", 80000, 4095, 0, 0, 1, 0, 0, 0, -EFBIG, 0 },
-		{ "symbols in a hole", 100, 20, 1ull << 38, 0, 1, 0, 0, 1ull << 40, 0, 0 },
-		{ "names in a hole", 100, 20, 0, 1ull << 38, 1, 0, 0, 1ull << 40, 0, 0 },
-		{ "a symbol table behind the end", 100, 20, 1 << 20, 0, 1, 0, 0, 0, 0, 0 },
-		{ "names behind the end", 100, 20, 0, 1 << 20, 1, 0, 0, 0, 0, 0 },
+		{ "a good one", 100, 20, 0, 0, 1, 0, 0, 0, 0, 100, 0 },
+		{ "the longest name", 2, DDP_MAX_SYMBOL_NAME + 50, 0, 0, 1, 0, 0, 0, 0, 2, 0 },
+		{ "a table named often", 1000, 20, 0, 0, 60000, 0, 0, 0, 0, 1000, 0 },
+		{ "a long name for all", 80000, 4095, 0, 0, 1, 0, 0, 0, -EFBIG, 0, 0 },
+		{ "symbols in a hole", 100, 20, 1ull << 38, 0, 1, 0, 0, 1ull << 40, 0, 0, 0 },
+		{ "names in a hole", 100, 20, 0, 1ull << 38, 1, 0, 0, 1ull << 40, 0, 0, 0 },
+		{ "a symbol table behind the end", 100, 20, 1 << 20, 0, 1, 0, 0, 0, 0, 0, 0 },
+		{ "names behind the end", 100, 20, 0, 1 << 20, 1, 0, 0, 0, 0, 0, 0 },
 		{ "sections without number", 100, 20, 0, 0, 1, NO_COUNT, 0, 1ull << 40, -ENOEXEC,
-		  0 },
+		  0, 0 },
 		{ "segments without number", 100, 20, 0, 0, 1, 0, PN_XNUM, 1ull << 36, -ENOEXEC,
-		  0 },
-		{ "many segments", 100, 20, 0, 0, 1, 0, 60000, 1ull << 40, -ENOEXEC, 0 },
+		  0, 0 },
+		{ "many segments", 100, 20, 0, 0, 1, 0, 60000, 1ull << 40, -ENOEXEC, 0, 0 },
+		{ "a segment that reaches into the kernel's half", 100, 20, 0, 0, 1, 0, 0, 0, 0, 0,
+		  INT64_MAX - 100 },
+		{ "a segment that goes around", 100, 20, 0, 0, 1, 0, 0, 0, 0, 0,
+		  UINT64_MAX - 100 },
 	};
 
 	(void)state;
@@ -316,6 +351,8 @@ static void files_that_claim_much(void **state)
 		if (r != rows[i].result || (e && ddp_elf_nr_symbols(e) != rows[i].want_symbols))
 			fail_msg("%s: %d, %zu symbols", rows[i].what, r,
 				 e ? ddp_elf_nr_symbols(e) : 0);
+		if (e && !ddp_elf_segment(e, 0) != !!rows[i].address)
+			fail_msg("%s: its segment", rows[i].what);
 		ddp_elf_close(e);
 	}
 }
@@ -382,6 +419,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_functions), cmocka_unit_test(library_functions),
+		cmocka_unit_test(segments_have_addresses),
 		cmocka_unit_test(vdso_functions), cmocka_unit_test(files_that_are_not_elf),
 		cmocka_unit_test(damaged_files), cmocka_unit_test(files_that_claim_much),
 		cmocka_unit_test(build_ids),
