@@ -5,18 +5,17 @@
 #include <ddprof/compress.h>
 #include <ddprof/pprof.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 
 #include "base/log.h"
 #include "core/show.h"
+#include "base/whole_file.h"
 #include "base/write_fd.h"
 #include "lib/cleanup.h"
 
@@ -77,32 +76,26 @@ int ddp_output_path(const char *path, unsigned int nr, bool numbered, char *ret,
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-/*
- * Complete or not there: under another name first, one that nobody can have taken or foreseen. For
- * its owner only: it tells where the kernel lies and what everybody runs.
- */
+struct filling {
+	const struct ddp_profile *profile;
+	int64_t end_unix_ns;
+	enum ddp_compression compression;
+};
+
+static int fill(void *filling, int fd)
+{
+	const struct filling *f = filling;
+
+	return encode(f->profile, f->end_unix_ns, f->compression, write_fd, &fd);
+}
+
+/* For its owner only: it tells where the kernel lies and what everybody runs */
 static int write_file(const char *path, const struct ddp_profile *p, int64_t end_unix_ns,
 		      enum ddp_compression compression)
 {
-	static const char part[] = ".part";
-	CLEANUP(close_fd) int fd = -1;
-	char temporary[4096];
-	int n = snprintf(temporary, sizeof(temporary), "%s.XXXXXX%s", path, part);
-	int r;
+	struct filling f = { p, end_unix_ns, compression };
 
-	if (n < 0 || (size_t)n >= sizeof(temporary))
-		return -ENAMETOOLONG;
-	fd = mkostemps(temporary, sizeof(part) - 1, O_CLOEXEC); /* mode 0600 */
-	if (fd < 0)
-		return -errno;
-	r = encode(p, end_unix_ns, compression, write_fd, &fd);
-	if (!r && close(TAKE_FD(fd)))
-		r = -errno;
-	if (!r && rename(temporary, path))
-		r = -errno;
-	if (r)
-		unlink(temporary);
-	return r;
+	return ddp_whole_file(path, fill, &f);
 }
 
 static int to_file(struct ddp_output *o, const struct ddp_profile *p, int64_t end_unix_ns)

@@ -343,7 +343,7 @@ const struct ddp_option ddprof_options[] = {
 	{ "write_config", "capture_config", 0, DDP_OPTION_TEXT, AT(write_config),
 	  .argument = "FILE", INFORMATION, ONCE,
 	  .help = "write what is in effect to FILE, for --config, then go on;\n"
-		  "secrets are left out" },
+		  "secrets are left out; a file of one's own is replaced" },
 	{ "show_samples", NULL, 0, DDP_OPTION_FLAG, AT(show_samples), "DD_PROFILING_SHOW_SAMPLES",
 	  INFORMATION,
 	  .help = "log every profile's samples, a line each, at any log level" },

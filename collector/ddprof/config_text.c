@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/whole_file.h"
 #include "ddprof/config.h"
 
 static const char modes[] =
@@ -73,21 +74,48 @@ static void help(FILE *to)
 		"Exit status: %s", sources, statuses);
 }
 
+static int fill_config(void *config, int fd)
+{
+	const struct ddprof_config *c = config;
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	CLEANUP(close_file) FILE *f = own < 0 ? NULL : fdopen(own, "w");
+
+	if (!f)
+		return -errno;
+	fprintf(f, "# what was in effect: ddprof --config reads it\n");
+	ddp_options_write(&c->options, ddprof_sections, f);
+	errno = EIO;	/* where an earlier write has failed */
+	/* a machine that stops now must not have half of it in the old one's place */
+	return fflush(f) || ferror(f) || fsync(own) ? -errno : 0;
+}
+
+/* Nothing is touched but a file that is the caller's. @return NULL: it may be replaced, or is new */
+static const char *find_obstacle(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st)) /* writing says what else it is */
+		return NULL;
+	if (S_ISLNK(st.st_mode))
+		return "it is a symbolic link: name the file that it leads to";
+	if (!S_ISREG(st.st_mode))
+		return "it is not a regular file";
+	if (st.st_uid != geteuid())
+		return "it belongs to somebody else: remove it first, or name another one";
+	return NULL;
+}
+
 static int write_config(const struct ddprof_config *c, struct ddp_error *err)
 {
-	/* it may say where things are, and who */
-	int fd = open(c->write_config, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	CLEANUP(close_file) FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+	const char *obstacle = find_obstacle(c->write_config);
+	int r = obstacle ? -EEXIST :
+		/* it may say where things are, and who: mode 0600 */
+		ddp_whole_file(c->write_config, fill_config, (void *)(uintptr_t)c);
 
-	if (f && !fchmod(fd, 0600)) {
-		fprintf(f, "# what was in effect: ddprof --config reads it\n");
-		ddp_options_write(&c->options, ddprof_sections, f);
-		if (!fflush(f) && !ferror(f))
-			return 0;
-	}
-	snprintf(err->text, sizeof(err->text), "--write_config %.150s: %s", c->write_config,
-		 strerror(errno));
-	return -EIO;
+	if (r)
+		snprintf(err->text, sizeof(err->text), "--write_config %.150s: %s",
+			 c->write_config, obstacle ? obstacle : strerror(-r));
+	return r;
 }
 
 static bool wants_events(const struct ddprof_config *c)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/whole_file.h"
 #include "base/write_fd.h"
 #include "ddprofctl/print.h"
 
@@ -156,30 +157,26 @@ static int save_as_it_is(const char *path, ctl_produce_fn produce, void *ctx,
 	return produce(ctx, write_fd, &fd, err);
 }
 
+struct filling {
+	ctl_produce_fn produce;
+	void *ctx;
+	struct ddp_error *err;
+};
+
+static int fill(void *filling, int fd)
+{
+	const struct filling *f = filling;
+
+	return f->produce(f->ctx, write_fd, &fd, f->err);
+}
+
 static int save_complete(const char *path, ctl_produce_fn produce, void *ctx,
 			 struct ddp_error *err)
 {
 	CLEANUP(free) char *target = realpath(path, NULL);	/* NULL: there is none yet */
-	CLEANUP(free) char *part = NULL;
-	CLEANUP(close_fd) int fd = -1;
-	int r;
+	struct filling f = { produce, ctx, err };
 
-	path = target ?: path;
-	if (asprintf(&part, "%s.XXXXXX", path) < 0) {
-		part = NULL;
-		return -ENOMEM;
-	}
-	fd = mkostemp(part, O_CLOEXEC);	/* mode 0600 */
-	if (fd < 0)
-		return -errno;
-	r = produce(ctx, write_fd, &fd, err);
-	if (!r && close(TAKE_FD(fd)))
-		r = -errno;
-	if (!r && rename(part, path))
-		r = -errno;
-	if (r)
-		unlink(part);
-	return r;
+	return ddp_whole_file(target ?: path, fill, &f);
 }
 
 int ctl_save(const char *path, ctl_produce_fn produce, void *ctx)

@@ -325,6 +325,38 @@ what_is_in_effect_can_be_kept()
 	grep -qx 'service = db  (environment)' err
 }
 
+what_is_kept_replaces_only_ones_own()
+{
+	row()
+	{
+		said 2 "ddprof: error: --write_config $3: $2" "$ddprof" --write_config "$3"
+	}
+	echo old >own.conf
+	chmod 644 own.conf
+	ln own.conf other-name.conf
+	said 0 '' "$ddprof" --write_config own.conf
+	[[ $(stat -c %a own.conf) == 600 && $(<other-name.conf) == old ]]
+	grep -q '^frequency = ' own.conf
+	ln -s own.conf link.conf
+	ln -s missing.conf dangling.conf
+	mkfifo fifo.conf
+	mkdir folder
+	each \
+		'a device|it is not a regular file|/dev/full' \
+		'a FIFO|it is not a regular file|fifo.conf' \
+		'a folder|it is not a regular file|folder' \
+		'a link|it is a symbolic link: name the file that it leads to|link.conf' \
+		'a link that leads nowhere|it is a symbolic link: *|dangling.conf' \
+		'no folder|No such file or directory|missing/x.conf'
+	[[ ! -e missing.conf && $(stat -c %a /dev/full) == 666 ]]
+	if ((EUID == 0)); then
+		chown nobody own.conf
+		each "somebody else's|it belongs to somebody else: *|own.conf"
+		[[ $(stat -c %U own.conf) == nobody ]]
+	fi
+	lacks 'part' <(ls)
+}
+
 texts_of_itself()
 {
 	local what
@@ -363,8 +395,8 @@ completes_words()
 cases=(wrong_options_are_refused incomplete_use_is_refused wrong_events_are_refused wrong_lines_of_a_file_are_refused
 	wrong_targets_are_refused wrong_variables_are_warnings
 	the_command_notices_nothing its_terminal_is_the_command_s signals_reach_the_command statuses_of_what_cannot_run
-	the_command_s_user where_messages_go secrets_are_not_shown what_is_in_effect_can_be_kept texts_of_itself
-	completes_words)
+	the_command_s_user where_messages_go secrets_are_not_shown what_is_in_effect_can_be_kept
+	what_is_kept_replaces_only_ones_own texts_of_itself completes_words)
 
 # one case, in a folder of its own: the first command that fails ends it
 if (($#)); then
