@@ -147,8 +147,15 @@ static bool renew_output(struct attached *a, const struct ddprof_config *next)
 static int apply(struct attached *a, const struct ddprof_config *next, unsigned int what,
 		 bool *ret_refused)
 {
+	struct ddp_error err = { "" };
 	int r = 0;
 
+	/* before anything is touched: going back is a session less, and a profile cut short */
+	if (what & DDPROF_APPLY_SESSION && ddprof_check_session(next, &err)) {
+		ddp_log_error("%s; going on as before", err.text);
+		*ret_refused = true;
+		return 0;
+	}
 	*ret_refused = what & DDPROF_APPLY_OUTPUT && !renew_output(a, next);
 	if (*ret_refused)
 		return 0;

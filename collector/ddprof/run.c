@@ -86,6 +86,26 @@ static void raise_file_limit(void)
 		ddp_log_debug("RLIMIT_NOFILE: %s", strerror(errno));
 }
 
+/* What a session needs of the machine: tracepoints and control groups. @ret_filter: as for
+ * ddprof_filter_open() */
+static int find_what_is_asked_for(const struct ddprof_config *c,
+				  struct ddp_event_specs *ret_events,
+				  struct ddprof_filter *ret_filter, struct ddp_error *err)
+{
+	int r = ddprof_config_events(c, ret_events, err);
+
+	r = r ?: ddp_events_resolve(ret_events, err);
+	return r ? r : ddprof_filter_open(c, ret_filter, err);
+}
+
+int ddprof_check_session(const struct ddprof_config *c, struct ddp_error *err)
+{
+	CLEANUP(ddprof_filter_close) struct ddprof_filter filter = { .link.nr_tids = 0 };
+	struct ddp_event_specs events;
+
+	return find_what_is_asked_for(c, &events, &filter, err);
+}
+
 int ddprof_create_pipeline(const struct ddprof_config *c, const struct ddprof_session *s,
 			   struct ddp_pipeline **ret, struct ddp_error *err)
 {
@@ -105,10 +125,8 @@ int ddprof_create_pipeline(const struct ddprof_config *c, const struct ddprof_se
 	};
 	CLEANUP(ddprof_filter_close) struct ddprof_filter filter = { .link.nr_tids = 0 };
 	struct ddp_event_specs events;
-	int r = ddprof_config_events(c, &events, err);
+	int r = find_what_is_asked_for(c, &events, &filter, err);
 
-	r = r ?: ddp_events_resolve(&events, err);
-	r = r ?: ddprof_filter_open(c, &filter, err);
 	if (r)
 		return r;
 	raise_file_limit();

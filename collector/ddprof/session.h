@@ -32,6 +32,12 @@ DEFINE_CLEANUP(struct ddp_output *, ddprof_output_finish)
 int ddprof_create_output(const struct ddprof_config *c, struct ddp_output *replaces,
 			 struct ddp_output **ret, struct ddp_error *err);
 
+/**
+ * Whether what @c asks for is there now, as far as it is known before START: events and control
+ * groups. @return 0; a negative errno, see @err
+ */
+int ddprof_check_session(const struct ddprof_config *c, struct ddp_error *err);
+
 /** @return as ddp_pipeline_create() */
 int ddprof_create_pipeline(const struct ddprof_config *c, const struct ddprof_session *s,
 			   struct ddp_pipeline **ret, struct ddp_error *err);

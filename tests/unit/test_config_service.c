@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "ddprof/config.h"
+#include "ddprof/session.h"
 
 enum { MAX_ARGS = 6 };
 
@@ -174,6 +175,32 @@ static void a_bad_file_is_refused(void **state)
 	ddprof_config_free(&c);
 }
 
+/* Each line is accepted; whether there is such a thing is seen where a session is to begin */
+static void what_a_session_needs_is_looked_for(void **state)
+{
+	static const struct {
+		const char *what, *file, *error;
+	} rows[] = {
+		{ "CPU time", "event = sCPU\n", NULL },
+		{ "no such control group", "cgroup = /not/there\n", "--cgroup /not/there: " },
+		{ "none to leave out", "exclude_cgroup = /not/there\n", "--exclude_cgroup /not/" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		static const char *const args[MAX_ARGS] = { "-g", "--config", "FILE" };
+		struct ddp_error err = { "" };
+		struct ddprof_config c;
+
+		write_file(rows[i].file);
+		assert_int_equal(read_args(args, &c, &err), 0);
+		if (!ddprof_check_session(&c, &err) != !rows[i].error ||
+		    (rows[i].error && !strstr(err.text, rows[i].error)))
+			fail_msg("%s: %s", rows[i].what, err.text);
+		ddprof_config_free(&c);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -181,6 +208,7 @@ int main(void)
 		cmocka_unit_test(what_a_change_asks_for),
 		cmocka_unit_test(control_groups_are_looked_up_again),
 		cmocka_unit_test(a_bad_file_is_refused),
+		cmocka_unit_test(what_a_session_needs_is_looked_for),
 	};
 	int fd = mkstemp(path), r;
 

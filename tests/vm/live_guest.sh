@@ -100,6 +100,11 @@ check "reload: the new service" until_true sh -c 'ddprofctl status | grep -q "se
 check "reload: the new address" until_true wget -q -O reload.txt http://127.0.0.1:9199/metrics
 check "reload: not the old one" sh -c '! wget -q -O reload.txt http://127.0.0.1:9198/metrics'
 check "reload: the session goes on" sh -c '! grep -q "new session" reload.err'
+printf '%s\n' 'service = later' 'cgroup = /not/there' >live.conf
+kill -HUP $collector
+check "reload: a control group that is not there is refused" until_true grep -q '/not/there: .*going on as before' reload.err
+check "reload: before the session or a profile ends" sh -c '! grep -q "new session" reload.err && ! test -e reload.2.pprof'
+check "reload: all is as before" sh -c 'ddprofctl status | grep -q "service after"'
 kill -TERM $collector
 wait $collector
 
