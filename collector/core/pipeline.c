@@ -233,8 +233,7 @@ static int build(struct ddp_pipeline *p, const struct ddp_samples_part *part,
 
 static int64_t start_of(const struct ddp_pipeline *p, const struct ddp_part *part)
 {
-	return part->service && part->service->start_unix_ns ? part->service->start_unix_ns :
-							       p->interval_start_unix_ns;
+	return ddp_part_start(part, p->interval_start_unix_ns);
 }
 
 static int make_profile(struct ddp_pipeline *p, const struct ddp_part *part,
@@ -298,14 +297,12 @@ static int end_part(struct ddp_pipeline *p, const struct ddp_part *part,
 	p->services.counts.excluded_samples += excluded ? samples : 0;
 	if (r && may_wait) {
 		ddp_log_notice("its samples go into the next profile");
-		if (part->service)
-			part->service->start_unix_ns = start_of(p, part);
+		ddp_part_set_start(part, start_of(p, part));
 		return r;
 	}
 	if (r)
 		lose(p, samples);
-	if (part->service)
-		part->service->start_unix_ns = 0;
+	ddp_part_set_start(part, 0);
 	ddp_samples_drop(&p->samples, &part->samples);
 	return r;
 }

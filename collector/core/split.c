@@ -34,6 +34,7 @@ static int add_service(struct splitter *s, struct ddp_service *v)
 		return -ENOMEM;
 	s->found = more;
 	v->samples = 0;
+	v->next_merged = NULL;
 	v->part = (uint32_t)s->nr;
 	s->found[s->nr++] = v;
 	return 0;
@@ -97,12 +98,22 @@ static int merge(struct splitter *s, size_t kept)
 
 	if (r)
 		return r;
+	if (!is_found(s, other)) {
+		other->next_merged = NULL;
+		other->start_unix_ns = 0;	/* it has no samples of its own that could wait */
+	}
 	for (size_t i = 0; i < kept; i++)
 		to = s->found[i] == other ? i : to;
 	for (size_t i = kept; i < s->nr; i++) {
-		counts->merged_services += s->found[i] != other;
-		counts->merged_samples += s->found[i]->samples;
-		s->found[i]->part = (uint32_t)to;
+		struct ddp_service *v = s->found[i];
+
+		counts->merged_services += v != other;
+		counts->merged_samples += v->samples;
+		v->part = (uint32_t)to;
+		if (v == other)
+			continue;
+		v->next_merged = other->next_merged;
+		other->next_merged = v;
 	}
 	s->nr = kept + (to == kept);
 	s->found[to] = other;
@@ -283,6 +294,22 @@ int ddp_split_make(const struct ddp_samples *samples, struct ddp_services *servi
 	else
 		*ret = s.split;
 	return r;
+}
+
+int64_t ddp_part_start(const struct ddp_part *part, int64_t interval_start_unix_ns)
+{
+	int64_t start = interval_start_unix_ns;
+
+	for (const struct ddp_service *v = part->service; v; v = v->next_merged)
+		if (v->start_unix_ns && v->start_unix_ns < start)
+			start = v->start_unix_ns;
+	return start;
+}
+
+void ddp_part_set_start(const struct ddp_part *part, int64_t start_unix_ns)
+{
+	for (struct ddp_service *v = part->service; v; v = v->next_merged)
+		v->start_unix_ns = start_unix_ns;
 }
 
 void ddp_split_free(struct ddp_split *s)

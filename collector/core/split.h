@@ -33,6 +33,15 @@ struct ddp_split {			/* all zero: empty */
 int ddp_split_make(const struct ddp_samples *samples, struct ddp_services *services,
 		   struct ddp_split *ret);
 
+/**
+ * When the first of its samples may be from: where some waited for this profile, of whichever of
+ * the services that are merged in it, before @interval_start_unix_ns.
+ */
+int64_t ddp_part_start(const struct ddp_part *part, int64_t interval_start_unix_ns);
+
+/** Its samples wait, since then, for the next profile; 0: they do not. For each of its services. */
+void ddp_part_set_start(const struct ddp_part *part, int64_t start_unix_ns);
+
 void ddp_split_free(struct ddp_split *s);
 DEFINE_CLEANUP_IN_PLACE(struct ddp_split, ddp_split_free)
 

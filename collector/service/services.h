@@ -38,6 +38,7 @@ struct ddp_service {
 	int64_t start_unix_ns;
 	uint64_t samples;	/* of this interval; the caller's */
 	uint32_t part;		/* the caller's */
+	struct ddp_service *next_merged;	/* the caller's */
 	struct ddp_service *next_same;
 };
 

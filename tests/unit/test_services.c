@@ -813,6 +813,50 @@ static void the_smallest_are_one(void **state)
 	ddp_split_free(&split);
 }
 
+/* Samples of 100 and 101 wait since 5 and 7, the interval began at 50 */
+static void other_begins_with_the_first_of_its_parts(void **state)
+{
+	static const struct {
+		const char *what;
+		const char *part;
+		int64_t start;
+	} first[] = {
+		{ "merged, the earliest of two", "other", 5 },
+		{ "not merged", "p103", 50 },
+	};
+	struct world *w = *state;
+	struct ddp_split split;
+
+	begin(w, &(struct ddp_services_config){ .split = true, .max_services = 1 });
+	for (uint32_t pid = 100; pid < 104; pid++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "p%u", pid);
+		sample(w, pid, pid, name, pid, NULL);
+	}
+	service_of(w, 100, 100, "p100")->start_unix_ns = 5;
+	service_of(w, 101, 101, "p101")->start_unix_ns = 7;
+	assert_int_equal(ddp_split_make(&w->samples, &w->services, &split), 0);
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++)
+		if (ddp_part_start(part_named(&split, first[i].part), 50) != first[i].start)
+			fail_msg("%s", first[i].what);
+	/* it does not get out; then p101 and p102 have parts of their own */
+	ddp_part_set_start(part_named(&split, "other"), 5);
+	ddp_part_set_start(part_named(&split, "p103"), 0);
+	ddp_split_free(&split);
+	w->services.config.max_services = 3;
+	sample(w, 102, 102, "p102", 1000, NULL);
+	sample(w, 104, 104, "p104", 1, NULL);
+	service_of(w, 100, 100, "p100")->start_unix_ns = 0;
+	assert_int_equal(ddp_split_make(&w->samples, &w->services, &split), 0);
+	assert_int_equal(ddp_part_start(part_named(&split, "p102"), 60), 5);
+	assert_int_equal(ddp_part_start(part_named(&split, "p103"), 60), 60);
+	assert_int_equal(ddp_part_start(part_named(&split, "p101"), 60), 5);
+	/* p100 and p104: what waited with it before is not its any more */
+	assert_int_equal(ddp_part_start(part_named(&split, "other"), 60), 60);
+	ddp_split_free(&split);
+}
+
 static void nobody_sampled_is_no_part(void **state)
 {
 	struct world *w = *state;
@@ -839,7 +883,7 @@ int main(void)
 		TEST(what_ended_is_forgotten), TEST(memory_is_bounded),
 		TEST(a_procfs_of_others_is_not_used), TEST(parts_have_their_container),
 		TEST(rules_apply), TEST(nothing_is_lost), TEST(the_smallest_are_one),
-		TEST(nobody_sampled_is_no_part),
+		TEST(other_begins_with_the_first_of_its_parts), TEST(nobody_sampled_is_no_part),
 	};
 #undef TEST
 
