@@ -44,6 +44,8 @@ VM_KMOD   := $(patsubst tests/vm/%/Kbuild,%,$(wildcard tests/vm/*/Kbuild))
 KMOD_SRC  := $(wildcard kmod/* kmod/core/* kmod/probes/* uapi/*.h) dkms.conf
 COMMANDS  := ddprof ddprofctl
 TEXTS     := man bash zsh config
+CTL_TEXTS := man bash zsh
+ALL_TEXTS  = $(TEXTS:%=$(BUILD)/text/%) $(CTL_TEXTS:%=$(BUILD)/text/ctl-%)
 DKMS_SRC   = $(DESTDIR)/usr/src/ddprof_kmod-$(VERSION)
 
 # V=1 shows the commands
@@ -66,7 +68,7 @@ deps:	## install the distribution packages that are missing (Debian, Ubuntu)
 	$(Q)scripts/deps
 
 .PHONY: userspace
-userspace: $(LIBRARIES:%=$(BUILD)/%.a) $(LIBRARIES:%=$(BUILD)/%.so) $(COMMANDS:%=$(BUILD)/%) $(TEXTS:%=$(BUILD)/text/%)	## build libraries and commands
+userspace: $(LIBRARIES:%=$(BUILD)/%.a) $(LIBRARIES:%=$(BUILD)/%.so) $(COMMANDS:%=$(BUILD)/%) $(ALL_TEXTS)	## build libraries and commands
 
 # message formats; pprof's under the library's prefix, as another part of a program may have it, too
 $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: collector/lib/%.proto Makefile
@@ -128,11 +130,13 @@ $(BUILD)/$(1): $$(call obj,opt,$$(wildcard collector/$(1)/*.c)) $(BUILD)/opt/cor
 endef
 $(foreach c,$(COMMANDS),$(eval $(call command_rule,$(c))))
 
-# what is said of ddprof's options, from their table: manual page, completions, sample file
+# what is said of the commands' options, from their tables: manual pages, completions, sample file
 $(TEXTS:%=$(BUILD)/text/%): $(BUILD)/text/%: $(BUILD)/ddprof
+$(CTL_TEXTS:%=$(BUILD)/text/ctl-%): $(BUILD)/text/ctl-%: $(BUILD)/ddprofctl
+$(ALL_TEXTS):
 	@mkdir -p $(@D)
 	$(call say,TEXT,$@)
-	$(Q)env -i $< --print $* > $@.part && mv $@.part $@
+	$(Q)env -i $< --print $(patsubst ctl-%,%,$(@F)) > $@.part && mv $@.part $@
 
 # the module: never built inside kmod/, so that different kernels do not meet there
 .PHONY: module
@@ -374,19 +378,23 @@ uninstall-service:	## remove what install-service put there, and what the servic
 	fi
 
 # A configuration that is there stays: it is its owner's
-MAN_PAGE = $(DESTDIR)$(PREFIX)/share/man/man8/ddprof.8
+MAN_PAGE = $(DESTDIR)$(PREFIX)/share/man/man8/ddprof
 BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ddprof
 ZSH_COMPLETION = $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ddprof
 CONFIG_FILE = $(DESTDIR)/etc/ddprof/ddprof.conf
 SAMPLE_FILE = $(DESTDIR)$(PREFIX)/share/doc/ddprof/ddprof.conf
-TEXT_FILES = $(MAN_PAGE) $(BASH_COMPLETION) $(ZSH_COMPLETION) $(SAMPLE_FILE)
+TEXT_FILES = $(MAN_PAGE).8 $(BASH_COMPLETION) $(ZSH_COMPLETION) \
+	$(MAN_PAGE)ctl.8 $(BASH_COMPLETION)ctl $(ZSH_COMPLETION)ctl $(SAMPLE_FILE)
 
 .PHONY: install-text
-install-text: $(TEXTS:%=$(BUILD)/text/%)	## install only manual page, completions and configuration file
+install-text: $(ALL_TEXTS)	## install only manual pages, completions and configuration file
 	$(call say,INSTALL,$(TEXT_FILES))
-	$(Q)install -D -m 644 $(BUILD)/text/man $(MAN_PAGE)
+	$(Q)install -D -m 644 $(BUILD)/text/man $(MAN_PAGE).8
 	$(Q)install -D -m 644 $(BUILD)/text/bash $(BASH_COMPLETION)
 	$(Q)install -D -m 644 $(BUILD)/text/zsh $(ZSH_COMPLETION)
+	$(Q)install -D -m 644 $(BUILD)/text/ctl-man $(MAN_PAGE)ctl.8
+	$(Q)install -D -m 644 $(BUILD)/text/ctl-bash $(BASH_COMPLETION)ctl
+	$(Q)install -D -m 644 $(BUILD)/text/ctl-zsh $(ZSH_COMPLETION)ctl
 	$(Q)install -D -m 644 $(BUILD)/text/config $(SAMPLE_FILE)
 	$(Q)[ -e $(CONFIG_FILE) ] || install -D -m 644 $(BUILD)/text/config $(CONFIG_FILE)
 

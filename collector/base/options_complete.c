@@ -72,21 +72,53 @@ static void bash_takes_word(const struct ddp_option *table, FILE *to)
 	      "\t\tesac\n", to);
 }
 
+/* What @prev asks for; else the options' names, or words as compgen makes them with @other */
+static void bash_words(const struct ddp_option *table, const char *other, FILE *to)
+{
+	fputs("\tcase $prev in\n", to);
+	for (const struct ddp_option *o = table; o->name; o++)
+		bash_argument(o, to);
+	fputs("\t*) mapfile -t COMPREPLY < <(\n\t\tif [[ $cur == -* ]]; then compgen -W '", to);
+	for (const struct ddp_option *o = table; o->name; o++)
+		fprintf(to, "--%s ", o->name);
+	fprintf(to, "' -- \"$cur\"; else compgen %s -- \"$cur\"; fi) ;;\n\tesac\n", other);
+}
+
+/* Those of the command that is there; before it the program's own and the commands */
+static void bash_commands(const struct ddp_manual *m, FILE *to)
+{
+	fputs("\tcase ${COMP_WORDS[1]} in\n", to);
+	for (size_t i = 0; m->commands[i]; i++) {
+		fprintf(to, "\t%s) if ((COMP_CWORD > 1)); then\n", m->commands[i]->name);
+		bash_words(m->commands[i]->table, "-f", to);
+		fputs("\treturn; fi ;;\n", to);
+	}
+	fputs("\tesac\n\tlocal commands='", to);
+	for (size_t i = 0; m->commands[i]; i++)
+		fprintf(to, "%s%s", i ? " " : "", m->commands[i]->name);
+	fputs("'\n", to);
+	bash_words(m->table, "-W \"$commands\"", to);
+}
+
+/* Behind the options is a command with words of its own, which its own completion knows */
+static void bash_command_in_front(const struct ddp_manual *m, FILE *to)
+{
+	fputs("\tlocal i\n\tfor ((i = 1; i < COMP_CWORD; i++)); do\n", to);
+	bash_takes_word(m->table, to);
+	fputs("\tdone\n", to);
+	bash_words(m->table, "-c", to);
+}
+
 void ddp_options_bash(const struct ddp_manual *m, FILE *to)
 {
 	fprintf(to, "# bash completion for %s, made by `%s --print bash`\n_%s()\n{\n", m->program,
 		m->program, m->program);
-	fputs("\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} i\n"
-	      "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n", to);
-	bash_takes_word(m->table, to);
-	fputs("\tdone\n\tcase $prev in\n", to);
-	for (const struct ddp_option *o = m->table; o->name; o++)
-		bash_argument(o, to);
-	fputs("\t*) mapfile -t COMPREPLY < <(\n\t\tif [[ $cur == -* ]]; then compgen -W '", to);
-	for (const struct ddp_option *o = m->table; o->name; o++)
-		fprintf(to, "--%s ", o->name);
-	fprintf(to, "' -- \"$cur\"; else compgen -c -- \"$cur\"; fi) ;;\n"
-		"\tesac\n}\ncomplete -o filenames -F _%s %s\n", m->program, m->program);
+	fputs("\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n", to);
+	if (m->commands)
+		bash_commands(m, to);
+	else
+		bash_command_in_front(m, to);
+	fprintf(to, "}\ncomplete -o filenames -F _%s %s\n", m->program, m->program);
 }
 
 /* In single quotes, and in brackets or between colons */
@@ -143,14 +175,43 @@ static void zsh_name(const struct ddp_option *o, bool letter, FILE *to)
 	fputs("' \\\n", to);
 }
 
-void ddp_options_zsh(const struct ddp_manual *m, FILE *to)
+/* @rest: what stands behind the options, as _arguments has it */
+static void zsh_arguments(const struct ddp_option *table, const char *rest, FILE *to)
 {
-	fprintf(to, "#compdef %s\n# zsh completion, made by `%s --print zsh`\n"
-		"_arguments -s -S \\\n", m->program, m->program);
-	for (const struct ddp_option *o = m->table; o->name; o++) {
+	fputs("_arguments -s -S \\\n", to);
+	for (const struct ddp_option *o = table; o->name; o++) {
 		if (o->letter)
 			zsh_name(o, true, to);
 		zsh_name(o, false, to);
 	}
-	fputs("\t'*::command:_normal'\n", to);
+	fprintf(to, "\t%s\n", rest);
+}
+
+static void zsh_commands(const struct ddp_manual *m, FILE *to)
+{
+	fputs("local -a commands=(\n", to);
+	for (size_t i = 0; m->commands[i]; i++) {
+		fprintf(to, "\t'%s:", m->commands[i]->name);
+		zsh_text(m->commands[i]->summary, to);
+		fputs("'\n", to);
+	}
+	fputs(")\nif ((CURRENT > 2)); then\nlocal command=$words[2]\n"
+	      "shift words\n((CURRENT--))\ncase $command in\n", to);
+	for (size_t i = 0; m->commands[i]; i++) {
+		fprintf(to, "%s)\n", m->commands[i]->name);
+		zsh_arguments(m->commands[i]->table, "'*:file:_files' ;;", to);
+	}
+	fputs("esac\nelse\n", to);
+	zsh_arguments(m->table, "'1:command:{_describe command commands}'", to);
+	fputs("fi\n", to);
+}
+
+void ddp_options_zsh(const struct ddp_manual *m, FILE *to)
+{
+	fprintf(to, "#compdef %s\n# zsh completion, made by `%s --print zsh`\n", m->program,
+		m->program);
+	if (m->commands)
+		zsh_commands(m, to);
+	else
+		zsh_arguments(m->table, "'*::command:_normal'", to);
 }

@@ -67,6 +67,10 @@ static void put_synopsis(const struct ddp_manual *m, FILE *to)
 		put_line(line, len, to);
 		line += len + (line[len] == '\n');
 	}
+	for (size_t i = 0; m->commands && m->commands[i]; i++) {
+		fprintf(to, "\\fB%s %s\\fR ", m->program, m->commands[i]->name);
+		put(m->commands[i]->synopsis, to);
+	}
 	fputs(".fi\n", to);
 }
 
@@ -120,6 +124,18 @@ static void put_options(const struct ddp_option *table, FILE *to)
 	}
 }
 
+static void put_commands(const struct ddp_manual *m, FILE *to)
+{
+	fputs(".SH COMMANDS\n", to);
+	for (size_t i = 0; m->commands[i]; i++) {
+		const struct ddp_manual_command *c = m->commands[i];
+
+		fprintf(to, ".SS %s\n", c->name);
+		put_text(c->text, to);
+		put_options(c->table, to);
+	}
+}
+
 static void put_key(const struct ddp_option *o, FILE *to)
 {
 	fprintf(to, ".TP\n\\fB%s\\fR = \\fI%s\\fR\n", o->name, o->argument ? o->argument : "0|1");
@@ -160,6 +176,8 @@ void ddp_options_man(const struct ddp_manual *m, FILE *to)
 	put_text("In long names - and _ are the same. --no-NAME switches a flag off, as does "
 		 "--NAME=0.\n", to);
 	put_options(m->table, to);
+	if (m->commands)
+		put_commands(m, to);
 	if (m->config)
 		put_config(m, to);
 	put_parts(m->after, to);

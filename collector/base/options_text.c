@@ -74,6 +74,12 @@ void ddp_options_help(const struct ddp_option *table, FILE *to)
 	}
 }
 
+void ddp_options_command_help(const char *program, const struct ddp_manual_command *c, FILE *to)
+{
+	fprintf(to, "%s %s %s\n\n%s\n", program, c->name, c->synopsis, c->text);
+	ddp_options_help(c->table, to);
+}
+
 /* The sample file */
 
 static void comment(const char *text, FILE *to)

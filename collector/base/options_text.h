@@ -16,12 +16,22 @@ struct ddp_manual_part {
 	const char *text;
 };
 
+/** A command of a program that has several. */
+struct ddp_manual_command {
+	const char *name, *summary;	/* "diff", "what changed ..." */
+	const char *synopsis;		/* what stands behind its name: "[options] BASE OTHER" */
+	const char *text;		/* about it, as a part's */
+	const struct ddp_option *table;
+};
+
 /** A program, for those who read about it. */
 struct ddp_manual {
 	const char *program;		/* "ddprof" */
 	const char *version;
 	const char *summary;		/* "profiles programs ..." */
-	const char *synopsis;		/* a line a way to call it, without the program's name */
+	/* a line a way to call it, without the program's name; of commands their names and these */
+	const char *synopsis;
+	const struct ddp_manual_command *const *commands;	/* up to NULL; NULL: none */
 	const char *config;		/* path of the sample file; NULL: there is none */
 	const struct ddp_option *table;
 	const struct ddp_option_section *sections;	/* NULL: none */
@@ -31,9 +41,13 @@ struct ddp_manual {
 /** Options, one or more lines each, under the headings of their groups. */
 void ddp_options_help(const struct ddp_option *table, FILE *to);
 
+/** A command's --help: how it is called, what it does and its options. */
+void ddp_options_command_help(const char *program, const struct ddp_manual_command *c, FILE *to);
+
 /** A manual page of section 8, in man's macros. */
 void ddp_options_man(const struct ddp_manual *m, FILE *to);
 
+/* Completion: of the program's options and the words of a command, or of commands and theirs */
 void ddp_options_bash(const struct ddp_manual *m, FILE *to);
 void ddp_options_zsh(const struct ddp_manual *m, FILE *to);
 

@@ -89,7 +89,7 @@ static int fill_config(void *config, int fd)
 	return fflush(f) || ferror(f) || fsync(own) ? -errno : 0;
 }
 
-/* Nothing is touched but a file that is the caller's. @return NULL: it may be replaced, or is new */
+/* Only a file of the caller's is touched. @return NULL: it may be replaced, or is new */
 static const char *find_obstacle(const char *path)
 {
 	struct stat st;

@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-/* How commands that take no files begin; see commands.h. */
+/* How commands that take no files begin, and help of all of them; see commands.h. */
 #include <stdio.h>
 
 #include "base/log.h"
-#include "base/options_text.h"
 #include "ddprofctl/commands.h"
 
-bool ctl_begin(const char *name, const struct ddp_option *options, const char *about, int argc,
-	       char **argv, void *values, const bool *show_help, int *ret_status)
+int ctl_help(const struct ddp_manual_command *m)
+{
+	ddp_options_command_help("ddprofctl", m, stdout);
+	return CTL_OK;
+}
+
+bool ctl_begin(const struct ddp_manual_command *m, int argc, char **argv, void *values,
+	       const bool *show_help, int *ret_status)
 {
 	struct ddp_error err = { "" };
 	int rest;
 
 	*ret_status = CTL_USAGE;
-	if (ddp_options_parse(options, argc, argv, values, &rest, &err)) {
+	if (ddp_options_parse(m->table, argc, argv, values, &rest, &err)) {
 		ddp_log_error("%s", err.text);
 		return false;
 	}
 	if (*show_help) {
-		printf("ddprofctl %s [options]\n\n%s\n", name, about);
-		ddp_options_help(options, stdout);
-		*ret_status = CTL_OK;
+		*ret_status = ctl_help(m);
 		return false;
 	}
 	if (rest == argc)
 		return true;
-	ddp_log_error("%s: %s: expected options only, see --help", name, argv[rest]);
+	ddp_log_error("%s: %s: expected options only, see --help", m->name, argv[rest]);
 	return false;
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/options_text.h"
 #include "ddprofctl/commands.h"
 #include "ddprofctl/files.h"
 
@@ -35,19 +34,6 @@ static const struct ddp_option option_table[] = {
 	{ "help", NULL, 'h', DDP_OPTION_FLAG, AT(show_help), .help = "show this" },
 	{ 0 },
 };
-
-static void help(void)
-{
-	puts("ddprofctl convert [options] FROM TO\n\n"
-	     "Writes the profile FROM as TO; '-' is stdin or stdout. Forms, by files' names:\n\n"
-	     "  auto                    as the name says, which is the default; what is read as\n"
-	     "                          pprof is known by its bytes as well\n"
-	     "  gzip, lz4, zstd, plain  pprof: .pprof .gz, .lz4, .zst, .pb\n"
-	     "  collapsed               text, a stack a line: .collapsed .folded .txt\n"
-	     "  speedscope              JSON for speedscope.app, only to: .json\n"
-	     "  html                    a flame graph for a browser, only to: .html\n");
-	ddp_options_help(option_table, stdout);
-}
 
 /* "cpu-time/nanoseconds"; @text is cut in two */
 static struct ddp_value_type value_type(char *text)
@@ -104,6 +90,21 @@ static int convert(const char *from, const char *to, const struct options *o,
 	return ctl_save_profile(to, p, format, &write) ? CTL_FAILED : CTL_OK;
 }
 
+const struct ddp_manual_command ctl_convert_manual = {
+	.name = "convert",
+	.summary = "a profile as a flame graph, text, or packed otherwise",
+	.synopsis = "[options] FROM TO",
+	.text =
+		"Writes the profile FROM as TO; '-' is stdin or stdout. Forms, by files' names:\n\n"
+		"  auto                    as the name says, which is the default; what is read as\n"
+		"                          pprof is known by its bytes as well\n"
+		"  gzip, lz4, zstd, plain  pprof: .pprof .gz, .lz4, .zst, .pb\n"
+		"  collapsed               text, a stack a line: .collapsed .folded .txt\n"
+		"  speedscope              JSON for speedscope.app, only to: .json\n"
+		"  html                    a flame graph for a browser, only to: .html\n",
+	.table = option_table,
+};
+
 int ctl_convert(int argc, char **argv)
 {
 	struct options o = { 0 };
@@ -113,10 +114,8 @@ int ctl_convert(int argc, char **argv)
 
 	if (ctl_arguments(option_table, argc, argv, &o, files, 2, &nr))
 		return CTL_USAGE;
-	if (o.show_help) {
-		help();
-		return CTL_OK;
-	}
+	if (o.show_help)
+		return ctl_help(&ctl_convert_manual);
 	if (nr != 2) {
 		ddp_log_error("convert: expected two files, see --help");
 		return CTL_USAGE;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/options_text.h"
 #include "ddprofctl/commands.h"
 #include "ddprofctl/files.h"
 #include "ddprofctl/print.h"
@@ -221,6 +220,16 @@ static int diff(const char *const *files, const struct options *o, enum ddp_form
 	return (o->output ? save(&s, format) : show_table(&s)) ? CTL_FAILED : CTL_OK;
 }
 
+const struct ddp_manual_command ctl_diff_manual = {
+	.name = "diff",
+	.summary = "what changed from one profile to another: table or flame graph",
+	.synopsis = "[options] BASE OTHER",
+	.text =
+		"Shows what changed from BASE to OTHER: a table of functions, or with -o a\n"
+		"flame graph (.html) or a profile of the difference (.pprof, .collapsed).\n",
+	.table = option_table,
+};
+
 int ctl_diff(int argc, char **argv)
 {
 	enum ddp_format to = DDP_FORMAT_AUTO;
@@ -230,13 +239,8 @@ int ctl_diff(int argc, char **argv)
 
 	if (ctl_arguments(option_table, argc, argv, &o, files, 2, &nr))
 		return CTL_USAGE;
-	if (o.show_help) {
-		puts("ddprofctl diff [options] BASE OTHER\n\n"
-		     "Shows what changed from BASE to OTHER: a table of functions, or with -o a\n"
-		     "flame graph (.html) or a profile of the difference (.pprof, .collapsed).\n");
-		ddp_options_help(option_table, stdout);
-		return CTL_OK;
-	}
+	if (o.show_help)
+		return ctl_help(&ctl_diff_manual);
 	if (nr != 2) {
 		ddp_log_error("diff: expected two files, see --help");
 		return CTL_USAGE;

@@ -12,7 +12,6 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "base/options_text.h"
 #include "ddprofctl/ask.h"
 #include "ddprofctl/commands.h"
 #include "ddprofctl/print.h"
@@ -87,15 +86,22 @@ static int run_checks(const struct options *o)
 	return d.missing ? CTL_FAILED : CTL_OK;
 }
 
+const struct ddp_manual_command ctl_doctor_manual = {
+	.name = "doctor",
+	.summary = "what is missing on this machine to profile, and how to get it",
+	.synopsis = "[options]",
+	.text =
+		"Says for each thing that profiling needs if it is there, or how to get it.\n"
+		"Exit status 1 when something is missing without which it does not work.\n",
+	.table = option_table,
+};
+
 int ctl_doctor(int argc, char **argv)
 {
-	static const char about[] =
-		"Says for each thing that profiling needs if it is there, or how to get it.\n"
-		"Exit status 1 when something is missing without which it does not work.\n";
 	struct options o = { NULL };
 	int status;
 
-	if (!ctl_begin("doctor", option_table, about, argc, argv, &o, &o.show_help, &status))
+	if (!ctl_begin(&ctl_doctor_manual, argc, argv, &o, &o.show_help, &status))
 		return status;
 	return run_checks(&o);
 }

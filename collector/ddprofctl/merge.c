@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/options_text.h"
 #include "ddprofctl/commands.h"
 #include "ddprofctl/files.h"
 
@@ -73,6 +72,15 @@ static int merge(const char *const *files, size_t nr, const struct options *o,
 	return ctl_save_profile(o->output, merged, format, &write) ? CTL_FAILED : CTL_OK;
 }
 
+const struct ddp_manual_command ctl_merge_manual = {
+	.name = "merge",
+	.summary = "several profiles added up to one",
+	.synopsis = "[options] FILE... -o OUT",
+	.text =
+		"Adds profiles up: the values that all of them have.\n",
+	.table = option_table,
+};
+
 int ctl_merge(int argc, char **argv)
 {
 	CLEANUP(free) const char **files = calloc((size_t)argc, sizeof(*files));
@@ -82,12 +90,8 @@ int ctl_merge(int argc, char **argv)
 
 	if (!files || ctl_arguments(option_table, argc, argv, &o, files, (size_t)argc, &nr))
 		return CTL_USAGE;
-	if (o.show_help) {
-		puts("ddprofctl merge [options] FILE... -o OUT\n\n"
-		     "Adds profiles up: the values that all of them have.\n");
-		ddp_options_help(option_table, stdout);
-		return CTL_OK;
-	}
+	if (o.show_help)
+		return ctl_help(&ctl_merge_manual);
 	if (!nr || !o.output) {
 		ddp_log_error("merge: expected files and -o OUT, see --help");
 		return CTL_USAGE;

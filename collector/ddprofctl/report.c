@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/options_text.h"
 #include "ddprofctl/commands.h"
 #include "ddprofctl/files.h"
 #include "ddprofctl/print.h"
@@ -117,6 +116,15 @@ static int show(const struct ddp_pprof *p, const struct options *o, const char *
 	return CTL_OK;
 }
 
+const struct ddp_manual_command ctl_report_manual = {
+	.name = "report",
+	.summary = "a table of where a profile's time went",
+	.synopsis = "[options] FILE",
+	.text =
+		"Shows where the time of a profile (pprof, packed or not; collapsed stacks) went.\n",
+	.table = option_table,
+};
+
 int ctl_report(int argc, char **argv)
 {
 	CLEANUP(ddp_pprof_destroy) struct ddp_pprof *p = NULL;
@@ -126,13 +134,8 @@ int ctl_report(int argc, char **argv)
 
 	if (ctl_arguments(option_table, argc, argv, &o, &path, 1, &nr))
 		return CTL_USAGE;
-	if (o.show_help) {
-		puts("ddprofctl report [options] FILE\n\n"
-		     "Shows where the time of a profile (pprof, packed or not; collapsed stacks) "
-		     "went.\n");
-		ddp_options_help(option_table, stdout);
-		return CTL_OK;
-	}
+	if (o.show_help)
+		return ctl_help(&ctl_report_manual);
 	if (!nr) {
 		ddp_log_error("report: expected one file, see --help");
 		return CTL_USAGE;

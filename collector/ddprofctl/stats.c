@@ -13,7 +13,6 @@
 #include "unwind/coverage.h"
 #include "link/link.h"
 #include "base/log.h"
-#include "base/options_text.h"
 #include "ddprofctl/commands.h"
 
 struct options {
@@ -268,17 +267,24 @@ static int show(const struct options *o)
 	return r;
 }
 
-int ctl_stats(int argc, char **argv)
-{
-	static const char about[] =
+const struct ddp_manual_command ctl_stats_manual = {
+	.name = "stats",
+	.summary = "the running session's counters and overhead",
+	.synopsis = "[options]",
+	.text =
 		"The counters of the running session since it began: the sum, then each CPU.\n"
 		"What they mean stands in uapi/ddprof.h. Below, without --totals, the files\n"
 		"in which most walks of user stacks ended that did not reach their root,\n"
-		"with their unwind tables. Exit status 1 without a session.\n";
+		"with their unwind tables. Exit status 1 without a session.\n",
+	.table = option_table,
+};
+
+int ctl_stats(int argc, char **argv)
+{
 	struct options o = { 0 };
 	int status;
 
-	if (!ctl_begin("stats", option_table, about, argc, argv, &o, &o.show_help, &status))
+	if (!ctl_begin(&ctl_stats_manual, argc, argv, &o, &o.show_help, &status))
 		return status;
 	return show(&o);
 }

@@ -9,7 +9,6 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "base/options_text.h"
 #include "ddprofctl/ask.h"
 #include "ddprofctl/commands.h"
 #include "ddprofctl/print.h"
@@ -235,17 +234,24 @@ static int show(const struct options *o)
 	return json_is_string(json_object_get(j, "trouble")) ? CTL_FAILED : CTL_OK;
 }
 
-int ctl_status(int argc, char **argv)
-{
-	static const char about[] =
+const struct ddp_manual_command ctl_status_manual = {
+	.name = "status",
+	.summary = "what the running collector does, and how well",
+	.synopsis = "[options]",
+	.text =
 		"What the running collector does: session, samples, overhead, unwinding,\n"
 		"profiles, services of the last interval, targets and what they last had to\n"
 		"complain of. Exit status 0 when it is well; 1 when it is not, or there is\n"
-		"none.\n";
+		"none.\n",
+	.table = option_table,
+};
+
+int ctl_status(int argc, char **argv)
+{
 	struct options o = { NULL };
 	int status;
 
-	if (!ctl_begin("status", option_table, about, argc, argv, &o, &o.show_help, &status))
+	if (!ctl_begin(&ctl_status_manual, argc, argv, &o, &o.show_help, &status))
 		return status;
 	return show(&o);
 }

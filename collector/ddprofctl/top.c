@@ -17,7 +17,6 @@
 #include <termios.h>
 
 #include "base/log.h"
-#include "base/options_text.h"
 #include "ddprofctl/ask.h"
 #include "ddprofctl/commands.h"
 #include "ddprofctl/top_screen.h"
@@ -447,16 +446,23 @@ static int show(const struct options *o)
 	return run_asking(&ui);
 }
 
-int ctl_top(int argc, char **argv)
-{
-	static const char about[] =
+const struct ddp_manual_command ctl_top_manual = {
+	.name = "top",
+	.summary = "the functions and processes that take most, live",
+	.synopsis = "[options]",
+	.text =
 		"The functions or processes that take most: of the interval that the running\n"
 		"collector is in; without a collector, of a session of its own. On a\n"
-		"terminal again and again; the last line says what the keys do.\n";
+		"terminal again and again; the last line says what the keys do.\n",
+	.table = option_table,
+};
+
+int ctl_top(int argc, char **argv)
+{
 	struct options o = { .interval_s = DEFAULT_INTERVAL_S, .rows = DEFAULT_ROWS };
 	int status;
 
-	if (!ctl_begin("top", option_table, about, argc, argv, &o, &o.show_help, &status))
+	if (!ctl_begin(&ctl_top_manual, argc, argv, &o, &o.show_help, &status))
 		return status;
 	return show(&o);
 }

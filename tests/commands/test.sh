@@ -482,12 +482,55 @@ doctor_looks_at_the_service()
 help_is_there()
 {
 	local command
-	for command in report convert merge diff top status doctor; do
+	for command in report convert merge diff top status stats doctor; do
 		said 0 '' "$command" --help
 		grep -q "^ddprofctl $command \[options\]" out
 		"$ctl" --help | grep -q "ddprofctl $command "
 	done
 	"$ctl" --help | grep -q 'ddprofctl --version'
+}
+
+# every command's options are in each of them
+texts_of_itself()
+{
+	local what command option
+	for what in man bash zsh; do
+		said 0 '' --print "$what"
+		tr -d '\\' <out >"$what"
+	done
+	"$ctl" --print bash | bash -n
+	for command in report convert merge diff top status stats doctor; do
+		grep -q "^fBddprofctl ${command}fR " man
+		"$ctl" "$command" --help | sed -n 's/^ *\(-., \)\?--\([a-z_]*\).*/\2/p' >options
+		grep -q help options
+		while read -r option; do
+			for what in man bash zsh; do
+				grep -q -- "--$option" "$what" || { echo "$command --$option: not in $what"; return 1; }
+			done
+		done <options
+	done
+	said 2 '*--print html: expected one of *man, bash, zsh*' --print html
+	said 2 '*--prin: *did you mean --print*' --prin man
+}
+
+completes_words()
+{
+	"$ctl" --print bash >completion
+	cat >complete.sh <<-'END'
+		. ./completion
+		COMP_WORDS=(ddprofctl "$@") COMP_CWORD=$#
+		_ddprofctl
+		echo "${COMPREPLY[*]}"
+	END
+	[[ $(bash complete.sh re) == report ]]
+	[[ $(bash complete.sh st) == 'status stats' ]]
+	[[ $(bash complete.sh --pr) == --print ]]
+	[[ $(bash complete.sh --print z) == zsh ]]
+	[[ $(bash complete.sh diff --out) == --output ]]
+	[[ $(bash complete.sh report --out) == '' ]]
+	[[ $(bash complete.sh convert --to sp) == speedscope ]]
+	[[ $(bash complete.sh report day) == day.txt ]]
+	[[ $(bash complete.sh report --value x) == '' ]]
 }
 
 cases=(every_form_and_back packed_as_the_name_says an_option_wins_over_the_name from_stdin_to_stdout
@@ -498,7 +541,8 @@ cases=(every_form_and_back packed_as_the_name_says an_option_wins_over_the_name 
 	what_cannot_be_said_fails who_stops_listening_hears_no_complaint stdin_is_read_once
 	errors_leave_nothing_and_spoil_nothing an_input_can_be_the_output links_stay_links files_are_for_their_owner
 	what_is_no_file_stays merge_adds_up diff_is_a_table diff_is_a_file names_do_not_steer_the_terminal
-	wrong_use_is_said a_collector_that_is_not_there doctor_looks_at_the_service help_is_there)
+	wrong_use_is_said a_collector_that_is_not_there doctor_looks_at_the_service help_is_there
+	texts_of_itself completes_words)
 
 # one case, in a folder of its own: the first command that fails ends it
 if (($#)); then

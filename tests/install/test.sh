@@ -69,8 +69,9 @@ installs()
 		"$(find "$lib" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort)" || return
 	same "links" "libddprof.so.$version libddprof-export.so.$version" \
 		"$(readlink -f "$lib"/libddprof{,-export}.so | xargs -n 1 basename | xargs)" || return
-	same "texts" "share/bash-completion/completions/ddprof share/doc/ddprof/ddprof.conf share/man/man8/ddprof.8 \
-share/zsh/site-functions/_ddprof" "$(cd "$root$prefix" && find share -type f | sort | xargs)" || return
+	same "texts" "share/bash-completion/completions/ddprof share/bash-completion/completions/ddprofctl \
+share/doc/ddprof/ddprof.conf share/man/man8/ddprof.8 share/man/man8/ddprofctl.8 share/zsh/site-functions/_ddprof \
+share/zsh/site-functions/_ddprofctl" "$(cd "$root$prefix" && find share -type f | sort | xargs)" || return
 	diff "$root$prefix/share/doc/ddprof/ddprof.conf" "$root/etc/ddprof/ddprof.conf" || return
 	same "commands" "ddprof ddprofctl " "$(cd "$root$prefix/bin" && printf '%s ' *)" || return
 	same "file modes" "644 644 644 755 755" "$(stat -Lc %a "$root$prefix/include/ddprof/io.h" "$lib"/*.a \
