@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a profile wants from an ELF file: function names by file offset, the addresses it was linked
- * at, and the GNU build-id. Read once into memory of our own, through libelf and read() rather than mmap(): the file may belong to
- * a program that truncates it while we look. Files are not trusted: every size is checked against
- * the file's, and what is damaged is left out. Used by process and symbols.
+ * at, and the GNU build-id. Read once into memory of our own, through libelf and read() rather than
+ * mmap(): the file may belong to a program that truncates it while we look. Files are not trusted:
+ * every size is checked against the file's, and what is damaged is left out. Used by process and
+ * symbols.
  */
 #ifndef DDP_SYMBOLS_ELF_H
 #define DDP_SYMBOLS_ELF_H

@@ -168,8 +168,9 @@ int ddp_sender_add(struct ddp_sender *s, const struct ddp_export_form *form);
 
 /**
  * Tries what waits once more, for @timeout_ms at most and about a second, until a receiver failed
- * for the second time, puts into spools what is left, and ends the threads. What is in memory then is dropped (DDP_SENDER_DROP_END). Nothing can
- * be added any more: it is dropped at once. A folder that does not answer can make it take longer.
+ * for the second time, puts into spools what is left, and ends the threads. What is in memory then
+ * is dropped (DDP_SENDER_DROP_END). Nothing can be added any more: it is dropped at once. A folder
+ * that does not answer can make it take longer.
  */
 void ddp_sender_finish(struct ddp_sender *s, uint32_t timeout_ms);
 
