@@ -363,13 +363,14 @@ install-service:	## install only the systemd service: unit, user, module to load
 	$(Q)install -m 755 packaging/ddprof-module $(DESTDIR)$(HELPER_DIR)/
 	$(Q)[ -z "$(LIVE)" ] || { systemd-sysusers && systemctl daemon-reload; }
 
-# The user goes, too: nothing of it is left that another user of the same number could get
+# The user goes, too: nothing of it is left that another user of the same number could get. So do folders that are empty now
 .PHONY: uninstall-service
 uninstall-service:	## remove what install-service put there, and what the service left
 	$(Q)[ -z "$(LIVE)" ] || systemctl disable --now ddprof.service || :
 	$(call say,RM,$(SERVICE_FILES))
 	$(Q)rm -f $(SERVICE_FILES)
-	$(Q)rmdir $(DESTDIR)$(HELPER_DIR) 2>/dev/null || :
+	$(Q)rmdir $(DESTDIR)$(HELPER_DIR) $(addprefix $(SYSTEMD_DIR)/,systemd/system systemd sysusers.d modules-load.d) \
+		2>/dev/null || :
 	$(Q)if [ -n "$(LIVE)" ]; then \
 		rm -rf /var/lib/ddprof /var/cache/ddprof /run/ddprof; \
 		systemctl daemon-reload; \
@@ -403,7 +404,8 @@ uninstall-text:	## remove what install-text put there; a configuration file that
 	$(call say,RM,$(TEXT_FILES))
 	$(Q)if [ -e $(CONFIG_FILE) ] && cmp -s $(SAMPLE_FILE) $(CONFIG_FILE); then rm $(CONFIG_FILE); fi
 	$(Q)rm -f $(TEXT_FILES)
-	$(Q)rmdir $(dir $(SAMPLE_FILE)) $(dir $(CONFIG_FILE)) 2>/dev/null || :
+	$(Q)rmdir $(dir $(TEXT_FILES) $(CONFIG_FILE)) 2>/dev/null || :
+	$(Q)rmdir $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion zsh doc) 2>/dev/null || :
 
 .PHONY: install
 install: userspace install-lib install-source install-service install-text	## install commands, library, service and the module's source (DESTDIR, PREFIX)
@@ -425,6 +427,8 @@ uninstall-lib:	## remove what install-lib put there
 	$(call say,RM,$(LIBRARIES:%=$(DESTDIR)$(LIBDIR)/%.*))
 	$(Q)rm -f $(foreach l,$(LIBRARIES),$(DESTDIR)$(LIBDIR)/$(l).* $(DESTDIR)$(LIBDIR)/pkgconfig/$(l).pc)
 	$(Q)rm -rf $(DESTDIR)$(PREFIX)/include/ddprof
+	$(Q)rmdir $(DESTDIR)$(LIBDIR)/pkgconfig 2>/dev/null || :
+	$(Q)[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
 
 .PHONY: uninstall
 uninstall: uninstall-service uninstall-lib uninstall-text	## remove what install and dkms-install put there
