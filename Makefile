@@ -246,13 +246,13 @@ $(BUILD)/bench/lib_%: $(BUILD)/opt/tests/bench/lib_%.o $(BUILD)/opt/tests/bench/
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -Wl,--as-needed $(LIB_LIBS) -lm
 
 # what others make of our pprof files, and we of theirs; and whether they take what we send
-$(BUILD)/conformance/%: $(BUILD)/opt/tests/conformance/%.o $(LIB_A)
+$(BUILD)/conformance/%: $(BUILD)/opt/tests/conformance/%.o $(BUILD)/opt/core.a $(LIB_A)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -Wl,--as-needed $(EXPORT_LIBS) $(LIB_LIBS)
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -Wl,--as-needed $(PKG_LIBS) -pthread
 .PHONY: conformance
 conformance: deps	## pprof files of Go's tools and ours read by each other, and uploads to real receivers (where there is Go)
-	$(Q)$(MAKE) $(BUILD)/conformance/profiles $(BUILD)/conformance/send
+	$(Q)$(MAKE) $(BUILD)/conformance/profiles $(BUILD)/conformance/send $(BUILD)/conformance/located
 	$(Q)BUILD=$(BUILD) tests/conformance/pprof.sh
 	$(Q)BUILD=$(BUILD) python3 tests/conformance/receivers.py
 

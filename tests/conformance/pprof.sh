@@ -7,6 +7,7 @@
 #   rewrite   a file, read and written by us, is the same to go tool pprof -raw
 #   merge     two files merged by us and by go tool pprof have the same samples
 #   diff      go tool pprof takes ours for what its -diff_base makes
+#   located   of our profiles without names it finds the functions that we name, wherever a program was linked
 # Prints a line a case and at the end the counts. Without Go, or protoc, it says so and leaves the rest out.
 set -euo pipefail
 
@@ -128,6 +129,29 @@ built()
 	rewrite "$made"
 }
 
+# functions PROFILE OPTION...: those of located's programs that -top lists, with their values
+functions()
+{
+	"$program" -top -nodefraction=0 "${@:2}" "$1" </dev/null 2>/dev/null | grep -Eo '^ *[0-9.]+ns .* (main|first|second|third)$' |
+		awk '{ print $1, $NF }' | sort
+}
+
+# located: our addresses without names, against our names. pprof's own way needs debug information
+located()
+{
+	local kind binary=$work/located.program
+	printf '%s\n' 'int first(int i) { return i * 3; }' 'static __attribute__((noinline)) int second(int i) { return first(i) + i; }' \
+		'int third(int i) { return second(i) ^ first(i); }' 'int main(int argc, char **argv) { return third(argc) + !argv; }' >"$binary.c"
+	for kind in "-pie -fPIE" "-no-pie" "-no-pie -Wl,-z,noseparate-code" "-static" "-shared -fPIC -Wl,-Ttext-segment=0x7000000"; do
+		# shellcheck disable=SC2086	# words are meant
+		"${CC:-gcc}" -g -O1 -fno-inline $kind -o "$binary" "$binary.c"
+		"$work/located" named "$work/named.pb" "$binary" && "$work/located" unnamed "$work/unnamed.pb" "$binary"
+		functions "$work/named.pb" -symbolize=none >"$work/named"
+		[[ $(wc -l <"$work/named") == 4 ]] && functions "$work/unnamed.pb" -symbolize=local | cmp -s - "$work/named" && :
+		result $? "located.${kind// /}"
+	done
+}
+
 mkdir -p "$work"
 if [[ ! $go ]]; then
 	echo "conformance: there is no Go here (Debian: golang-go): nothing is compared"
@@ -153,5 +177,6 @@ for file in "$work"/set/*; do
 done
 echo "go_reads=$reads loads=$loads of_legacy_text=$legacy"
 built
+located
 echo "$passed passed, $failed failed"
 ((failed == 0))
