@@ -46,26 +46,21 @@ int ddp_proc_parse_stat(const char *text, size_t len, struct ddp_proc_stat *ret)
 	return parse_fields(fields, ret);
 }
 
-/* @return bytes read, at most @size, or a negative errno */
+/*
+ * @return bytes read, at most @size, or a negative errno. procfs gives all that there is and that
+ * there is room for at once: less is the end
+ */
 static ssize_t read_file(int folder, const char *name, char *buffer, size_t size)
 {
 	CLEANUP(close_fd) int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
-	size_t have = 0;
+	ssize_t n = 0;
 
 	if (fd < 0)
 		return -errno;
-	while (have < size) {
-		ssize_t n = read(fd, buffer + have, size - have);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			break;
-		have += (size_t)n;
-	}
-	return (ssize_t)have;
+	do
+		n = read(fd, buffer, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
 }
 
 int ddp_proc_open(const char *root, struct ddp_proc *ret)
