@@ -49,7 +49,7 @@ struct file {
 	size_t nr_buffers;
 	uint64_t cfi_left;	/* bytes of MAX_CFI */
 	/* code that was read last */
-	uint8_t block[4096];
+	uint8_t block[16384];
 	uint64_t block_at;	/* file offset */
 	size_t block_nr;
 };
