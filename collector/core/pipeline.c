@@ -54,6 +54,7 @@ struct ddp_pipeline {
 	int64_t interval_start_unix_ns;
 	int64_t interval_end_ms, next_resync_ms; /* monotonic; interval_end_ms 0: no end */
 	int64_t start_ms, interval_start_ms, records_ms; /* monotonic */
+	int64_t turn_ms;		/* monotonic; when what is being handled was noticed */
 	uint32_t period_s;
 	bool without_names, inlined;
 	size_t max_sample_bytes;	/* that an interval may add ... */
@@ -169,7 +170,7 @@ static int on_batch(void *ctx, const struct ddp_batch *b)
 	struct ddp_error err = { "" };
 	int r = ddp_decode(p->decoder, b, &err);
 
-	p->records_ms = now_ms();
+	p->records_ms = p->turn_ms;
 	p->ended |= b->end;
 	if (r < 0)
 		ddp_log_warn("%s; asking for the stacks again",
@@ -183,12 +184,11 @@ static int on_batch(void *ctx, const struct ddp_batch *b)
 static void resync(struct ddp_pipeline *p)
 {
 	struct ddp_error err = { "" };
-	int64_t now = now_ms();
 
-	if (!p->want_resync || p->stopped || now < p->next_resync_ms)
+	if (!p->want_resync || p->stopped || p->turn_ms < p->next_resync_ms)
 		return;
 	p->want_resync = false;
-	p->next_resync_ms = now + RESYNC_PAUSE_MS;
+	p->next_resync_ms = p->turn_ms + RESYNC_PAUSE_MS;
 	p->counts.resyncs++;
 	if (ddp_link_resync(p->link, &err))
 		ddp_log_warn("%s", err.text);
@@ -379,7 +379,7 @@ static int end_interval(struct ddp_pipeline *p, const struct ddp_marks *now)
 
 static bool interval_over(const struct ddp_pipeline *p)
 {
-	return (p->interval_end_ms && now_ms() >= p->interval_end_ms) || over_memory(p);
+	return (p->interval_end_ms && p->turn_ms >= p->interval_end_ms) || over_memory(p);
 }
 
 /* Running */
@@ -412,8 +412,11 @@ static size_t reap(struct pollfd *fds, size_t nr)
 static int receive(struct ddp_pipeline *p)
 {
 	struct ddp_error err = { "" };
-	int r = ddp_link_receive(p->link, &err);
+	int r;
 
+	/* once a turn: on some machines to ask for the time is a system call */
+	p->turn_ms = now_ms();
+	r = ddp_link_receive(p->link, &err);
 	if (r == -EBADMSG) {
 		ddp_log_warn("%s; asking for the stacks again", err.text);
 		p->want_resync = true;

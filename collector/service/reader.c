@@ -93,17 +93,15 @@ static void release(struct ddp_reader *r)
 
 /* Threads; all of this with the lock held */
 
-static bool reads_since(const struct reader_thread *t, int64_t ms, int64_t now)
+static bool reads_since(const struct reader_thread *t, int64_t ms)
 {
-	return t->reading && now - t->since_ms >= ms;
+	return t->reading && now_ms() - t->since_ms >= ms;
 }
 
 static bool all_read_since(const struct ddp_reader *r, int64_t ms)
 {
-	int64_t now = now_ms();
-
 	for (size_t i = 0; i < r->nr; i++)
-		if (!reads_since(&r->threads[i], ms, now))
+		if (!reads_since(&r->threads[i], ms))
 			return false;
 	return true;
 }
@@ -244,14 +242,13 @@ struct ddp_reader_request *ddp_reader_answer(struct ddp_reader *r, int64_t until
 
 uint32_t ddp_reader_next_stuck(struct ddp_reader *r)
 {
-	int64_t now = now_ms();
 	uint32_t tgid = 0;
 
 	pthread_mutex_lock(&r->lock);
 	for (size_t i = 0; !tgid && i < r->nr; i++) {
 		struct reader_thread *t = &r->threads[i];
 
-		if (t->said || !reads_since(t, DDP_READER_STUCK_MS, now))
+		if (t->said || !reads_since(t, DDP_READER_STUCK_MS))
 			continue;
 		t->said = true;
 		tgid = t->reading->tgid;

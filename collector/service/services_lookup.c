@@ -180,7 +180,7 @@ static void say_stuck(struct ddp_services *s)
 }
 
 static void ask_environ(struct ddp_services *s, struct image *i, int folder,
-			const struct ddp_proc_facts *facts)
+			const struct ddp_proc_facts *facts, int64_t now_ns)
 {
 	CLEANUP(ddp_reader_request_free) struct ddp_reader_request *q = calloc(1, sizeof(*q));
 
@@ -197,7 +197,7 @@ static void ask_environ(struct ddp_services *s, struct image *i, int folder,
 		return;
 	i->state = IMAGE_READING;
 	i->request = q->id;
-	i->asked_ms = now_ms();
+	i->asked_ms = now_ns / 1000000;
 	(void)TAKE(q); /* the reader's */
 }
 
@@ -264,9 +264,10 @@ static const struct image *find_awaited(const struct ddp_services *s, const stru
 /* All of it */
 
 /* When the process began, on the session's clock; before it: 0 */
-static uint64_t start_ns(const struct ddp_services *s, const struct ddp_proc_stat *stat)
+static uint64_t start_ns(const struct ddp_services *s, const struct ddp_proc_stat *stat,
+			 int64_t now_ns)
 {
-	int64_t suspended = clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC);
+	int64_t suspended = clock_ns(CLOCK_BOOTTIME) - now_ns;
 	uint64_t tick_ns = 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 	int64_t start = (int64_t)(stat->start_ticks * tick_ns) - suspended -
 			(int64_t)s->monotonic_ns;
@@ -279,15 +280,16 @@ static int look_up(struct ddp_services *s, struct image *i, unsigned int generat
 	CLEANUP(close_fd) int folder = -1;
 	struct ddp_proc_facts f;
 	int r = s->proc.root_fd < 0 ? -ESRCH : ddp_proc_read(&s->proc, i->tgid, &folder, &f);
+	int64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 
 	s->counts.looked_up += !i->tries++;
-	if (r || start_ns(s, &f.stat) > i->seen_ns + START_SLACK_NS)
+	if (r || start_ns(s, &f.stat, now_ns) > i->seen_ns + START_SLACK_NS)
 		return gone(s, i, generation);
-	services_rename(i, f.stat.name, services_session_ns(s));
+	services_rename(i, f.stat.name, (uint64_t)now_ns - s->monotonic_ns);
 	i->state = IMAGE_KNOWN;
 	r = set_identity(s, i, &f);
 	if (!r && s->reader && !f.stat.kernel_thread)
-		ask_environ(s, i, TAKE_FD(folder), &f);
+		ask_environ(s, i, TAKE_FD(folder), &f, now_ns);
 	return r;
 }
 

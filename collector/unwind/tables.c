@@ -279,12 +279,18 @@ static bool catch_up(struct ddp_tables *t)
 
 /* What the module has */
 
-static int on_listed(void *tables, const struct ddp_link_table *said)
+struct listing {
+	struct ddp_tables *tables;
+	int64_t now_ms;
+};
+
+static int on_listed(void *listing, const struct ddp_link_table *said)
 {
-	struct ddp_tables *t = tables;
+	struct listing *l = listing;
+	struct ddp_tables *t = l->tables;
 
 	pthread_mutex_lock(&t->lock);
-	ddp_table_queue_listed(&t->queue, said, now_ms(t));
+	ddp_table_queue_listed(&t->queue, said, l->now_ms);
 	pthread_mutex_unlock(&t->lock);
 	return 0;
 }
@@ -319,13 +325,14 @@ static void tell_missing(struct ddp_tables *t)
 
 static void look(struct ddp_tables *t)
 {
+	struct listing listing = { t, now_ms(t) };
 	struct ddp_error err = { "" };
 	int r;
 
 	pthread_mutex_lock(&t->lock);
 	ddp_table_queue_look(&t->queue);
 	pthread_mutex_unlock(&t->lock);
-	r = t->config.ops->list(t->config.ctx, on_listed, t, &err);
+	r = t->config.ops->list(t->config.ctx, on_listed, &listing, &err);
 	if (r)
 		ddp_log_debug("the module's unwind tables: %s", err.text);
 	pthread_mutex_lock(&t->lock);
@@ -433,10 +440,14 @@ static void *run(void *tables)
 
 bool ddp_tables_met(struct ddp_tables *t, uint64_t file_id, uint32_t users)
 {
+	const struct ddp_wanted *w;
 	bool wanted;
 
 	pthread_mutex_lock(&t->lock);
-	wanted = ddp_table_queue_met(&t->queue, file_id, users, now_ms(t));
+	w = ddp_table_queue_find(&t->queue, file_id);
+	/* most are done, and nobody asks for the time then */
+	wanted = ddp_table_queue_met(&t->queue, file_id, users,
+				     w && w->state == DDP_WANTED_IDLE ? now_ms(t) : 0);
 	pthread_mutex_unlock(&t->lock);
 	return wanted;
 }
@@ -524,12 +535,11 @@ size_t ddp_tables_missing(struct ddp_tables *t, uint64_t ret[DDP_TABLES_MAX_MISS
 
 void ddp_tables_check(struct ddp_tables *t)
 {
-	int64_t now = now_ms(t);
 	char path[MAX_SAID_PATH] = "";
 	bool stuck;
 
 	pthread_mutex_lock(&t->lock);
-	stuck = t->busy.path && !t->busy.said && now - t->busy.since_ms >= STUCK_MS;
+	stuck = t->busy.path && !t->busy.said && now_ms(t) - t->busy.since_ms >= STUCK_MS;
 	if (stuck) {
 		snprintf(path, sizeof(path), "%s", t->busy.path);
 		t->busy.said = true;
