@@ -22,6 +22,7 @@ enum {
 	MAX_SECTIONS = SHN_LORESERVE,	/* more are counted elsewhere; no program has them */
 	MAX_NAMES = 4 << 20,		/* bytes of section names */
 	MAX_STUBS = 6,			/* sections of known form */
+	MAX_DYNAMIC = 64 << 10,		/* bytes of the dynamic section; a thousand libraries */
 	/* bytes of .eh_frame and .debug_frame, as kept; libLLVM has 18 MB */
 	MAX_CFI = 64 << 20,
 };
@@ -379,6 +380,27 @@ static uint64_t address_of(const struct file *f, const char *name, const char *i
 	return s ? s->sh_addr : 0;
 }
 
+/* Who needs a library needs a C library, in the end */
+static int find_needed(struct file *f)
+{
+	CLEANUP(free) Elf64_Dyn *entries = NULL;
+	const Elf64_Phdr *dynamic = NULL;
+	int r;
+
+	for (size_t i = 0; i < f->header.e_phnum; i++)
+		if (f->segments[i].p_type == PT_DYNAMIC)
+			dynamic = &f->segments[i];
+	if (!dynamic || dynamic->p_filesz > MAX_DYNAMIC)
+		return 0;
+	r = source_copy(&f->source, dynamic->p_offset, dynamic->p_filesz, &entries);
+	if (r)
+		return r == -ENOEXEC ? 0 : r;
+	for (size_t i = 0; i < dynamic->p_filesz / sizeof(*entries); i++)
+		if (entries[i].d_tag == DT_NEEDED)
+			f->in.needs_libraries = true;
+	return 0;
+}
+
 static int make_table(struct file *f, void **ret_image, size_t *ret_bytes,
 		      struct ddp_cfi_counts *ret_counts)
 {
@@ -388,6 +410,7 @@ static int make_table(struct file *f, void **ret_image, size_t *ret_bytes,
 	r = r ?: read_sections(f);
 	r = r ?: read_eh_frame(f);
 	r = r ?: read_debug_frame(f);
+	r = r ?: find_needed(f);
 	if (r)
 		return r;
 	find_code(f);

@@ -49,6 +49,8 @@ struct ddp_cfi_input {
 	uint64_t entry;			/* e_entry; 0: none */
 	uint64_t code_start, code_end;	/* file offsets; segments have code here, else only data */
 	uint64_t text, data;		/* bases of DW_EH_PE_textrel and datarel */
+	/* it has a C library beside it that makes system calls: no small function of it does */
+	bool needs_libraries;
 	/*
 	 * Copies @nr bytes of a segment at a file offset. 0, anything else: not to be had; NULL:
 	 * none are. They tell padding from code that nobody describes, and what such code is.

@@ -97,7 +97,7 @@ static bool is_filler(const uint8_t *p, size_t nr)
 
 /*
  * Up to the next aligned function there is no room for another, but for one of a system call. More
- * than that is looked at.
+ * than that is looked at. To look costs a page of the file each time, which nobody else may need.
  */
 static bool is_padding(const struct cfi_gaps *g, uint64_t start, uint64_t end)
 {
@@ -108,7 +108,7 @@ static bool is_padding(const struct cfi_gaps *g, uint64_t start, uint64_t end)
 	if (nr > MAX_PADDING || (g->next < g->nr && g->pieces[g->next].offset < end))
 		return false;
 	no_room = nr < ALIGNMENT && !(end % ALIGNMENT);
-	if (no_room && nr < MIN_KNOWN)
+	if (no_room && (nr < MIN_KNOWN || g->in->needs_libraries))
 		return true;
 	if (!read_code(g->in, start, bytes, nr))
 		return no_room;

@@ -29,7 +29,7 @@ enum {
 	 * ehframe_*, cfi_file or the rules of uapi/ddprof_unwind.h make of one and the same file:
 	 * a table of before would be taken for one of now.
 	 */
-	FORMAT = 2,
+	FORMAT = 3,
 	MAX_NOTE_BYTES = 64 << 10,
 	MAX_PROGRAM_HEADERS = 256,
 	MAX_IMAGE_BYTES = 256 << 20,

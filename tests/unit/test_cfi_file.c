@@ -196,6 +196,56 @@ static void the_file_s_plt_and_entry(void **state)
 	expect_table("PLT and entry", &e, "40 plt rsp+8 11, 50 none, 80 stop, c0 none");
 }
 
+static void add_dynamic(struct elf *e, uint64_t at, const Elf64_Dyn *entries, size_t nr)
+{
+	*segment(e, e->header.e_phnum++) = (Elf64_Phdr){
+		.p_type = PT_DYNAMIC, .p_offset = at, .p_filesz = nr * sizeof(*entries),
+	};
+	if (at < NAMES_AT)
+		memcpy(e->bytes + at, entries, nr * sizeof(*entries));
+}
+
+/* Where a trampoline of 9 bytes fits between two functions: 7 up to 10 */
+static void who_makes_system_calls(void **state)
+{
+	static const Elf64_Dyn needs[] = { { .d_tag = DT_SONAME }, { .d_tag = DT_NEEDED },
+					   { .d_tag = DT_NULL } };
+	static const struct {
+		const char *what;
+		uint64_t at;		/* of the dynamic section; 0: none */
+		size_t nr;		/* entries of needs in it */
+		const char *table;
+	} rows[] = {
+		{ "no dynamic section", 0, 0, "0 rsp+8, 7 signal, 10 rsp+8, 20 none" },
+		{ "a C library", DEBUG_AT, 1, "0 rsp+8, 7 signal, 10 rsp+8, 20 none" },
+		{ "a program with one", DEBUG_AT, 3, "0 rsp+8, 20 none" },
+		{ "a dynamic section behind the end", FILE_BYTES - 8, 3,
+		  "0 rsp+8, 7 signal, 10 rsp+8, 20 none" },
+		{ "one without end", DEBUG_AT, 1 << 20, "0 rsp+8, 7 signal, 10 rsp+8, 20 none" },
+	};
+	uint64_t moved = CODE + EH_FRAME_AT - CODE_OFFSET - SECTION;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t nr = rows[i].nr < 3 ? rows[i].nr : 3;
+		struct bytes s = { .nr = 0 };
+		struct elf e;
+		size_t cie;
+
+		elf_begin(&e);
+		cie = cie_put(&s, &usual_cie, false, false);
+		fde_put(&s, cie, CODE - moved, 7, (struct literal)CODE_OF(""));
+		fde_put(&s, cie, CODE + 0x10 - moved, 0x10, (struct literal)CODE_OF(""));
+		add_section(&e, EH_FRAME, EH_FRAME_AT, s.b, s.nr);
+		memcpy(e.bytes + CODE_OFFSET + 7, "\x48\xc7\xc0\x0f\0\0\0\x0f\x05", 9);
+		if (rows[i].at) {
+			add_dynamic(&e, rows[i].at, needs, nr);
+			segment(&e, 1)->p_filesz = rows[i].nr * sizeof(*needs);
+		}
+		expect_table(rows[i].what, &e, rows[i].table);
+	}
+}
+
 /* Compressed sections */
 
 static size_t with_header(uint32_t type, uint64_t size, uint8_t *to)
@@ -419,6 +469,7 @@ static void must_be_harmless(const uint8_t *bytes, size_t nr)
 
 static void make_everything(struct elf *e)
 {
+	static const Elf64_Dyn needs = { .d_tag = DT_NEEDED };
 	struct bytes debug = debug_frame_bytes();
 	uint8_t packed[4096];
 	size_t nr = with_header(ELFCOMPRESS_ZLIB, debug.nr, packed);
@@ -428,6 +479,7 @@ static void make_everything(struct elf *e)
 	add_eh_frame_hdr(e, "\x01\x1b\x03\x3b\x3c\0\0\0\0\0\0", 12);
 	nr += zlib(&debug, packed + nr);
 	add_section(e, DEBUG_FRAME, DEBUG_AT, packed, nr)->sh_flags = SHF_COMPRESSED;
+	add_dynamic(e, NAMES_AT - sizeof(needs), &needs, 1);
 }
 
 static void every_length(void **state)
@@ -583,6 +635,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sections),
 		cmocka_unit_test(the_file_s_plt_and_entry),
+		cmocka_unit_test(who_makes_system_calls),
 		cmocka_unit_test(compressed_sections),
 		cmocka_unit_test(a_section_that_is_all_the_same),
 		cmocka_unit_test(no_section_headers),

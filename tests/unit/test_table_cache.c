@@ -481,7 +481,7 @@ static void tables_of_a_format_are_the_same(void **state)
 {
 	static const char program[] = "\x41\x0e\x10\x86\x02\x43\x0d\x06\x50\x83\x03\x60\x0c\x07"
 				      "\x08\x41\x0b";
-	enum { GOLDEN_FORMAT = 2 };
+	enum { GOLDEN_FORMAT = 3 };
 	static const char golden[] =
 		"0 rsp+8, 1 rsp+16 bp=cfa-16, 4 rbp+16 bp=cfa-16, 14 rbp+16 bp=cfa-16 bx=cfa-24, "
 		"34 rsp+8 bp=cfa-16 bx=cfa-24, 35 unknown, 80 none, 100 rsp+8, 110 plt rsp+8 11, "
