@@ -297,10 +297,12 @@ static void put_location(struct encoder *e, uint32_t index)
 	};
 	uint64_t n = ddp__len_location(&r);
 	struct ddp_record_line line;
+	struct line one;
+	const struct line *lines = ddp__location_lines(e->p, l, &one);
 	uint32_t i;
 
 	for (i = 0; i < l->nr_lines; i++) {
-		line = record_line(e, &e->p->lines.at[l->first_line + i]);
+		line = record_line(e, &lines[i]);
 		n += len_message(4, ddp__len_line(&line));
 	}
 	out_message(&e->out, DDP_PROFILE_LOCATION, n);
@@ -308,7 +310,7 @@ static void put_location(struct encoder *e, uint32_t index)
 	out_number(&e->out, 2, r.mapping_id);
 	out_number(&e->out, 3, r.address);
 	for (i = 0; i < l->nr_lines; i++) {
-		line = record_line(e, &e->p->lines.at[l->first_line + i]);
+		line = record_line(e, &lines[i]);
 		out_message(&e->out, 4, ddp__len_line(&line));
 		ddp__out_line(&e->out, &line);
 	}

@@ -89,6 +89,8 @@ static void mark_samples(struct cutter *c, const struct share *s)
 static void mark_locations_parts(struct cutter *c)
 {
 	const struct ddp_profile *p = c->p;
+	const struct line *lines;
+	struct line one;
 	uint32_t i, k;
 
 	for (i = 1; i < p->locations.nr; i++) {
@@ -97,8 +99,9 @@ static void mark_locations_parts(struct cutter *c)
 		if (c->numbers.locations[i] != MARKED)
 			continue;
 		c->numbers.mappings[l->mapping] = MARKED;
-		for (k = l->first_line; k < l->first_line + l->nr_lines; k++)
-			c->numbers.functions[p->lines.at[k].function] = MARKED;
+		lines = ddp__location_lines(p, l, &one);
+		for (k = 0; k < l->nr_lines; k++)
+			c->numbers.functions[lines[k].function] = MARKED;
 	}
 }
 

@@ -5,6 +5,7 @@
  * profile as it was. By ids for the public, by indexes for profile_text.c, which can also take
  * back what it interned last.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "profile_parts.h"
@@ -209,7 +210,22 @@ int ddp_profile_function(struct ddp_profile *p, const struct ddp_function *f, ui
 	return 0;
 }
 
-/* Locations: their lines are put behind the others first, and stay there if the location is new */
+/* Locations: their lines are put behind the others first, and stay there only if they have to */
+
+const struct line *ddp__location_lines(const struct ddp_profile *p, const struct location *l,
+				       struct line *one)
+{
+	if (!l->is_short)
+		return l->nr_lines ? p->lines.at + l->at : NULL;
+	*one = (struct line){ .function = l->at, .line = l->line };
+	return one;
+}
+
+/* With nothing in p->lines */
+static bool is_whole(const struct location *l)
+{
+	return l->is_short || !l->nr_lines;
+}
 
 struct location_key {
 	const struct ddp_profile *p;
@@ -222,25 +238,39 @@ static bool location_equal(const void *ctx, uint32_t position)
 	const struct location *a = &k->p->locations.at[position], *b = &k->l;
 	const struct line *lines = k->p->lines.at;
 
-	return a->address == b->address && a->mapping == b->mapping &&
-	       a->nr_lines == b->nr_lines && a->is_folded == b->is_folded &&
-	       (!a->nr_lines || !memcmp(lines + a->first_line, lines + b->first_line,
-					a->nr_lines * sizeof(*lines)));
+	if (memcmp(a, b, offsetof(struct location, at)))
+		return false;
+	if (is_whole(a))
+		return a->at == b->at && a->line == b->line;
+	return !memcmp(lines + a->at, lines + b->at, a->nr_lines * sizeof(*lines));
 }
 
 static uint32_t location_hash(const struct ddp_profile *p, struct location l)
 {
-	uint32_t lines_hash = hash_bytes(p, l.nr_lines ? p->lines.at + l.first_line : NULL,
-					 l.nr_lines * sizeof(struct line));
-
-	l.first_line = lines_hash;
+	if (!is_whole(&l))
+		l.at = hash_bytes(p, p->lines.at + l.at, l.nr_lines * sizeof(struct line));
 	return hash_bytes(p, &l, sizeof(l));
+}
+
+/* As it is kept: with its line in it, if it has but one and that has room */
+static struct location packed(const struct ddp_profile *p, struct location l)
+{
+	struct line first = { 0 };
+
+	if (l.nr_lines)
+		first = p->lines.at[l.at];
+	if (l.nr_lines > 1 || first.line < 0 || first.line > UINT32_MAX)
+		return l;
+	l.is_short = l.nr_lines;
+	l.at = first.function;
+	l.line = first.line;
+	return l;
 }
 
 int ddp__location_intern(struct ddp_profile *p, const struct location *l, uint32_t *ret)
 {
-	struct location_key key = { p, *l };
-	uint32_t hash = location_hash(p, *l);
+	struct location_key key = { p, packed(p, *l) };
+	uint32_t hash = location_hash(p, key.l);
 	int64_t found = table_find(&p->location_table, hash, location_equal, &key);
 	int r;
 
@@ -254,8 +284,9 @@ int ddp__location_intern(struct ddp_profile *p, const struct location *l, uint32
 	    (r = ddp__table_reserve(&p->location_table, &p->budget)))
 		return r;
 	*ret = p->locations.nr++;
-	p->locations.at[*ret] = *l;
-	p->lines.nr += l->nr_lines;
+	p->locations.at[*ret] = key.l;
+	if (!is_whole(&key.l))
+		p->lines.nr += l->nr_lines;
 	ddp__table_insert(&p->location_table, hash, *ret);
 	return 0;
 }
@@ -264,7 +295,7 @@ int ddp_profile_location(struct ddp_profile *p, const struct ddp_location *l, ui
 {
 	struct location in = {
 		.address = l->address, .nr_lines = l->nr_lines, .is_folded = l->is_folded,
-		.first_line = p->lines.nr,
+		.at = p->lines.nr,
 	};
 	uint32_t i, index;
 	int r;

@@ -58,12 +58,15 @@ struct line {
 	uint32_t zero;
 };
 
+/* Nearly all have one line with a small number: that lies in the location itself. */
 struct location {
 	uint64_t address;
 	uint32_t mapping;	/* index */
-	uint32_t first_line;	/* of profile.lines */
-	uint32_t nr_lines;
-	uint32_t is_folded;
+	uint16_t nr_lines;
+	uint8_t is_folded;
+	uint8_t is_short;	/* the only line is here */
+	uint32_t at;		/* the only line's function, an index; else of profile.lines */
+	uint32_t line;		/* the only line's number */
 };
 
 /* Part of an array: a string's bytes, a label set's labels. */

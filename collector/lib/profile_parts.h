@@ -69,9 +69,14 @@ DDP_INTERNAL int ddp__mapping_intern(struct ddp_profile *p, const struct mapping
 				     uint32_t *ret);
 DDP_INTERNAL int ddp__function_intern(struct ddp_profile *p, const struct function *f,
 				      uint32_t *ret);
-/* Its lines are at the end of p->lines, not counted yet. */
+/*
+ * A new location's lines are put at the end of p->lines, not counted yet, which l->at and nr_lines
+ * say. Of one that is known: its lines, where @one is room for one that is in the location.
+ */
 DDP_INTERNAL int ddp__location_intern(struct ddp_profile *p, const struct location *l,
 				      uint32_t *ret);
+DDP_INTERNAL const struct line *ddp__location_lines(const struct ddp_profile *p,
+						    const struct location *l, struct line *one);
 DDP_INTERNAL uint32_t ddp__mapping_flags(bool functions, bool filenames, bool line_numbers,
 					 bool inline_frames);
 

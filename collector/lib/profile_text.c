@@ -182,7 +182,7 @@ static int intern_run(struct ddp_profile *p, const struct run *run, uint32_t *re
 	const struct frame_key *last = &run->keys[run->nr - 1];
 	struct location l = {
 		.address = last->address, .mapping = last->mapping,
-		.first_line = p->lines.nr,
+		.at = p->lines.nr,
 		.nr_lines = run->nr == 1 && is_bare(run->frames) ? 0 : run->nr,
 	};
 	uint32_t i;

@@ -289,6 +289,48 @@ static void the_same_thing_has_one_id(void **state)
 	ddp_profile_destroy(w.p);
 }
 
+/* Small ones of single lines are kept in another form than all others. */
+static void line_numbers_of_any_size(void **state)
+{
+	static const int64_t numbers[] = {
+		0, 1, 2, UINT32_MAX, 1LL + UINT32_MAX, 2LL + UINT32_MAX, INT64_MAX, -1, INT64_MIN,
+		INT64_MIN + 1,
+	};
+	enum { NR = sizeof(numbers) / sizeof(*numbers), LINES = 3 };
+	uint32_t ids[NR * LINES], again, i, n;
+	struct ddp_line lines[LINES] = { { 0 } };
+	struct ddp_location l = { .address = 9, .lines = lines };
+	const struct ddp_pprof_location *got;
+	struct ddp_pprof *f;
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1);
+	for (i = 0; i < 2 * NR * LINES; i++) {
+		l.nr_lines = 1 + i % LINES;
+		lines[l.nr_lines - 1].line = numbers[i / LINES % NR];
+		assert_int_equal(ddp_profile_location(w.p, &l, &again), 0);
+		for (n = 0; i < NR * LINES && n < i; n++)
+			assert_int_not_equal(again, ids[n]);
+		if (i >= NR * LINES)
+			assert_int_equal(again, ids[i - NR * LINES]);
+		else
+			ids[i] = again;
+		lines[l.nr_lines - 1].line = 0;
+	}
+	assert_int_equal(ddp_profile_add(w.p, &(struct ddp_sample){
+		.locations = ids, .nr_locations = NR * LINES, .values = &(int64_t){ 1 },
+		.nr_values = 1 }), 0);
+	f = reloaded(w.p);
+	for (i = 0; i < NR * LINES; i++) {
+		got = f->samples[0].locations[i];
+		assert_int_equal(got->nr_lines, 1 + i % LINES);
+		assert_int_equal(got->lines[i % LINES].line, numbers[i / LINES]);
+	}
+	ddp_pprof_destroy(f);
+	ddp_profile_destroy(w.p);
+}
+
 static void references_are_checked(void **state)
 {
 	struct world w;
@@ -881,6 +923,7 @@ int main(void)
 		cmocka_unit_test(label_order_does_not_matter),
 		cmocka_unit_test(bad_samples_change_nothing),
 		cmocka_unit_test(the_same_thing_has_one_id),
+		cmocka_unit_test(line_numbers_of_any_size),
 		cmocka_unit_test(references_are_checked),
 		cmocka_unit_test(a_reset_starts_over_and_keeps_a_snapshot),
 		cmocka_unit_test(a_reset_without_a_snapshot_uses_its_memory_again),
