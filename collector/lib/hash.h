@@ -50,6 +50,12 @@ static inline uint64_t hash64(const struct hash_key *k, const void *bytes, size_
 	return XXH3_64bits_withSecret(n ? bytes : "", n, k->bytes, sizeof(k->bytes));
 }
 
+/* For XXH3_64bits_update() and _digest(): of pieces what hash64() is of the whole */
+static inline void hash64_begin(const struct hash_key *k, XXH3_state_t *state)
+{
+	XXH3_64bits_reset_withSecret(state, k->bytes, sizeof(k->bytes));
+}
+
 /*
  * Three words, in a fraction of hash64()'s time: what a table of small elements of one size needs.
  * Each product's factors are both hidden by the key, as in XXH3_mix16B().

@@ -14,6 +14,7 @@
 /* Sets */
 
 struct set_key {
+	const struct hash_key *hash_key;
 	const struct pool_set *set;
 	const void *bytes;
 };
@@ -26,11 +27,23 @@ static bool is_thing(const void *ctx, uint32_t position)
 		       k->set->key_bytes);
 }
 
+static uint32_t thing_hash(const struct set_key *k, const void *thing)
+{
+	return hash64(k->hash_key, thing, k->set->key_bytes);
+}
+
+static uint32_t hash_of_thing(const void *ctx, uint32_t position)
+{
+	const struct set_key *k = ctx;
+
+	return thing_hash(k, k->set->all.at + (size_t)position * k->set->bytes);
+}
+
 /* The number of @thing, which is put in when it is new. */
 static int set_put(struct pool *pool, struct pool_set *set, const void *thing, uint32_t *ret)
 {
-	struct set_key key = { set, thing };
-	uint32_t hash = hash64(&pool->strings.hash_key, thing, set->key_bytes);
+	struct set_key key = { &pool->strings.hash_key, set, thing };
+	uint32_t hash = thing_hash(&key, thing);
 	int64_t found = table_find(&set->table, hash, is_thing, &key);
 	int r;
 
@@ -39,7 +52,7 @@ static int set_put(struct pool *pool, struct pool_set *set, const void *thing, u
 		return 0;
 	}
 	if ((r = VEC_RESERVE(&pool->budget, &set->all, set->bytes)) ||
-	    (r = ddp__table_reserve(&set->table, &pool->budget)))
+	    (r = ddp__table_reserve(&set->table, &pool->budget, hash_of_thing, &key)))
 		return r;
 	memcpy(set->all.at + set->all.nr, thing, set->bytes);
 	set->all.nr += set->bytes;
@@ -57,6 +70,19 @@ static bool is_scratch(const void *ctx, uint32_t position)
 
 	return l.nr == pool->scratch.nr &&
 	       !memcmp(pool->numbers.at + l.first, pool->scratch.at, l.nr * sizeof(uint32_t));
+}
+
+static uint32_t numbers_hash(const struct pool *pool, const uint32_t *numbers, uint32_t nr)
+{
+	return hash64(&pool->strings.hash_key, numbers, nr * sizeof(*numbers));
+}
+
+static uint32_t list_hash(const void *ctx, uint32_t position)
+{
+	const struct pool *pool = ctx;
+	struct pool_list l = pool->lists.at[position];
+
+	return numbers_hash(pool, pool->numbers.at + l.first, l.nr);
 }
 
 /* Adds a number to the scratch. */
@@ -79,7 +105,7 @@ static int put_noted(struct pool *pool, uint32_t *ret)
 	*ret = 0;
 	if (!nr)
 		return 0;
-	hash = hash64(&pool->strings.hash_key, pool->scratch.at, nr * sizeof(uint32_t));
+	hash = numbers_hash(pool, pool->scratch.at, nr);
 	found = table_find(&pool->list_table, hash, is_scratch, pool);
 	if (found != TABLE_NONE) {
 		*ret = found + 1;
@@ -87,7 +113,7 @@ static int put_noted(struct pool *pool, uint32_t *ret)
 	}
 	if ((r = VEC_RESERVE(&pool->budget, &pool->lists, 1)) ||
 	    (r = VEC_RESERVE(&pool->budget, &pool->numbers, nr)) ||
-	    (r = ddp__table_reserve(&pool->list_table, &pool->budget)))
+	    (r = ddp__table_reserve(&pool->list_table, &pool->budget, list_hash, pool)))
 		return r;
 	memcpy(pool->numbers.at + pool->numbers.nr, pool->scratch.at, nr * sizeof(uint32_t));
 	pool->lists.at[pool->lists.nr] = (struct pool_list){ pool->numbers.nr, nr };

@@ -95,7 +95,7 @@ struct pool_source {
 DDP_INTERNAL int ddp__pool_init(struct pool *pool);
 DDP_INTERNAL void ddp__pool_deinit(struct pool *pool);
 
-/* Adds all samples, and what they refer to: 0, -ENOMEM, -EFBIG (2^32 of something). */
+/* Adds all samples, and what they refer to: 0, -ENOMEM, -EFBIG (2^29 of something). */
 DDP_INTERNAL int ddp__pool_add(struct pool *pool, const struct pool_source *source);
 
 /* Adds a comment, if it is not there: errors as above. */

@@ -21,6 +21,13 @@ static bool is_string(const void *ctx, uint32_t position)
 	return s->len == k->len && !memcmp(s->text, k->text, k->len);
 }
 
+static uint32_t string_hash(const void *ctx, uint32_t position)
+{
+	const struct pprof_strings *s = ctx;
+
+	return hash64(&s->hash_key, s->all.at[position].text, s->all.at[position].len);
+}
+
 /* By content */
 static int put_text(struct pprof_strings *s, const char *text, uint32_t *ret)
 {
@@ -36,7 +43,7 @@ static int put_text(struct pprof_strings *s, const char *text, uint32_t *ret)
 	if (key.len > INT32_MAX)
 		return -EFBIG;
 	if ((r = VEC_RESERVE(s->budget, &s->all, 1)) ||
-	    (r = ddp__table_reserve(&s->table, s->budget)))
+	    (r = ddp__table_reserve(&s->table, s->budget, string_hash, s)))
 		return r;
 	*ret = s->all.nr++;
 	s->all.at[*ret] = (struct pprof_string){ text, key.len };
@@ -51,10 +58,22 @@ static bool is_seen(const void *ctx, uint32_t position)
 	return k->s->seen.at[position].text == k->text;
 }
 
+static uint32_t pointer_hash(const struct pprof_strings *s, const char *text)
+{
+	return hash64(&s->hash_key, &text, sizeof(text));
+}
+
+static uint32_t seen_hash(const void *ctx, uint32_t position)
+{
+	const struct pprof_strings *s = ctx;
+
+	return pointer_hash(s, s->seen.at[position].text);
+}
+
 int ddp__pprof_string(struct pprof_strings *s, const char *text, uint32_t *ret)
 {
 	struct key key = { .s = s, .text = text };
-	uint32_t hash = hash64(&s->hash_key, &text, sizeof(text));
+	uint32_t hash = pointer_hash(s, text);
 	int64_t found = table_find(&s->seen_table, hash, is_seen, &key);
 	int r;
 
@@ -63,7 +82,8 @@ int ddp__pprof_string(struct pprof_strings *s, const char *text, uint32_t *ret)
 		return 0;
 	}
 	if ((r = VEC_RESERVE(s->budget, &s->seen, 1)) ||
-	    (r = ddp__table_reserve(&s->seen_table, s->budget)) || (r = put_text(s, text, ret)))
+	    (r = ddp__table_reserve(&s->seen_table, s->budget, seen_hash, s)) ||
+	    (r = put_text(s, text, ret)))
 		return r == -E2BIG ? -EFBIG : r;
 	s->seen.at[s->seen.nr] = (struct pprof_seen){ text, *ret };
 	ddp__table_insert(&s->seen_table, hash, s->seen.nr++);

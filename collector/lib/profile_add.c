@@ -57,9 +57,16 @@ static bool sample_equal(const void *ctx, uint32_t position)
 	return !memcmp(&k->p->samples.at[position], &k->s, sizeof(k->s));
 }
 
-static uint32_t sample_hash(const struct ddp_profile *p, struct sample s)
+static uint32_t hash_sample(const struct ddp_profile *p, struct sample s)
 {
 	return hash_bytes(p, &s, sizeof(s));
+}
+
+static uint32_t sample_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_profile *p = ctx;
+
+	return hash_sample(p, p->samples.at[position]);
 }
 
 static void add_values(struct ddp_profile *p, uint32_t sample, const int64_t *values)
@@ -75,7 +82,7 @@ static void add_values(struct ddp_profile *p, uint32_t sample, const int64_t *va
 static bool add_to_known(struct ddp_profile *p, struct sample s, const int64_t *values)
 {
 	struct sample_key key = { p, s };
-	int64_t found = table_find(&p->sample_table, sample_hash(p, s), sample_equal, &key);
+	int64_t found = table_find(&p->sample_table, hash_sample(p, s), sample_equal, &key);
 
 	if (found == TABLE_NONE)
 		return false;
@@ -90,7 +97,7 @@ static int reserve_sample(struct ddp_profile *p)
 	if (p->samples.nr >= MAX_ELEMENTS)
 		return -E2BIG;
 	if ((r = VEC_RESERVE(&p->budget, &p->samples, 1)) ||
-	    (r = ddp__table_reserve(&p->sample_table, &p->budget)))
+	    (r = ddp__table_reserve(&p->sample_table, &p->budget, sample_hash, p)))
 		return r;
 	return VEC_RESERVE(&p->budget, &p->values, p->value_types.nr);
 }
@@ -101,7 +108,7 @@ static void put_sample(struct ddp_profile *p, struct sample s, const int64_t *va
 
 	memcpy(p->values.at + p->values.nr, values, nr * sizeof(*values));
 	p->values.nr += nr;
-	ddp__table_insert(&p->sample_table, sample_hash(p, s), p->samples.nr);
+	ddp__table_insert(&p->sample_table, hash_sample(p, s), p->samples.nr);
 	p->samples.at[p->samples.nr++] = s;
 }
 

@@ -18,11 +18,22 @@ static bool endpoint_equal(const void *ctx, uint32_t position)
 	return k->p->endpoints.at[position].local_root_span_id == k->local_root_span_id;
 }
 
+static uint32_t hash_span(const struct ddp_profile *p, uint64_t local_root_span_id)
+{
+	return hash_bytes(p, &local_root_span_id, sizeof(local_root_span_id));
+}
+
+static uint32_t endpoint_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_profile *p = ctx;
+
+	return hash_span(p, p->endpoints.at[position].local_root_span_id);
+}
+
 static struct place find_endpoint(const struct ddp_profile *p, uint64_t local_root_span_id)
 {
 	struct endpoint_key key = { p, local_root_span_id };
-	struct place at = { .hash = hash_bytes(p, &local_root_span_id,
-					       sizeof(local_root_span_id)) };
+	struct place at = { .hash = hash_span(p, local_root_span_id) };
 
 	at.at = table_find(&p->endpoint_table, at.hash, endpoint_equal, &key);
 	return at;
@@ -56,7 +67,7 @@ int ddp_profile_endpoint(struct ddp_profile *p, uint64_t local_root_span_id, uin
 	if (p->endpoints.nr >= MAX_ELEMENTS)
 		return -E2BIG;
 	if ((r = VEC_RESERVE(&p->budget, &p->endpoints, 1)) ||
-	    (r = ddp__table_reserve(&p->endpoint_table, &p->budget)))
+	    (r = ddp__table_reserve(&p->endpoint_table, &p->budget, endpoint_hash, p)))
 		return r;
 	ddp__table_insert(&p->endpoint_table, at.hash, p->endpoints.nr);
 	p->endpoints.at[p->endpoints.nr++] = new;
@@ -77,6 +88,18 @@ static bool count_equal(const void *ctx, uint32_t position)
 	return k->p->endpoint_counts.at[position].endpoint == k->endpoint;
 }
 
+static uint32_t hash_counted(const struct ddp_profile *p, uint32_t endpoint)
+{
+	return hash_bytes(p, &endpoint, sizeof(endpoint));
+}
+
+static uint32_t count_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_profile *p = ctx;
+
+	return hash_counted(p, p->endpoint_counts.at[position].endpoint);
+}
+
 int ddp_profile_endpoint_count(struct ddp_profile *p, uint32_t endpoint, int64_t n)
 {
 	struct endpoint_count new = { .count = n };
@@ -91,7 +114,7 @@ int ddp_profile_endpoint_count(struct ddp_profile *p, uint32_t endpoint, int64_t
 	if (r)
 		return r;
 	key.endpoint = new.endpoint;
-	hash = hash_bytes(p, &new.endpoint, sizeof(new.endpoint));
+	hash = hash_counted(p, new.endpoint);
 	found = table_find(&p->endpoint_count_table, hash, count_equal, &key);
 	if (found != TABLE_NONE) {
 		struct endpoint_count *c = &p->endpoint_counts.at[found];
@@ -100,7 +123,7 @@ int ddp_profile_endpoint_count(struct ddp_profile *p, uint32_t endpoint, int64_t
 		return 0;
 	}
 	if ((r = VEC_RESERVE(&p->budget, &p->endpoint_counts, 1)) ||
-	    (r = ddp__table_reserve(&p->endpoint_count_table, &p->budget)))
+	    (r = ddp__table_reserve(&p->endpoint_count_table, &p->budget, count_hash, p)))
 		return r;
 	ddp__table_insert(&p->endpoint_count_table, hash, p->endpoint_counts.nr);
 	p->endpoint_counts.at[p->endpoint_counts.nr++] = new;

@@ -26,6 +26,14 @@ static bool string_equal(const void *ctx, uint32_t position)
 	return s.nr == k->len && !memcmp(k->p->string_bytes.at + s.first, k->bytes, s.nr);
 }
 
+static uint32_t string_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_profile *p = ctx;
+	struct span s = p->strings.at[position];
+
+	return hash_bytes(p, p->string_bytes.at + s.first, s.nr);
+}
+
 static int string_put(struct ddp_profile *p, const struct string_key *k, uint32_t hash,
 		      uint32_t *ret)
 {
@@ -36,7 +44,7 @@ static int string_put(struct ddp_profile *p, const struct string_key *k, uint32_
 		return -E2BIG;
 	if ((r = VEC_RESERVE(&p->budget, &p->strings, 1)) ||
 	    (r = VEC_RESERVE(&p->budget, &p->string_bytes, k->len + 1)) ||
-	    (r = ddp__table_reserve(&p->string_table, &p->budget)))
+	    (r = ddp__table_reserve(&p->string_table, &p->budget, string_hash, p)))
 		return r;
 	memcpy(p->string_bytes.at + first, k->bytes, k->len);
 	p->string_bytes.at[first + k->len] = '\0';
@@ -108,6 +116,13 @@ static bool mapping_equal(const void *ctx, uint32_t position)
 	return !memcmp(&k->p->mappings.at[position], &k->m, sizeof(k->m));
 }
 
+static uint32_t mapping_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_profile *p = ctx;
+
+	return hash_bytes(p, &p->mappings.at[position], sizeof(struct mapping));
+}
+
 int ddp__mapping_intern(struct ddp_profile *p, const struct mapping *m, uint32_t *ret)
 {
 	struct mapping_key key = { p, *m };
@@ -122,7 +137,7 @@ int ddp__mapping_intern(struct ddp_profile *p, const struct mapping *m, uint32_t
 	if (p->mappings.nr >= MAX_ELEMENTS)
 		return -E2BIG;
 	if ((r = VEC_RESERVE(&p->budget, &p->mappings, 1)) ||
-	    (r = ddp__table_reserve(&p->mapping_table, &p->budget)))
+	    (r = ddp__table_reserve(&p->mapping_table, &p->budget, mapping_hash, p)))
 		return r;
 	*ret = p->mappings.nr++;
 	p->mappings.at[*ret] = *m;
@@ -171,6 +186,13 @@ static bool function_equal(const void *ctx, uint32_t position)
 	return !memcmp(&k->p->functions.at[position], &k->f, sizeof(k->f));
 }
 
+static uint32_t function_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_profile *p = ctx;
+
+	return hash_bytes(p, &p->functions.at[position], sizeof(struct function));
+}
+
 int ddp__function_intern(struct ddp_profile *p, const struct function *f, uint32_t *ret)
 {
 	struct function_key key = { p, *f };
@@ -185,7 +207,7 @@ int ddp__function_intern(struct ddp_profile *p, const struct function *f, uint32
 	if (p->functions.nr >= MAX_ELEMENTS)
 		return -E2BIG;
 	if ((r = VEC_RESERVE(&p->budget, &p->functions, 1)) ||
-	    (r = ddp__table_reserve(&p->function_table, &p->budget)))
+	    (r = ddp__table_reserve(&p->function_table, &p->budget, function_hash, p)))
 		return r;
 	*ret = p->functions.nr++;
 	p->functions.at[*ret] = *f;
@@ -245,11 +267,18 @@ static bool location_equal(const void *ctx, uint32_t position)
 	return !memcmp(lines + a->at, lines + b->at, a->nr_lines * sizeof(*lines));
 }
 
-static uint32_t location_hash(const struct ddp_profile *p, struct location l)
+static uint32_t hash_location(const struct ddp_profile *p, struct location l)
 {
 	if (!is_whole(&l))
 		l.at = hash_bytes(p, p->lines.at + l.at, l.nr_lines * sizeof(struct line));
 	return hash_bytes(p, &l, sizeof(l));
+}
+
+static uint32_t location_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_profile *p = ctx;
+
+	return hash_location(p, p->locations.at[position]);
 }
 
 /* As it is kept: with its line in it, if it has but one and that has room */
@@ -270,7 +299,7 @@ static struct location packed(const struct ddp_profile *p, struct location l)
 int ddp__location_intern(struct ddp_profile *p, const struct location *l, uint32_t *ret)
 {
 	struct location_key key = { p, packed(p, *l) };
-	uint32_t hash = location_hash(p, key.l);
+	uint32_t hash = hash_location(p, key.l);
 	int64_t found = table_find(&p->location_table, hash, location_equal, &key);
 	int r;
 
@@ -281,7 +310,7 @@ int ddp__location_intern(struct ddp_profile *p, const struct location *l, uint32
 	if (p->locations.nr >= MAX_ELEMENTS)
 		return -E2BIG;
 	if ((r = VEC_RESERVE(&p->budget, &p->locations, 1)) ||
-	    (r = ddp__table_reserve(&p->location_table, &p->budget)))
+	    (r = ddp__table_reserve(&p->location_table, &p->budget, location_hash, p)))
 		return r;
 	*ret = p->locations.nr++;
 	p->locations.at[*ret] = key.l;
@@ -338,17 +367,13 @@ void ddp__rewind(struct ddp_profile *p, struct mark m)
 	uint32_t i;
 
 	for (i = m.locations; i < p->locations.nr; i++)
-		ddp__table_remove(&p->location_table, location_hash(p, p->locations.at[i]), i);
+		ddp__table_remove(&p->location_table, i, location_hash, p);
 	for (i = m.functions; i < p->functions.nr; i++)
-		ddp__table_remove(&p->function_table,
-				  hash_bytes(p, &p->functions.at[i], sizeof(struct function)), i);
+		ddp__table_remove(&p->function_table, i, function_hash, p);
 	for (i = m.mappings; i < p->mappings.nr; i++)
-		ddp__table_remove(&p->mapping_table,
-				  hash_bytes(p, &p->mappings.at[i], sizeof(struct mapping)), i);
+		ddp__table_remove(&p->mapping_table, i, mapping_hash, p);
 	for (i = m.strings; i < p->strings.nr; i++)
-		ddp__table_remove(&p->string_table,
-				  hash_bytes(p, p->string_bytes.at + p->strings.at[i].first,
-					     p->strings.at[i].nr), i);
+		ddp__table_remove(&p->string_table, i, string_hash, p);
 	p->strings.nr = m.strings;
 	p->string_bytes.nr = m.string_bytes;
 	p->mappings.nr = m.mappings;

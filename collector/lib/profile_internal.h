@@ -157,6 +157,11 @@ struct text_hash {
 	uint64_t low, high;	/* of no text: 0 */
 };
 
+/* Of a stack that was added by text: what tells it from all others */
+struct text_check {
+	uint32_t hash, more[2];
+};
+
 struct frame_key {
 	struct text_hash function, system_name, file;
 	int64_t line, start_line;
@@ -215,7 +220,7 @@ struct ddp_profile {
 	struct table string_table, mapping_table, function_table, location_table;
 	struct table stack_table, chunk_table, label_set_table, sample_table;
 	struct table text_table;	/* text stacks -> stacks, see profile_text.c */
-	DDP_VEC(uint64_t) text_checks;	/* by stack */
+	DDP_VEC(struct text_check) text_checks;	/* by stack */
 	struct mapping_memo mapping_memo[NR_MEMO];
 	struct table shared_table;	/* handles -> shared_strings */
 	struct table endpoint_table, endpoint_count_table;

@@ -27,15 +27,23 @@ int ddp__labels_read(struct ddp_profile *p, const struct ddp_label *labels, uint
 	return 0;
 }
 
-static uint32_t set_hash(const struct ddp_profile *p)
+static uint32_t hash_labels(const struct ddp_profile *p, const struct label *labels, uint32_t nr)
 {
-	uint64_t sum = p->scratch_labels.nr;
+	uint64_t sum = nr;
 	uint32_t i;
 
 	_Static_assert(sizeof(struct label) == 3 * sizeof(uint64_t), "hashed as three words");
-	for (i = 0; i < p->scratch_labels.nr; i++)
-		sum += hash_words3(&p->hash_key, &p->scratch_labels.at[i]);
+	for (i = 0; i < nr; i++)
+		sum += hash_words3(&p->hash_key, &labels[i]);
 	return sum ^ sum >> 32;
+}
+
+static uint32_t set_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_profile *p = ctx;
+	struct span s = p->label_sets.at[position];
+
+	return hash_labels(p, s.nr ? p->labels.at + s.first : NULL, s.nr);
 }
 
 static bool contains(const struct label *labels, uint32_t nr, const struct label *l)
@@ -69,7 +77,7 @@ static bool set_equal(const void *ctx, uint32_t position)
 
 struct place ddp__label_set_find(const struct ddp_profile *p)
 {
-	struct place at = { .hash = set_hash(p) };
+	struct place at = { .hash = hash_labels(p, p->scratch_labels.at, p->scratch_labels.nr) };
 
 	at.at = table_find(&p->label_set_table, at.hash, set_equal, p);
 	return at;
@@ -123,7 +131,7 @@ int ddp__label_set_reserve(struct ddp_profile *p)
 	if ((r = VEC_RESERVE(&p->budget, &p->label_sets, 1)) ||
 	    (r = VEC_RESERVE(&p->budget, &p->labels, p->scratch_labels.nr)))
 		return r;
-	return ddp__table_reserve(&p->label_set_table, &p->budget);
+	return ddp__table_reserve(&p->label_set_table, &p->budget, set_hash, p);
 }
 
 uint32_t ddp__label_set_put(struct ddp_profile *p, uint32_t hash)

@@ -18,6 +18,18 @@ static bool shared_equal(const void *ctx, uint32_t position)
 	return k->p->shared_strings.at[position].handle == k->handle;
 }
 
+static uint32_t hash_handle(const struct ddp_profile *p, uint64_t handle)
+{
+	return hash_bytes(p, &handle, sizeof(handle));
+}
+
+static uint32_t shared_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_profile *p = ctx;
+
+	return hash_handle(p, p->shared_strings.at[position].handle);
+}
+
 /* The string of a handle that is new in this generation. */
 static int take(struct ddp_profile *p, uint64_t handle, uint32_t *ret)
 {
@@ -26,7 +38,7 @@ static int take(struct ddp_profile *p, uint64_t handle, uint32_t *ret)
 	int r;
 
 	if ((r = VEC_RESERVE(&p->budget, &p->shared_strings, 1)) ||
-	    (r = ddp__table_reserve(&p->shared_table, &p->budget)) ||
+	    (r = ddp__table_reserve(&p->shared_table, &p->budget, shared_hash, p)) ||
 	    (r = ddp__strings_take(p->shared, handle, &bytes, &len)))
 		return r;
 	r = ddp__string_intern(p, bytes, len, ret);
@@ -34,8 +46,7 @@ static int take(struct ddp_profile *p, uint64_t handle, uint32_t *ret)
 		ddp_strings_release(p->shared, handle);
 		return r;
 	}
-	ddp__table_insert(&p->shared_table, hash_bytes(p, &handle, sizeof(handle)),
-			  p->shared_strings.nr);
+	ddp__table_insert(&p->shared_table, hash_handle(p, handle), p->shared_strings.nr);
 	p->shared_strings.at[p->shared_strings.nr++] =
 		(struct shared_string){ .handle = handle, .string = *ret };
 	return 0;
@@ -52,8 +63,7 @@ int ddp_profile_shared_string(struct ddp_profile *p, uint64_t handle, uint32_t *
 		return -EROFS;
 	if (!p->shared)
 		return -EINVAL;
-	found = table_find(&p->shared_table, hash_bytes(p, &handle, sizeof(handle)), shared_equal,
-			   &key);
+	found = table_find(&p->shared_table, hash_handle(p, handle), shared_equal, &key);
 	if (found != TABLE_NONE) {
 		index = p->shared_strings.at[found].string;
 	} else {

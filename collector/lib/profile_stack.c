@@ -58,6 +58,31 @@ struct place ddp__stack_find(const struct ddp_profile *p, uint32_t hash, const u
 	return (struct place){ table_find(&p->stack_table, hash, stack_equal, &key), hash };
 }
 
+/* As of the ids in one array */
+static uint32_t stack_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_profile *p = ctx;
+	const struct stack *s = &p->stacks.at[position];
+	const struct chunk *c;
+	XXH3_state_t hash;
+	uint32_t chunk1;
+
+	hash64_begin(&p->hash_key, &hash);
+	XXH3_64bits_update(&hash, s->leaf, s->nr % CHUNK_IDS * sizeof(*s->leaf));
+	for (chunk1 = s->chunk1; chunk1; chunk1 = c->parent1) {
+		c = &p->chunks.at[chunk1 - 1];
+		XXH3_64bits_update(&hash, c->ids, sizeof(c->ids));
+	}
+	return XXH3_64bits_digest(&hash);
+}
+
+static uint32_t chunk_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_profile *p = ctx;
+
+	return hash_bytes(p, &p->chunks.at[position], sizeof(struct chunk));
+}
+
 static int check_locations(const struct ddp_profile *p, const uint32_t *ids, uint32_t nr)
 {
 	uint32_t base = p->base[ID_LOCATION], i;
@@ -78,9 +103,10 @@ int ddp__stack_reserve(struct ddp_profile *p, const uint32_t *ids, uint32_t nr)
 		return -E2BIG;
 	if ((r = VEC_RESERVE(&p->budget, &p->stacks, 1)) ||
 	    (r = VEC_RESERVE(&p->budget, &p->chunks, nr / CHUNK_IDS)) ||
-	    (r = ddp__table_reserve_many(&p->chunk_table, &p->budget, nr / CHUNK_IDS)))
+	    (r = ddp__table_reserve_many(&p->chunk_table, &p->budget, nr / CHUNK_IDS, chunk_hash,
+					 p)))
 		return r;
-	return ddp__table_reserve(&p->stack_table, &p->budget);
+	return ddp__table_reserve(&p->stack_table, &p->budget, stack_hash, p);
 }
 
 struct chunk_key {

@@ -101,10 +101,12 @@ static struct text_hash hash_text(const struct ddp_profile *p, const char *bytes
 	return (struct text_hash){ h.low64, h.high64 };
 }
 
-static struct text_hash hash_keys(const struct ddp_profile *p, const struct frame_key *k,
-				  uint32_t nr)
+static struct text_check check_keys(const struct ddp_profile *p, const struct frame_key *k,
+				    uint32_t nr)
 {
-	return hash_text(p, (const char *)k, nr * sizeof(*k));
+	struct text_hash h = hash_text(p, (const char *)k, nr * sizeof(*k));
+
+	return (struct text_check){ h.low, { h.high, h.high >> 32 } };
 }
 
 static struct text_hash hash_file(struct reader *r, const struct ddp_text *file)
@@ -230,21 +232,28 @@ static int read_frames(struct ddp_profile *p, const struct ddp_text_sample *s)
 
 struct text_stack_key {
 	const struct ddp_profile *p;
-	struct text_hash hash;
+	struct text_check check;
 };
 
 static bool text_stack_equal(const void *ctx, uint32_t position)
 {
 	const struct text_stack_key *k = ctx;
 
-	return k->p->text_checks.at[position] == k->hash.high;
+	return !memcmp(&k->p->text_checks.at[position], &k->check, sizeof(k->check));
 }
 
-static int64_t find_text_stack(const struct ddp_profile *p, struct text_hash hash)
+static uint32_t text_stack_hash(const void *ctx, uint32_t position)
 {
-	struct text_stack_key key = { p, hash };
+	const struct ddp_profile *p = ctx;
 
-	return table_find(&p->text_table, hash.low, text_stack_equal, &key);
+	return p->text_checks.at[position].hash;
+}
+
+static int64_t find_text_stack(const struct ddp_profile *p, struct text_check check)
+{
+	struct text_stack_key key = { p, check };
+
+	return table_find(&p->text_table, check.hash, text_stack_equal, &key);
 }
 
 /*
@@ -252,11 +261,11 @@ static int64_t find_text_stack(const struct ddp_profile *p, struct text_hash has
  * every stack and the next one; how many are in use is not counted.
  */
 static int add_new_text(struct ddp_profile *p, const struct ddp_text_sample *s,
-			struct text_hash hash, struct parts *parts)
+			struct text_check check, struct parts *parts)
 {
 	int r;
 
-	if ((r = ddp__table_reserve(&p->text_table, &p->budget)) ||
+	if ((r = ddp__table_reserve(&p->text_table, &p->budget, text_stack_hash, p)) ||
 	    (r = VEC_RESERVE(&p->budget, &p->text_checks, p->stacks.nr + 1)) ||
 	    (r = read_frames(p, s)))
 		return r;
@@ -270,8 +279,8 @@ static int add_new_text(struct ddp_profile *p, const struct ddp_text_sample *s,
 	r = ddp__add_parts(p, parts);
 	if (r)
 		return r;
-	p->text_checks.at[parts->stack.at] = hash.high;
-	ddp__table_insert(&p->text_table, hash.low, parts->stack.at);
+	p->text_checks.at[parts->stack.at] = check;
+	ddp__table_insert(&p->text_table, check.hash, parts->stack.at);
 	return 0;
 }
 
@@ -312,16 +321,16 @@ static int add(struct reader *r, const struct ddp_text_sample *s)
 {
 	struct parts parts = { .values = s->values, .timestamp_ns = s->timestamp_ns };
 	struct ddp_profile *p = r->p;
-	struct text_hash hash;
+	struct text_check check;
 	int error;
 
 	if ((error = read_keys(r, s)) || (error = read_labels(p, s)))
 		return error;
-	hash = hash_keys(p, p->scratch_keys.at, s->nr_frames);
+	check = check_keys(p, p->scratch_keys.at, s->nr_frames);
 	parts.label_set = ddp__label_set_find(p);
-	parts.stack.at = find_text_stack(p, hash);
+	parts.stack.at = find_text_stack(p, check);
 	if (parts.stack.at == TABLE_NONE)
-		return add_new_text(p, s, hash, &parts);
+		return add_new_text(p, s, check, &parts);
 	return ddp__add_parts(p, &parts);
 }
 

@@ -90,10 +90,24 @@ static bool rule_equal(const void *ctx, uint32_t position)
 	return r->label_key == k->label[0] && r->label_str == k->label[1];
 }
 
+static uint32_t hash_label(const struct ddp_profile *p, uint32_t key, uint32_t str)
+{
+	const uint32_t label[2] = { key, str };
+
+	return hash_bytes(p, label, sizeof(label));
+}
+
+static uint32_t rule_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_profile *p = ctx;
+
+	return hash_label(p, p->rules.at[position].label_key, p->rules.at[position].label_str);
+}
+
 static struct place find_rules(const struct ddp_profile *p, uint32_t key, uint32_t str)
 {
 	struct rule_key k = { p, { key, str } };
-	struct place at = { .hash = hash_bytes(p, k.label, sizeof(k.label)) };
+	struct place at = { .hash = hash_label(p, key, str) };
 
 	at.at = table_find(&p->rule_table, at.hash, rule_equal, &k);
 	return at;
@@ -122,7 +136,7 @@ static int reserve_rule(struct ddp_profile *p, uint32_t nr_offsets)
 	if ((r = VEC_RESERVE(&p->budget, &p->rules, 1)) ||
 	    (r = VEC_RESERVE(&p->budget, &p->rule_offsets, nr_offsets)))
 		return r;
-	return ddp__table_reserve(&p->rule_table, &p->budget);
+	return ddp__table_reserve(&p->rule_table, &p->budget, rule_hash, p);
 }
 
 /* At the end of its label's list */

@@ -15,7 +15,7 @@
 #include "table.h"
 
 enum {
-	MAX_STRINGS = INT32_MAX,
+	MAX_STRINGS = TABLE_MAX,
 	MAX_STRING_BYTES = INT32_MAX,	/* as profile.h takes them */
 };
 
@@ -88,6 +88,13 @@ static bool slot_equal(const void *ctx, uint32_t position)
 	return slot->len == k->len && !memcmp(slot->bytes, k->bytes, k->len);
 }
 
+static uint32_t slot_hash(const void *ctx, uint32_t position)
+{
+	const struct ddp_strings *s = ctx;
+
+	return s->slots.at[position].hash;
+}
+
 static uint64_t handle_of(const struct ddp_strings *s, uint32_t position)
 {
 	return (uint64_t)s->slots.at[position].filled << 32 | position;
@@ -117,7 +124,7 @@ static int reserve(struct ddp_strings *s, size_t len, char **ret)
 		if (r)
 			return r;
 	}
-	if ((r = ddp__table_reserve(&s->table, &s->budget)) ||
+	if ((r = ddp__table_reserve(&s->table, &s->budget, slot_hash, s)) ||
 	    (r = ddp__budget_take(&s->budget, len + 1)))
 		return r;
 	*ret = ddp__alloc(len + 1);
@@ -177,7 +184,7 @@ static void drop(struct ddp_strings *s, struct slot *slot)
 {
 	uint32_t position = slot - s->slots.at;
 
-	ddp__table_remove(&s->table, slot->hash, position);
+	ddp__table_remove(&s->table, position, slot_hash, s);
 	ddp__budget_give(&s->budget, (size_t)slot->len + 1);
 	ddp__free(slot->bytes);
 	slot->bytes = NULL;

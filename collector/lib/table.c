@@ -20,34 +20,47 @@ static bool has_place(const struct table *t, uint64_t elements)
 	return elements <= (uint64_t)t->nr_slots / 8 * 7;
 }
 
-static void insert(struct table_slot *slots, uint32_t mask, struct table_slot s)
+static void insert(uint32_t *slots, uint32_t mask, uint32_t hash, uint32_t position)
 {
-	uint32_t i = s.hash & mask;
+	uint32_t i = hash & mask;
 
-	while (slots[i].position1)
+	while (slots[i])
 		i = (i + 1) & mask;
-	slots[i] = s;
+	slots[i] = (hash & TABLE_TAG) | (position + 1);
 }
 
-/* Slots for @elements, @room being the bytes that there are; 0: too many */
+/* Slots for @elements, @room being the bytes that there are */
 static uint32_t slots_for(const struct table *t, uint64_t elements, size_t room)
 {
 	uint64_t nr = t->nr_slots ? t->nr_slots : FIRST_SLOTS;
 
 	while (nr / 4 * 3 < elements)
 		nr *= nr < FEW_SLOTS && 3 * nr * sizeof(*t->slots) < room / 2 ? 4 : 2;
-	return nr > UINT32_MAX ? 0 : nr;
+	return nr;
 }
 
-int ddp__table_reserve_many(struct table *t, struct ddp__budget *b, uint32_t extra)
+static void insert_all(const struct table *t, uint32_t *slots, uint32_t mask,
+		       table_hash_fn hash_of, const void *ctx)
+{
+	uint32_t i, position;
+
+	for (i = 0; i < t->nr_slots; i++) {
+		position = table_position(t->slots[i]);
+		if (t->slots[i])
+			insert(slots, mask, hash_of(ctx, position), position);
+	}
+}
+
+int ddp__table_reserve_many(struct table *t, struct ddp__budget *b, uint32_t extra,
+			    table_hash_fn hash_of, const void *ctx)
 {
 	uint64_t elements = (uint64_t)t->used + extra;
-	uint32_t nr = slots_for(t, elements, ddp__budget_room(b)), i;
-	struct table_slot *slots;
+	uint32_t *slots, nr;
 	int r;
 
-	if (!nr)
+	if (elements > TABLE_MAX)
 		return -E2BIG;
+	nr = slots_for(t, elements, ddp__budget_room(b));
 	if (nr == t->nr_slots)
 		return 0;
 	r = ddp__budget_take(b, (nr - t->nr_slots) * sizeof(*slots));
@@ -58,9 +71,7 @@ int ddp__table_reserve_many(struct table *t, struct ddp__budget *b, uint32_t ext
 		ddp__budget_give(b, (nr - t->nr_slots) * sizeof(*slots));
 		return -ENOMEM;
 	}
-	for (i = 0; i < t->nr_slots; i++)
-		if (t->slots[i].position1)
-			insert(slots, nr - 1, t->slots[i]);
+	insert_all(t, slots, nr - 1, hash_of, ctx);
 	ddp__free(t->slots);
 	t->slots = slots;
 	t->nr_slots = nr;
@@ -69,25 +80,33 @@ int ddp__table_reserve_many(struct table *t, struct ddp__budget *b, uint32_t ext
 
 void ddp__table_insert(struct table *t, uint32_t hash, uint32_t position)
 {
-	insert(t->slots, t->nr_slots - 1, (struct table_slot){ hash, position + 1 });
+	insert(t->slots, t->nr_slots - 1, hash, position);
 	t->used++;
 }
 
 /* What stands behind the free slot and could stand in it moves there: no probe ends early. */
-void ddp__table_remove(struct table *t, uint32_t hash, uint32_t position)
+void ddp__table_remove(struct table *t, uint32_t position, table_hash_fn hash_of, const void *ctx)
 {
-	uint32_t mask = t->nr_slots - 1, hole = hash & mask, i;
+	uint32_t mask = t->nr_slots - 1, hole = hash_of(ctx, position) & mask, i, home;
 
-	while (t->slots[hole].position1 != position + 1)
+	while (table_position(t->slots[hole]) != position)
 		hole = (hole + 1) & mask;
-	for (i = (hole + 1) & mask; t->slots[i].position1; i = (i + 1) & mask) {
-		if (((i - t->slots[i].hash) & mask) < ((i - hole) & mask))
+	for (i = (hole + 1) & mask; t->slots[i]; i = (i + 1) & mask) {
+		home = hash_of(ctx, table_position(t->slots[i]));
+		if (((i - home) & mask) < ((i - hole) & mask))
 			continue;
 		t->slots[hole] = t->slots[i];
 		hole = i;
 	}
-	t->slots[hole] = (struct table_slot){ 0 };
+	t->slots[hole] = 0;
 	t->used--;
+}
+
+void ddp__table_drop(struct table *t, struct ddp__budget *b)
+{
+	ddp__budget_give(b, t->nr_slots * sizeof(*t->slots));
+	ddp__free(t->slots);
+	*t = (struct table){ 0 };
 }
 
 void ddp__table_clear(struct table *t)

@@ -681,14 +681,34 @@ static void stacks_of_any_depth_are_told_apart(void **state)
 	ddp_profile_destroy(w.p);
 }
 
+/* The table grows five times meanwhile, and is told each stack's hash from its pieces. */
+static void deep_stacks_are_found_again(void **state)
+{
+	enum { DEPTH = 700 };
+	uint32_t ids[DEPTH], id[DEPTH], now, depth;
+	struct world w;
+
+	(void)state;
+	world_make(&w, 1);
+	for (depth = 0; depth < DEPTH; depth++) {
+		ids[depth] = w.location[depth % 3];
+		assert_int_equal(ddp_profile_stack(w.p, ids, depth + 1, &id[depth]), 0);
+	}
+	for (depth = 0; depth < DEPTH; depth++) {
+		assert_int_equal(ddp_profile_stack(w.p, ids, depth + 1, &now), 0);
+		assert_int_equal(now, id[depth]);
+	}
+	ddp_profile_destroy(w.p);
+}
+
 /* As if what is at @from had the hash of what is at @to: lookups of @to find @from first. */
 static void collide(struct table *t, uint32_t from, uint32_t to)
 {
 	uint32_t i;
 
 	for (i = 0; i < t->nr_slots; i++)
-		if (t->slots[i].position1 == to + 1)
-			t->slots[i].position1 = from + 1;
+		if (table_position(t->slots[i]) == to)
+			t->slots[i] = (t->slots[i] & TABLE_TAG) | (from + 1);
 }
 
 /* Stacks and label sets that differ in one place, wherever that is, and have the same hash */
@@ -934,6 +954,7 @@ int main(void)
 		cmocka_unit_test(a_bad_label_set_is_refused),
 		cmocka_unit_test(many_at_once_stop_at_the_first_bad_one),
 		cmocka_unit_test(stacks_of_any_depth_are_told_apart),
+		cmocka_unit_test(deep_stacks_are_found_again),
 		cmocka_unit_test(equal_hashes_are_not_equality),
 		cmocka_unit_test(a_stack_may_be_this_deep),
 		cmocka_unit_test(timestamped_samples_are_compact),

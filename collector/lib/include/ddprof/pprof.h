@@ -236,7 +236,7 @@ int ddp_pprof_write(const struct ddp_pprof *p, ddp_write_fn write, void *ctx);
  * @return 0
  *	-EINVAL	a profile has no value type in common with those before it, or its period is
  *		something else
- *	-EFBIG	2^32 or more of something
+ *	-EFBIG	2^29 or more of something
  *	-ENOMEM
  */
 int ddp_pprof_merge(const struct ddp_pprof *const *profiles, const char *const *names, size_t n,
