@@ -61,4 +61,13 @@ DDP_INTERNAL int ddp__grow(struct ddp__budget *b, void **array, size_t elem, uin
 
 #define VEC_FREE(v) ddp__free((v)->at)
 
+/* Empty, without memory, which the budget gets back */
+#define VEC_DROP(budget, v)							\
+	do {									\
+		ddp__budget_give((budget), (v)->capacity * sizeof(*(v)->at));	\
+		VEC_FREE(v);							\
+		(v)->at = NULL;							\
+		(v)->nr = (v)->capacity = 0;					\
+	} while (0)
+
 #endif /* DDPROF_LIB_ALLOC_H */

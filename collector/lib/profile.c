@@ -260,6 +260,23 @@ static void clear(struct ddp_profile *p)
 	ddp__table_insert(&p->mapping_table, hash_bytes(p, &none, sizeof(none)), 0);
 }
 
+/* What only adding needs. Encoding asks for endpoints and rules. */
+static void drop_indexes(struct ddp_profile *p)
+{
+	struct table *tables[NR_TABLES];
+	uint32_t i;
+
+	all_tables(p, tables);
+	for (i = 0; i < NR_TABLES; i++)
+		if (tables[i] != &p->endpoint_table && tables[i] != &p->rule_table)
+			ddp__table_drop(tables[i], &p->budget);
+	VEC_DROP(&p->budget, &p->text_checks);
+	VEC_DROP(&p->budget, &p->shared_strings);
+	VEC_DROP(&p->budget, &p->scratch_keys);
+	VEC_DROP(&p->budget, &p->scratch_labels);
+	VEC_DROP(&p->budget, &p->scratch_ids);
+}
+
 static int reset_to_snapshot(struct ddp_profile *p, struct ddp_profile **ret_old)
 {
 	struct ddp_profile *fresh, swap;
@@ -273,6 +290,7 @@ static int reset_to_snapshot(struct ddp_profile *p, struct ddp_profile **ret_old
 	*p = *fresh;
 	*fresh = swap;
 	fresh->is_snapshot = true;
+	drop_indexes(fresh);
 	*ret_old = fresh;
 	return 0;
 }

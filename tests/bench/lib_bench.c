@@ -301,7 +301,7 @@ static void encode(const struct ddp_profile *p, const char *out)
 static void run_adds(const char *command, const char *out, uint32_t nr)
 {
 	CLEANUP(work_destroy) struct work *w = work_create();
-	CLEANUP(ddp_profile_destroy) struct ddp_profile *p = NULL;
+	CLEANUP(ddp_profile_destroy) struct ddp_profile *p = NULL, *old = NULL;
 	struct ddp_profile_counts counts;
 	double base_mb;
 	uint64_t took;
@@ -317,8 +317,9 @@ static void run_adds(const char *command, const char *out, uint32_t nr)
 		took = add_strings(w, p, nr, !strcmp(command, "timestamps"));
 	printf("add_ns=%.1f\n", (double)took / nr);
 	printf("built_mb=%.2f\n", rss_mb("VmRSS:") - base_mb);
-	encode(p, out);
 	ddp_profile_count(p, &counts);
+	must(ddp_profile_reset(p, END_UNIX_NS, &old), "ddp_profile_reset");
+	encode(old, out);
 	printf("rss_mb=%.2f\nbase_mb=%.2f\nprofile_mb=%.2f\n", rss_mb("VmHWM:"), base_mb,
 	       counts.bytes / 1048576.0);
 }

@@ -355,10 +355,12 @@ static void references_are_checked(void **state)
 
 static void a_reset_starts_over_and_keeps_a_snapshot(void **state)
 {
+	struct ddp_profile_counts counts;
 	struct ddp_buffer before, after;
 	struct ddp_profile *old;
 	struct ddp_pprof *f;
 	struct world w, stale;
+	size_t bytes;
 	uint32_t id;
 
 	(void)state;
@@ -366,6 +368,8 @@ static void a_reset_starts_over_and_keeps_a_snapshot(void **state)
 	assert_int_equal(ddp_profile_comment(w.p, "first"), 0);
 	assert_int_equal(add(&w, (int64_t[]){ 4 }, 1, NULL, 0, 0), 0);
 	before = encoded(w.p);
+	ddp_profile_count(w.p, &counts);
+	bytes = counts.bytes;
 	stale = w;
 	assert_int_equal(ddp_profile_reset(w.p, 5000, &old), 0);
 
@@ -384,7 +388,10 @@ static void a_reset_starts_over_and_keeps_a_snapshot(void **state)
 	assert_string_equal(f->sample_types[0].type, "a");
 	ddp_pprof_destroy(f);
 
-	/* the snapshot is what it was and stays so */
+	/* the snapshot is what it was and stays so, without what only adding needs */
+	ddp_profile_count(old, &counts);
+	assert_int_equal(counts.samples, 1);
+	assert_true(counts.bytes < bytes);
 	after = encoded(old);
 	assert_int_equal(before.len, after.len);
 	assert_memory_equal(before.bytes, after.bytes, after.len);

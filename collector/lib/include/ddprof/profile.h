@@ -409,7 +409,8 @@ int ddp_profile_upscale(struct ddp_profile *p, const struct ddp_upscaling_rule *
  *
  * @param ret_old  receives what there was as an unchanging snapshot, which can be encoded (by
  *		   another thread, while this profile fills again) and belongs to the caller:
- *		   ddp_profile_destroy(). NULL: dropped, and its memory is used again (under a
+ *		   ddp_profile_destroy(). It takes less memory than before: what only adding
+ *		   needs is freed. NULL: dropped, and its memory is used again (under a
  *		   ceiling when it is a quarter of it at most, else it is freed); needs none
  */
 int ddp_profile_reset(struct ddp_profile *p, int64_t start_unix_ns, struct ddp_profile **ret_old);
