@@ -18,6 +18,16 @@ DDP_INTERNAL void *ddp__alloc(size_t n);
 DDP_INTERNAL void *ddp__realloc(void *p, size_t n);
 DDP_INTERNAL void ddp__free(void *p);
 
+/*
+ * Memory of what may become large (array.c); its owner remembers how many bytes it has. Where these
+ * are many they are pages that nothing else is in: they grow without being copied, and leave no
+ * hole in malloc()'s memory, which would stay with the process. ddp__array_alloc()'s are zeroed;
+ * what ddp__array_grow() adds is not. NULL: there is none, and @p is as it was.
+ */
+DDP_INTERNAL void *ddp__array_alloc(size_t n);
+DDP_INTERNAL void *ddp__array_grow(void *p, size_t old, size_t n);
+DDP_INTERNAL void ddp__array_free(void *p, size_t n);
+
 /* What CLEANUP(ddp__free) calls: @p points to the pointer. */
 static inline void ddp__free_cleanup(void *p)
 {
@@ -59,7 +69,7 @@ DDP_INTERNAL int ddp__grow(struct ddp__budget *b, void **array, size_t elem, uin
 		grow_;								\
 	})
 
-#define VEC_FREE(v) ddp__free((v)->at)
+#define VEC_FREE(v) ddp__array_free((v)->at, (v)->capacity * sizeof(*(v)->at))
 
 /* Empty, without memory, which the budget gets back */
 #define VEC_DROP(budget, v)							\

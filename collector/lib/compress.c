@@ -49,7 +49,7 @@ struct codec {
 
 static int out_alloc(struct ddp_compressor *c, size_t n)
 {
-	c->out = ddp__alloc(n);
+	c->out = ddp__array_alloc(n);
 	c->out_bytes = n;
 	return c->out ? 0 : -ENOMEM;
 }
@@ -280,11 +280,12 @@ int ddp_compressor_create(enum ddp_compression compression, int level, ddp_write
 		return -ENOMEM;
 	c->codec = codec;
 	c->level = level ? level : codec->default_level;
+	c->expected = expected;
 	c->write = write;
 	c->ctx = ctx;
 	r = codec->init(c);
 	if (r) {
-		ddp__free(c->out);
+		ddp__array_free(c->out, c->out_bytes);
 		ddp__free(c);
 		return r;
 	}
@@ -321,6 +322,6 @@ void ddp_compressor_destroy(struct ddp_compressor *c)
 	if (!c)
 		return;
 	c->codec->deinit(c);
-	ddp__free(c->out);
+	ddp__array_free(c->out, c->out_bytes);
 	ddp__free(c);
 }

@@ -46,7 +46,7 @@ int ddp_buffer_write(void *buffer, const void *bytes, size_t n)
 		capacity = capacity < 256 ? 256 : capacity * 2;
 		if (capacity < b->len + n)
 			capacity = b->len + n;
-		grown = ddp__realloc(b->bytes, capacity);
+		grown = ddp__array_grow(b->bytes, b->capacity, capacity);
 		if (!grown)
 			return -ENOMEM;
 		b->bytes = grown;
@@ -60,7 +60,7 @@ int ddp_buffer_write(void *buffer, const void *bytes, size_t n)
 
 void ddp_buffer_free(struct ddp_buffer *buffer)
 {
-	ddp__free(buffer->bytes);
+	ddp__array_free(buffer->bytes, buffer->capacity);
 	*buffer = (struct ddp_buffer){ .max_bytes = buffer->max_bytes };
 }
 
@@ -118,7 +118,7 @@ int ddp__grow(struct ddp__budget *b, void **array, size_t elem, uint32_t *capaci
 	r = ddp__budget_take(b, more);
 	if (r)
 		return r;
-	grown = ddp__realloc(*array, wanted * elem);
+	grown = ddp__array_grow(*array, *capacity * elem, wanted * elem);
 	if (!grown) {
 		ddp__budget_give(b, more);
 		return -ENOMEM;

@@ -379,7 +379,7 @@ int ddp__pool_init(struct pool *pool)
 static void set_free(struct pool_set *set)
 {
 	VEC_FREE(&set->all);
-	ddp__free(set->table.slots);
+	ddp__table_free(&set->table);
 }
 
 void ddp__pool_deinit(struct pool *pool)
@@ -394,7 +394,7 @@ void ddp__pool_deinit(struct pool *pool)
 	set_free(&pool->comments);
 	VEC_FREE(&pool->lists);
 	VEC_FREE(&pool->numbers);
-	ddp__free(pool->list_table.slots);
+	ddp__table_free(&pool->list_table);
 	VEC_FREE(&pool->values);
 	VEC_FREE(&pool->scratch);
 }

@@ -103,6 +103,6 @@ void ddp__pprof_strings_free(struct pprof_strings *s)
 {
 	VEC_FREE(&s->all);
 	VEC_FREE(&s->seen);
-	ddp__free(s->table.slots);
-	ddp__free(s->seen_table.slots);
+	ddp__table_free(&s->table);
+	ddp__table_free(&s->seen_table);
 }

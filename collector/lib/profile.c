@@ -164,7 +164,7 @@ void ddp_profile_destroy(struct ddp_profile *p)
 	ddp_strings_unref(p->shared);
 	all_tables(p, tables);
 	for (i = 0; i < NR_TABLES; i++)
-		ddp__free(tables[i]->slots);
+		ddp__table_free(tables[i]);
 	ddp__timed_free(p);
 	free_parts(p);
 	ddp__free(p);

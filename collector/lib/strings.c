@@ -67,7 +67,7 @@ void ddp_strings_unref(struct ddp_strings *s)
 	for (i = 0; i < s->slots.nr; i++)
 		ddp__free(s->slots.at[i].bytes);
 	VEC_FREE(&s->slots);
-	ddp__free(s->table.slots);
+	ddp__table_free(&s->table);
 	pthread_mutex_destroy(&s->lock);
 	ddp__free(s);
 }

@@ -66,13 +66,13 @@ int ddp__table_reserve_many(struct table *t, struct ddp__budget *b, uint32_t ext
 	r = ddp__budget_take(b, (nr - t->nr_slots) * sizeof(*slots));
 	if (r)
 		return has_place(t, elements) ? 0 : r;
-	slots = ddp__alloc(nr * sizeof(*slots));
+	slots = ddp__array_alloc(nr * sizeof(*slots));
 	if (!slots) {
 		ddp__budget_give(b, (nr - t->nr_slots) * sizeof(*slots));
 		return -ENOMEM;
 	}
 	insert_all(t, slots, nr - 1, hash_of, ctx);
-	ddp__free(t->slots);
+	ddp__table_free(t);
 	t->slots = slots;
 	t->nr_slots = nr;
 	return 0;
@@ -102,10 +102,15 @@ void ddp__table_remove(struct table *t, uint32_t position, table_hash_fn hash_of
 	t->used--;
 }
 
+void ddp__table_free(struct table *t)
+{
+	ddp__array_free(t->slots, t->nr_slots * sizeof(*t->slots));
+}
+
 void ddp__table_drop(struct table *t, struct ddp__budget *b)
 {
 	ddp__budget_give(b, t->nr_slots * sizeof(*t->slots));
-	ddp__free(t->slots);
+	ddp__table_free(t);
 	*t = (struct table){ 0 };
 }
 

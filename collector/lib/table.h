@@ -76,6 +76,9 @@ DDP_INTERNAL void ddp__table_insert(struct table *t, uint32_t hash, uint32_t pos
 DDP_INTERNAL void ddp__table_remove(struct table *t, uint32_t position, table_hash_fn hash_of,
 				    const void *ctx);
 
+/* At its owner's end: nothing of it may be used any more. */
+DDP_INTERNAL void ddp__table_free(struct table *t);
+
 /* Forgets all elements and gives the memory back. */
 DDP_INTERNAL void ddp__table_drop(struct table *t, struct ddp__budget *b);
 

@@ -29,7 +29,7 @@ extern "C" {
  */
 typedef int (*ddp_write_fn)(void *ctx, const void *bytes, size_t n);
 
-/** Growing memory. All zero is an empty buffer; free it with ddp_buffer_free(). */
+/** Growing memory, not malloc()'s. All zero is an empty buffer; free it with ddp_buffer_free(). */
 struct ddp_buffer {
 	unsigned char *bytes;	/* @len bytes, the buffer's own; NULL when empty */
 	size_t len;		/* bytes in use */

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Memory of what may become large, as alloc.h promises it to vectors, tables and buffers: pages
+ * from the system where it is large, malloc's where it is not.
+ */
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "alloc.h"
+
+/* Below, what is left over of each one's last page is as much as the holes would be. */
+enum { LARGE_BYTES = 16 * 1024 };
+
+#ifdef __SANITIZE_ADDRESS__
+#define ALL_BY_MALLOC true	/* only its memory has bounds that are watched */
+#elif defined(__has_feature)
+#define ALL_BY_MALLOC __has_feature(address_sanitizer)
+#else
+#define ALL_BY_MALLOC false
+#endif
+
+static bool has_pages(size_t n)
+{
+	return n >= LARGE_BYTES && !ALL_BY_MALLOC;
+}
+
+static void *mapped(void *p)
+{
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void *map(size_t n)
+{
+	return mapped(mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
+void *ddp__array_alloc(size_t n)
+{
+	return has_pages(n) ? map(n) : ddp__alloc(n);
+}
+
+static void *move_to_pages(void *p, size_t old, size_t n)
+{
+	void *to = map(n);
+
+	if (to && old)
+		memcpy(to, p, old);
+	if (to)
+		ddp__free(p);
+	return to;
+}
+
+void *ddp__array_grow(void *p, size_t old, size_t n)
+{
+	if (has_pages(old))
+		return mapped(mremap(p, old, n, MREMAP_MAYMOVE));
+	return has_pages(n) ? move_to_pages(p, old, n) : ddp__realloc(p, n);
+}
+
+void ddp__array_free(void *p, size_t n)
+{
+	if (p && has_pages(n))
+		munmap(p, n);
+	else
+		ddp__free(p);
+}
