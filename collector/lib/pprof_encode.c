@@ -384,6 +384,31 @@ struct share ddp__share_of_all(const struct ddp_profile *p)
 	};
 }
 
+/* Bytes of one sample's locations, on average */
+static uint64_t stack_bytes_about(const struct ddp_profile *p)
+{
+	uint64_t nr = 0;
+	uint32_t i;
+
+	for (i = 0; i < p->stacks.nr; i++)
+		nr += p->stacks.at[i].nr;
+	return p->stacks.nr ? nr * 7 / 4 / p->stacks.nr : 0;
+}
+
+/* What a field takes was counted in profiles of a few thousand of each kind. */
+uint64_t ddp__encoded_bytes_about(const struct ddp_profile *p, const struct share *s)
+{
+	enum { SAMPLE = 6, VALUE = 3, LABEL = 7, TIMESTAMP = 14 };
+	enum { LOCATION = 22, FUNCTION = 12, MAPPING = 32, STRING = 2, REST = 64 };
+	uint64_t labels = p->label_sets.nr ? p->labels.nr / p->label_sets.nr : 0;
+	uint64_t sample = SAMPLE + stack_bytes_about(p) + VALUE * p->value_types.nr +
+			  LABEL * labels;
+
+	return s->nr * sample + s->nr_timed * (sample + TIMESTAMP) + REST +
+	       MAPPING * p->mappings.nr + LOCATION * p->locations.nr +
+	       FUNCTION * p->functions.nr + STRING * p->strings.nr + p->string_bytes.nr;
+}
+
 int ddp__encode_share(const struct ddp_profile *p, const struct share *s, int64_t end_unix_ns,
 		      ddp_write_fn write, void *ctx)
 {

@@ -30,6 +30,10 @@ DDP_INTERNAL struct share ddp__share_of_all(const struct ddp_profile *p);
 DDP_INTERNAL int ddp__encode_share(const struct ddp_profile *p, const struct share *s,
 				   int64_t end_unix_ns, ddp_write_fn write, void *ctx);
 
+/* How many bytes that will be: half or twice as many may come out. Never 0 */
+DDP_INTERNAL uint64_t ddp__encoded_bytes_about(const struct ddp_profile *p,
+					       const struct share *s);
+
 /* What the encoder joins to a sample with these labels (ids): a string index, 0 for nothing */
 DDP_INTERNAL uint32_t ddp__joined_endpoint(const struct ddp_profile *p, const struct label *labels,
 					   uint32_t nr);

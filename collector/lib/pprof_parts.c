@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "compressor.h"
 #include "error.h"
 #include "pprof_encode.h"
 #include "profile_parts.h"
@@ -206,7 +207,8 @@ static int encode_share(struct cutter *c, const struct share *s, struct ddp_buff
 	int r;
 
 	*ret = (struct ddp_buffer){ .max_bytes = c->how.max_bytes };
-	r = ddp_compressor_create(c->how.compression, c->how.level, ddp_buffer_write, ret, &z);
+	r = ddp__compressor_create_for(ddp__encoded_bytes_about(c->p, s), c->how.compression,
+				       c->how.level, ddp_buffer_write, ret, &z);
 	if (!r)
 		r = ddp__encode_share(c->p, s, c->end_unix_ns, ddp_compressor_write, z);
 	if (!r)

@@ -4,6 +4,7 @@
  * of them together hold the same samples, in the same order, as the whole.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "lib/cleanup.h"
+#include "lib/pprof_encode.h"
 #include "pprof_text.h"
 #include "profile_encoded.h"
 
@@ -161,16 +164,18 @@ static void parts_are_the_whole(void **state)
 		uint32_t nr, nr_timed;
 		enum ddp_compression compression;
 		size_t max_bytes, min_parts, max_parts;
+		int level;
 	} rows[] = {
-		{ "plain", 500, 500, DDP_PLAIN, 20000, 6, 30 },
-		{ "gzip", 500, 500, DDP_GZIP, 12000, 3, 20 },
-		{ "LZ4", NR_SAMPLES, NR_SAMPLES, DDP_LZ4, 30000, 5, 40 },
-		{ "zstd", 500, 500, DDP_ZSTD, 12000, 3, 20 },
-		{ "only timestamped samples", 0, 500, DDP_PLAIN, 20000, 2, 15 },
-		{ "only samples without timestamps", 500, 0, DDP_PLAIN, 20000, 2, 15 },
-		{ "hardly one sample a part", 20, 20, DDP_PLAIN, 2500, 10, 40 },
-		{ "all in one", 500, 500, DDP_GZIP, 1000000, 1, 1 },
-		{ "no samples", 0, 0, DDP_GZIP, 1000, 1, 1 },
+		{ "plain", 500, 500, DDP_PLAIN, 20000, 6, 30, 0 },
+		{ "gzip", 500, 500, DDP_GZIP, 12000, 3, 20, 0 },
+		{ "LZ4", NR_SAMPLES, NR_SAMPLES, DDP_LZ4, 30000, 5, 40, 0 },
+		{ "zstd", 500, 500, DDP_ZSTD, 12000, 3, 20, 0 },
+		{ "zstd's fastest", 500, 500, DDP_ZSTD, 12000, 3, 20, 1 },
+		{ "only timestamped samples", 0, 500, DDP_PLAIN, 20000, 2, 15, 0 },
+		{ "only samples without timestamps", 500, 0, DDP_PLAIN, 20000, 2, 15, 0 },
+		{ "hardly one sample a part", 20, 20, DDP_PLAIN, 2500, 10, 40, 0 },
+		{ "all in one", 500, 500, DDP_GZIP, 1000000, 1, 1, 0 },
+		{ "no samples", 0, 0, DDP_GZIP, 1000, 1, 1, 0 },
 	};
 	struct parts parts, again;
 	struct ddp_pprof_parts how;
@@ -182,6 +187,7 @@ static void parts_are_the_whole(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		how = (struct ddp_pprof_parts){ .compression = rows[i].compression,
+						.level = rows[i].level,
 						.max_bytes = rows[i].max_bytes };
 		p = make(rows[i].nr, rows[i].nr_timed);
 		parts = encode_parts(p, how);
@@ -199,6 +205,60 @@ static void parts_are_the_whole(void **state)
 		ddp_pprof_destroy(f);
 		free_parts(&parts);
 		free_parts(&again);
+		ddp_profile_destroy(p);
+	}
+}
+
+static int keep_bytes(void *ctx, const struct ddp_pprof_part *part)
+{
+	return ddp_buffer_write(ctx, part->bytes, part->n);
+}
+
+/* What zstd is to keep at hand is in its frame's second byte behind the magic number. */
+static uint32_t window_log(const struct ddp_profile *p, struct ddp_pprof_parts how)
+{
+	CLEANUP(ddp_buffer_free) struct ddp_buffer b = { 0 };
+
+	how.compression = DDP_ZSTD;
+	assert_int_equal(ddp_pprof_encode_parts(p, 2000, &how, keep_bytes, &b, NULL), 0);
+	assert_true(b.len > 6);
+	return 10 + (b.bytes[5] >> 3);
+}
+
+/* Level 1 keeps less where less is to come; other levels keep what is zstd's default. */
+static void the_fastest_level_fits_the_profile(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t nr_timed;
+		int level;
+		uint32_t window_log;
+	} rows[] = {
+		{ "nothing", 0, 1, 17 },
+		{ "700 KiB", 10000, 1, 17 },
+		{ "2 MiB", 30000, 1, 18 },
+		{ "7 MiB", 100000, 1, 19 },
+		{ "700 KiB, the default level", 10000, 0, 21 },
+		{ "700 KiB, level 2", 10000, 2, 20 },
+	};
+	struct ddp_profile *p;
+	struct share all;
+	uint64_t about;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		CLEANUP(ddp_buffer_free) struct ddp_buffer plain = { 0 };
+
+		p = make(0, rows[i].nr_timed);
+		plain = encoded(p);
+		all = ddp__share_of_all(p);
+		about = ddp__encoded_bytes_about(p, &all);
+		print_message("  %s: %zu bytes, held to be %" PRIu64 "\n", rows[i].what, plain.len,
+			      about);
+		assert_in_range(about, plain.len / 2, plain.len * 2);
+		assert_int_equal(window_log(p, (struct ddp_pprof_parts){ .level = rows[i].level }),
+				 rows[i].window_log);
 		ddp_profile_destroy(p);
 	}
 }
@@ -286,6 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts_are_the_whole),
+		cmocka_unit_test(the_fastest_level_fits_the_profile),
 		cmocka_unit_test(what_fits_is_not_changed),
 		cmocka_unit_test(a_sample_that_fits_nowhere_is_named),
 		cmocka_unit_test(errors_are_handed_on),

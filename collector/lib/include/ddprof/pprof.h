@@ -75,7 +75,8 @@ enum { DDP_PPROF_PART_BYTES = 10 << 20 };	/* default for a part: 10 MiB, as uplo
 /** How ddp_pprof_encode_parts() writes. All zero: plain parts of up to 10 MiB. */
 struct ddp_pprof_parts {
 	enum ddp_compression compression;
-	int level;		/* as for ddp_compressor_create(); 0: the default */
+	int level;		/* as for ddp_compressor_create(); 0: the default. zstd's level 1 */
+				/* takes memory as the profile's size asks for, 1.3 MiB at most */
 	size_t max_bytes;	/* of one part, compressed; 0: DDP_PPROF_PART_BYTES */
 };
 
