@@ -239,11 +239,11 @@ $(BUILD)/bench/%: $(BUILD)/opt/tests/bench/%.o \
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -ldw $(PKG_LIBS) -lm -pthread
 
-# what the library is measured with, and a day of it; linked as programs that embed it are
+# what the library is measured with, and a day of it; linked as its peers are: all but the C library is in the program
 $(BUILD)/bench/lib_%: $(BUILD)/opt/tests/bench/lib_%.o $(BUILD)/opt/tests/bench/lib_work.o $(BUILD)/libddprof.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -Wl,--as-needed $(LIB_LIBS) -lm
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -Wl,--as-needed,-Bstatic $(filter-out -lm -pthread,$(LIB_LIBS)) -Wl,-Bdynamic -lm
 
 # what others make of our pprof files, and we of theirs; and whether they take what we send
 $(BUILD)/conformance/%: $(BUILD)/opt/tests/conformance/%.o $(BUILD)/opt/core.a $(LIB_A)

@@ -4,6 +4,8 @@
 # sides run in turn, one process a measurement, so that what else the machine does meets both; the first round warms up
 # and is dropped, the rest give medians. What both made of the work is compared sample by sample. Without cargo the
 # peer is left out. Behind `make bench-lib`.
+# Both are programs that have all in them but the C library (libc and libm, and libgcc_s for the peer). Both hold the work's
+# tables in as much memory, and give them back when all is added, before they encode.
 # usage: tests/bench/lib.sh [--rounds N] [FILE.pprof...]
 #   --rounds N   measured rounds (default 5)
 #   FILE.pprof   to be compressed besides, for the table of formats
@@ -15,6 +17,7 @@
 #   bytes, bytes_ts of these two, compressed
 #   intern_*        a string, half of them known already: 1,059 of a PHP profile (of libc's symbols without the peer)
 #   rss_*           peak resident memory of the process that did add_* and encode_*, to memory, MiB; rss_ts_*: encode_ts_*
+#   base_*          what is resident before the profile is made: the program, its libraries, the work's tables
 #   built_*         what the profile alone adds to resident memory, before it is encoded; profile_mb: by its own count
 #   same=N/N        of the profiles that both made, how many say the same
 # then lines as lib_codecs.c says.
@@ -114,6 +117,7 @@ print()
 		show("intern_ns", "intern_ns", "intern_ratio")
 		show("rss_mb", "rss_mb", "rss_ratio")
 		show("rss_ts_mb", "rss_mb_half", "rss_ts_ratio")
+		show("base_mb", "base_mb")
 		show("built_mb", "built_mb", "built_ratio")
 		show("built_ts_mb", "built_mb_half", "built_ts_ratio")
 		show("profile_mb", "profile_mb")

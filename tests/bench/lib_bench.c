@@ -15,8 +15,9 @@
  *   add_ns	mean time of an add; making what is added is not part of it
  *   encode_ms	encoding and compressing by zstd, level 1, to memory
  *   bytes	of the encoded, compressed profile
- *   rss_mb	peak resident memory of the process, MiB; base_mb: before the profile was made;
- *		built_mb: how much more there is when all is added, before it is encoded
+ *   rss_mb	peak resident memory of the process, MiB; base_mb: before the profile was made,
+ *		with the tables of the work, which are given back before encoding; built_mb: how
+ *		much more than that there is when all is added
  *   profile_mb	what ddp_profile_count() says of it
  *   intern_ns	mean time to intern a string, half of them known
  */
@@ -26,7 +27,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "ddprof/compress.h"
 #include "ddprof/pprof.h"
 #include "ddprof/profile.h"
 #include "lib/cleanup.h"
@@ -43,7 +43,6 @@ enum {
 
 DEFINE_CLEANUP(struct work *, work_destroy)
 DEFINE_CLEANUP(struct ddp_profile *, ddp_profile_destroy)
-DEFINE_CLEANUP(struct ddp_compressor *, ddp_compressor_destroy)
 
 /* CPU time of this thread: what else the machine does is not in it */
 static uint64_t now_ns(void)
@@ -158,19 +157,20 @@ static void make_sample(const struct work *w, const struct ddp_text_mapping *map
 static uint64_t add_strings(const struct work *w, struct ddp_profile *p, uint32_t nr,
 			    bool timed)
 {
-	static struct batch b;
+	CLEANUP(free) struct batch *b = malloc(sizeof(*b));
 	const struct ddp_text_mapping *mappings = text_mappings(w);
 	uint64_t random = WORK_SEED, took = 0, start;
 	uint32_t first, i;
 
+	must(b ? 0 : -ENOMEM, "batch");
 	for (first = 0; first < nr; first += BATCH) {
 		for (i = 0; i < BATCH && first + i < nr; i++) {
-			work_next(&random, first + i, &b.drawn[i]);
-			make_sample(w, mappings, &b, i, timed);
+			work_next(&random, first + i, &b->drawn[i]);
+			make_sample(w, mappings, b, i, timed);
 		}
 		start = now_ns();
 		for (i = 0; i < BATCH && first + i < nr; i++)
-			must(ddp_profile_add_text(p, &b.samples[i]), "ddp_profile_add_text");
+			must(ddp_profile_add_text(p, &b->samples[i]), "ddp_profile_add_text");
 		took += now_ns() - start;
 	}
 	return took;
@@ -281,21 +281,29 @@ static uint64_t add_stacks(const struct work *w, struct ddp_profile *p, uint32_t
 
 /* What is printed */
 
+struct encoding {
+	uint64_t start_ns;
+	const char *out;
+};
+
+static int write_part(void *ctx, const struct ddp_pprof_part *part)
+{
+	const struct encoding *e = ctx;
+	CLEANUP(close_file) FILE *f = NULL;
+
+	printf("encode_ms=%.3f\n", (now_ns() - e->start_ns) / 1e6);
+	printf("bytes=%zu\n", part->n);
+	f = fopen(e->out, "we");
+	return f && fwrite(part->bytes, 1, part->n, f) == part->n ? 0 : -errno;
+}
+
 static void encode(const struct ddp_profile *p, const char *out)
 {
-	CLEANUP(ddp_buffer_free) struct ddp_buffer bytes = { 0 };
-	CLEANUP(ddp_compressor_destroy) struct ddp_compressor *c = NULL;
-	CLEANUP(close_file) FILE *f = NULL;
-	uint64_t start = now_ns();
+	struct ddp_pprof_parts how = { .compression = DDP_ZSTD, .level = 1,
+				       .max_bytes = 1 << 30 };
+	struct encoding e = { now_ns(), out };
 
-	must(ddp_compressor_create(DDP_ZSTD, 1, ddp_buffer_write, &bytes, &c), "zstd");
-	must(ddp_pprof_encode(p, END_UNIX_NS, ddp_compressor_write, c), "ddp_pprof_encode");
-	must(ddp_compressor_finish(c), "ddp_compressor_finish");
-	printf("encode_ms=%.3f\n", (now_ns() - start) / 1e6);
-	printf("bytes=%zu\n", bytes.len);
-	f = fopen(out, "we");
-	if (!f || fwrite(bytes.bytes, 1, bytes.len, f) != bytes.len)
-		must(-errno, out);
+	must(ddp_pprof_encode_parts(p, END_UNIX_NS, &how, write_part, &e, NULL), out);
 }
 
 static void run_adds(const char *command, const char *out, uint32_t nr)
@@ -318,6 +326,7 @@ static void run_adds(const char *command, const char *out, uint32_t nr)
 	printf("add_ns=%.1f\n", (double)took / nr);
 	printf("built_mb=%.2f\n", rss_mb("VmRSS:") - base_mb);
 	ddp_profile_count(p, &counts);
+	work_destroy(TAKE(w));
 	must(ddp_profile_reset(p, END_UNIX_NS, &old), "ddp_profile_reset");
 	encode(old, out);
 	printf("rss_mb=%.2f\nbase_mb=%.2f\nprofile_mb=%.2f\n", rss_mb("VmHWM:"), base_mb,

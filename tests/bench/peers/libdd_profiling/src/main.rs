@@ -47,13 +47,22 @@ fn now() -> Duration {
 
 type Error = Box<dyn std::error::Error>;
 
+/// As struct work of lib_work.h, and of its size.
 struct Work {
-    strings: Vec<String>,
-    mappings: Vec<(usize, usize, u64, u64)>,
-    functions: Vec<(usize, usize)>,
-    locations: Vec<(usize, usize, i64, u64)>,
-    stacks: Vec<[usize; FRAMES]>,
-    thread_names: Vec<usize>,
+    text: String, // of all strings
+    strings: Vec<(u32, u32)>, // from and to, in the text
+    mappings: Vec<(u32, u32, u64, u64)>,
+    functions: Vec<(u32, u32)>,
+    locations: Vec<(u32, u32, u32, u64)>,
+    stacks: Vec<[u32; FRAMES]>,
+    thread_names: Vec<u32>,
+}
+
+impl Work {
+    fn string(&self, number: u32) -> &str {
+        let (from, to) = self.strings[number as usize];
+        &self.text[from as usize..to as usize]
+    }
 }
 
 /// The file that lib_bench wrote; lib_work.h says how it is laid out.
@@ -64,17 +73,22 @@ fn read_work(path: &str) -> Result<Work, Error> {
         words.next().unwrap().parse().unwrap()
     };
     let n: Vec<u64> = (0..4).map(|_| number(&mut words)).collect();
+    let mut text = String::new();
     let strings = (0..n[0])
-        .map(|_| words.next().unwrap().to_string())
+        .map(|_| {
+            let from = text.len() as u32;
+            text.push_str(words.next().unwrap());
+            (from, text.len() as u32)
+        })
         .collect();
-    let index = |words: &mut std::str::SplitAsciiWhitespace| number(words) as usize;
+    let index = |words: &mut std::str::SplitAsciiWhitespace| number(words) as u32;
     let mappings = (0..n[1])
         .map(|_| {
             (
                 index(&mut words),
                 index(&mut words),
-                index(&mut words) as u64,
-                index(&mut words) as u64,
+                number(&mut words),
+                number(&mut words),
             )
         })
         .collect();
@@ -86,8 +100,8 @@ fn read_work(path: &str) -> Result<Work, Error> {
             (
                 index(&mut words),
                 index(&mut words),
-                index(&mut words) as i64,
-                index(&mut words) as u64,
+                index(&mut words),
+                number(&mut words),
             )
         })
         .collect();
@@ -96,6 +110,7 @@ fn read_work(path: &str) -> Result<Work, Error> {
         .collect();
     let thread_names = (0..THREADS).map(|_| index(&mut words)).collect();
     Ok(Work {
+        text,
         strings,
         mappings,
         functions,
@@ -139,24 +154,25 @@ fn new_profile() -> Result<Profile, Error> {
     Ok(p)
 }
 
-fn location(w: &Work, id: usize) -> api::Location<'_> {
-    let (mapping, function, line, address) = w.locations[id];
-    let (filename, build_id, memory_start, memory_limit) = w.mappings[mapping];
+fn location(w: &Work, id: u32) -> api::Location<'_> {
+    let (mapping, function, line, address) = w.locations[id as usize];
+    let (filename, build_id, memory_start, memory_limit) = w.mappings[mapping as usize];
+    let (name, source) = w.functions[function as usize];
     api::Location {
         mapping: api::Mapping {
             memory_start,
             memory_limit,
             file_offset: 0,
-            filename: &w.strings[filename],
-            build_id: &w.strings[build_id],
+            filename: w.string(filename),
+            build_id: w.string(build_id),
         },
         function: api::Function {
-            name: &w.strings[w.functions[function].0],
+            name: w.string(name),
             system_name: "",
-            filename: &w.strings[w.functions[function].1],
+            filename: w.string(source),
         },
         address,
-        line,
+        line: line as i64,
     }
 }
 
@@ -169,7 +185,7 @@ fn labels(w: &Work, thread: usize) -> Vec<api::Label<'_>> {
         },
         api::Label {
             key: "thread name",
-            str: &w.strings[w.thread_names[thread]],
+            str: w.string(w.thread_names[thread]),
             ..Default::default()
         },
     ]
@@ -218,7 +234,7 @@ fn intern_work(w: &Work, p: &mut Profile) -> Result<Ids, Error> {
     let generation = p.get_generation()?;
     let mut locations: Vec<LocationId> = Vec::new();
     for id in 0..w.locations.len() {
-        let l = location(w, id);
+        let l = location(w, id as u32);
         let function = {
             let (name, file) = (
                 p.intern_string(l.function.name)?,
@@ -242,9 +258,9 @@ fn intern_work(w: &Work, p: &mut Profile) -> Result<Ids, Error> {
                 .get(generation)?,
         );
     }
-    let ids = |s: &[usize; FRAMES]| {
+    let ids = |s: &[u32; FRAMES]| {
         s.iter()
-            .map(|l| GenerationalId::new(locations[*l], generation))
+            .map(|l| GenerationalId::new(locations[*l as usize], generation))
             .collect()
     };
     let stacks = w.stacks.iter().map(ids).collect();
@@ -254,7 +270,7 @@ fn intern_work(w: &Work, p: &mut Profile) -> Result<Ids, Error> {
             p.intern_string("thread id")?,
             p.intern_string("thread name")?,
         );
-        let name = p.intern_string(&w.strings[w.thread_names[thread]])?;
+        let name = p.intern_string(w.string(w.thread_names[thread]))?;
         let id = FIRST_THREAD_ID + thread as i64;
         labels.push([
             p.intern_label_num(id_key, id, Profile::INTERNED_EMPTY_STRING)?,
@@ -327,6 +343,7 @@ fn run_adds(command: &str, work: &str, out: &str, nr: u32) -> Result<(), Error> 
     };
     println!("add_ns={:.1}", took.as_nanos() as f64 / nr as f64);
     println!("built_mb={:.2}", rss_mb("VmRSS:")? - base_mb);
+    drop(w);
     let end = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_060);
     let start = now();
     let encoded = p.serialize_into_compressed_pprof(Some(end), None);
