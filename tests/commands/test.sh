@@ -544,27 +544,11 @@ cases=(every_form_and_back packed_as_the_name_says an_option_wins_over_the_name 
 	wrong_use_is_said a_collector_that_is_not_there doctor_looks_at_the_service help_is_there
 	texts_of_itself completes_words)
 
-# one case, in a folder of its own: the first command that fails ends it
-if (($#)); then
-	work=$(mktemp -d)
-	trap 'rm -rf "$work"' EXIT
-	cd "$work"
+prepare()
+{
 	printf '%s\n' 'main 5' 'main;idle 25' 'main;serve;parse 70' >day.txt
 	printf '%s\n' 'main 5' 'main;idle 20' 'main;serve;parse 60' 'main;serve;sort 15' >night.txt
-	trap 'echo "failed: $BASH_COMMAND"' ERR
-	"$1"
-	exit
-fi
+}
 
-bad=0
-for name in "${cases[@]}"; do
-	if output=$(bash -E "$0" "$name" 2>&1); then
-		echo "ok $name"
-	else
-		echo "not ok $name"
-		# shellcheck disable=SC2001	# of each line
-		sed 's/^/# /' <<<"$output"
-		bad=1
-	fi
-done
-exit "$bad"
+# shellcheck source=tests/commands/cases.sh
+. "$(dirname "$0")/cases.sh"

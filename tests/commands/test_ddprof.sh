@@ -398,26 +398,5 @@ cases=(wrong_options_are_refused incomplete_use_is_refused wrong_events_are_refu
 	the_command_s_user where_messages_go secrets_are_not_shown what_is_in_effect_can_be_kept
 	what_is_kept_replaces_only_ones_own texts_of_itself completes_words)
 
-# one case, in a folder of its own: the first command that fails ends it
-if (($#)); then
-	work=$(mktemp -d)
-	trap 'rm -rf "$work"' EXIT
-	chmod 755 "$work"
-	cd "$work"
-	trap 'echo "failed: $BASH_COMMAND"' ERR
-	"$1"
-	exit
-fi
-
-bad=0
-for name in "${cases[@]}"; do
-	if output=$(bash -E "$0" "$name" 2>&1); then
-		echo "ok $name"
-	else
-		echo "not ok $name"
-		# shellcheck disable=SC2001	# of each line
-		sed 's/^/# /' <<<"$output"
-		bad=1
-	fi
-done
-exit "$bad"
+# shellcheck source=tests/commands/cases.sh
+. "$here/cases.sh"
