@@ -28,135 +28,136 @@
 #define SW	PERF_TYPE_SOFTWARE
 #define TP	PERF_TYPE_TRACEPOINT
 
+/* An event text and what becomes of it */
+static const struct {
+	const char *name, *text;
+	struct ddp_link_event link;	/* sampler, type, config, hz, period, on_missing */
+	const char *is, *count_type, *value_type, *unit;
+} meant[] = {
+	{ "CPU time", "sCPU", { TIMER, SW, 0, 99, 0, 0 }, "sCPU", "cpu-samples",
+	  "cpu-time", "nanoseconds" },
+	{ "CPU time by frequency", "sCPU freq=500", { TIMER, SW, 0, 500, 0, 0 }, "sCPU",
+	  "cpu-samples", "cpu-time", "nanoseconds" },
+	{ "a small period of it is a frequency", "sCPU p=50", { TIMER, SW, 0, 50, 0, 0 },
+	  "sCPU", "cpu-samples", "cpu-time", "nanoseconds" },
+	{ "with a comma", "sCPU,period=1000", { TIMER, SW, 0, 1000, 0, 0 }, "sCPU",
+	  "cpu-samples", "cpu-time", "nanoseconds" },
+	{ "a large one nanoseconds", "sCPU period=10000000",
+	  { PERF, SW, 0, 0, 10000000, SKIP }, "sCPU", "cpu-samples", "cpu-time",
+	  "nanoseconds" },
+	{ "blocked threads", "offcpu", { OFFCPU, 0, 0, 200, 0, SKIP }, "offcpu",
+	  "off-cpu-samples", "off-cpu-time", "nanoseconds" },
+	{ "blocked for long", "offcpu freq=50 min=2ms",
+	  { OFFCPU, 0, 0, 50, 0, SKIP, 2000000 }, "offcpu", "off-cpu-samples",
+	  "off-cpu-time", "nanoseconds" },
+	{ "blocked at all", "offcpu min=0us", { OFFCPU, 0, 0, 200, 0, SKIP, 1 }, "offcpu",
+	  "off-cpu-samples", "off-cpu-time", "nanoseconds" },
+	{ "blocked for a minute", "offcpu min=60s",
+	  { OFFCPU, 0, 0, 200, 0, SKIP, 60000000000 }, "offcpu", "off-cpu-samples",
+	  "off-cpu-time", "nanoseconds" },
+	{ "cycles", "hCPU", { PERF, HW, 0, 99, 0, SKIP }, "hCPU", "cpu-cycles-samples",
+	  "cpu-cycles", "events" },
+	{ "cycles as they were always asked for", "event=hCPU period=555",
+	  { PERF, HW, 0, 555, 0, SKIP }, "hCPU", "cpu-cycles-samples", "cpu-cycles",
+	  "events" },
+	{ "every millionth", "hCPU period=1000000", { PERF, HW, 0, 0, 1000000, SKIP },
+	  "hCPU", "cpu-cycles-samples", "cpu-cycles", "events" },
+	{ "reference cycles", "hREF", { PERF, HW, 9, 1000, 0, SKIP }, "hREF",
+	  "ref-cycles-samples", "ref-cycles", "events" },
+	{ "instructions", "hINST", { PERF, HW, 1, 1000, 0, SKIP }, "hINST",
+	  "instructions-samples", "instructions", "events" },
+	{ "bus cycles", "hBUS", { PERF, HW, 6, 1000, 0, SKIP }, "hBUS",
+	  "bus-cycles-samples", "bus-cycles", "events" },
+	{ "front end", "hBSTF", { PERF, HW, 7, 1000, 0, SKIP }, "hBSTF",
+	  "stalled-cycles-frontend-samples", "stalled-cycles-frontend", "events" },
+	{ "back end", "hBSTB", { PERF, HW, 8, 1000, 0, SKIP }, "hBSTB",
+	  "stalled-cycles-backend-samples", "stalled-cycles-backend", "events" },
+	{ "cache references", "hCREF", { PERF, HW, 2, 0, 999, SKIP }, "hCREF",
+	  "cache-references-samples", "cache-references", "events" },
+	{ "cache misses", "hCMISS", { PERF, HW, 3, 0, 999, SKIP }, "hCMISS",
+	  "cache-misses-samples", "cache-misses", "events" },
+	{ "branches", "hBRANCH", { PERF, HW, 4, 0, 999, SKIP }, "hBRANCH",
+	  "branch-instructions-samples", "branch-instructions", "events" },
+	{ "branch misses, a period that stays one", "hBMISS p=100",
+	  { PERF, HW, 5, 0, 100, SKIP }, "hBMISS", "branch-misses-samples",
+	  "branch-misses", "events" },
+	{ "page faults", "sPF", { PERF, SW, 2, 0, 1, SKIP }, "sPF", "page-faults-samples",
+	  "page-faults", "events" },
+	{ "major ones", "sPFMAJ", { PERF, SW, 6, 0, 99, SKIP }, "sPFMAJ",
+	  "major-faults-samples", "major-faults", "events" },
+	{ "minor ones", "sPFMIN", { PERF, SW, 5, 0, 99, SKIP }, "sPFMIN",
+	  "minor-faults-samples", "minor-faults", "events" },
+	{ "context switches", "sCS", { PERF, SW, 3, 0, 1, SKIP }, "sCS",
+	  "context-switches-samples", "context-switches", "events" },
+	{ "migrations", "sMig", { PERF, SW, 4, 99, 0, SKIP }, "sMig",
+	  "cpu-migrations-samples", "cpu-migrations", "events" },
+	{ "each migration", "sMig p=1", { PERF, SW, 4, 0, 1, SKIP }, "sMig",
+	  "cpu-migrations-samples", "cpu-migrations", "events" },
+	{ "alignment faults", "sALGN", { PERF, SW, 7, 99, 0, SKIP }, "sALGN",
+	  "alignment-faults-samples", "alignment-faults", "events" },
+	{ "emulation faults", "sEMU", { PERF, SW, 8, 99, 0, SKIP }, "sEMU",
+	  "emulation-faults-samples", "emulation-faults", "events" },
+	{ "a raw event", "hRAW config=0x1c2 p=100", { PERF, PERF_TYPE_RAW, 0x1c2, 0, 100,
+	  SKIP }, "hRAW", "raw-samples", "raw", "events" },
+	{ "a cache event under a name", "hCACHE config=65538,label=l1d-misses",
+	  { PERF, PERF_TYPE_HW_CACHE, 65538, 0, 999, SKIP }, "hCACHE",
+	  "l1d-misses-samples", "l1d-misses", "events" },
+	{ "a tracepoint", "event=sched:sched_switch", { PERF, TP, 0, 0, 1, SKIP },
+	  "sched:sched_switch", "sched.sched_switch-samples", "sched.sched_switch",
+	  "events" },
+	{ "as perf has it", "sched:sched_switch", { PERF, TP, 0, 0, 1, SKIP },
+	  "sched:sched_switch", "sched.sched_switch-samples", "sched.sched_switch",
+	  "events" },
+	{ "in two words", "e=sched_switch g=sched f=10", { PERF, TP, 0, 10, 0, SKIP },
+	  "sched:sched_switch", "sched.sched_switch-samples", "sched.sched_switch",
+	  "events" },
+	{ "with T before", "T event=sched_switch,group=sched", { PERF, TP, 0, 0, 1, SKIP },
+	  "sched:sched_switch", "sched.sched_switch-samples", "sched.sched_switch",
+	  "events" },
+	{ "with T behind", "group=sched event=sched_switch T", { PERF, TP, 0, 0, 1, SKIP },
+	  "sched:sched_switch", "sched.sched_switch-samples", "sched.sched_switch",
+	  "events" },
+	{ "by number", "T id=316", { PERF, TP, 316, 0, 1, SKIP }, "tracepoint-316",
+	  "tracepoint-316-samples", "tracepoint-316", "events" },
+	{ "that must be there", "sPF missing=fail",
+	  { PERF, SW, 2, 0, 1, DDPROF_MISSING_FAIL }, "sPF", "page-faults-samples",
+	  "page-faults", "events" },
+	{ "that may be replaced", "hCPU missing=replace",
+	  { PERF, HW, 0, 99, 0, DDPROF_MISSING_REPLACE }, "hCPU", "cpu-cycles-samples",
+	  "cpu-cycles", "events" },
+	{ "the sum", "sPF mode=s", { PERF, SW, 2, 0, 1, SKIP }, "sPF",
+	  "page-faults-samples", "page-faults", "events" },
+	{ "a stack size that nobody needs", "sPF stack_sample_size=8192",
+	  { PERF, SW, 2, 0, 1, SKIP }, "sPF", "page-faults-samples", "page-faults",
+	  "events" },
+	{ "blanks everywhere", "  ;; sPF  , period=7 ,  ; ", { PERF, SW, 2, 0, 7, SKIP },
+	  "sPF", "page-faults-samples", "page-faults", "events" },
+};
+
 static void meanings(void **state)
 {
-	static const struct {
-		const char *name, *text;
-		struct ddp_link_event link;	/* sampler, type, config, hz, period, on_missing */
-		const char *is, *count_type, *value_type, *unit;
-	} rows[] = {
-		{ "CPU time", "sCPU", { TIMER, SW, 0, 99, 0, 0 }, "sCPU", "cpu-samples",
-		  "cpu-time", "nanoseconds" },
-		{ "CPU time by frequency", "sCPU freq=500", { TIMER, SW, 0, 500, 0, 0 }, "sCPU",
-		  "cpu-samples", "cpu-time", "nanoseconds" },
-		{ "a small period of it is a frequency", "sCPU p=50", { TIMER, SW, 0, 50, 0, 0 },
-		  "sCPU", "cpu-samples", "cpu-time", "nanoseconds" },
-		{ "with a comma", "sCPU,period=1000", { TIMER, SW, 0, 1000, 0, 0 }, "sCPU",
-		  "cpu-samples", "cpu-time", "nanoseconds" },
-		{ "a large one nanoseconds", "sCPU period=10000000",
-		  { PERF, SW, 0, 0, 10000000, SKIP }, "sCPU", "cpu-samples", "cpu-time",
-		  "nanoseconds" },
-		{ "blocked threads", "offcpu", { OFFCPU, 0, 0, 200, 0, SKIP }, "offcpu",
-		  "off-cpu-samples", "off-cpu-time", "nanoseconds" },
-		{ "blocked for long", "offcpu freq=50 min=2ms",
-		  { OFFCPU, 0, 0, 50, 0, SKIP, 2000000 }, "offcpu", "off-cpu-samples",
-		  "off-cpu-time", "nanoseconds" },
-		{ "blocked at all", "offcpu min=0us", { OFFCPU, 0, 0, 200, 0, SKIP, 1 }, "offcpu",
-		  "off-cpu-samples", "off-cpu-time", "nanoseconds" },
-		{ "blocked for a minute", "offcpu min=60s",
-		  { OFFCPU, 0, 0, 200, 0, SKIP, 60000000000 }, "offcpu", "off-cpu-samples",
-		  "off-cpu-time", "nanoseconds" },
-		{ "cycles", "hCPU", { PERF, HW, 0, 99, 0, SKIP }, "hCPU", "cpu-cycles-samples",
-		  "cpu-cycles", "events" },
-		{ "cycles as they were always asked for", "event=hCPU period=555",
-		  { PERF, HW, 0, 555, 0, SKIP }, "hCPU", "cpu-cycles-samples", "cpu-cycles",
-		  "events" },
-		{ "every millionth", "hCPU period=1000000", { PERF, HW, 0, 0, 1000000, SKIP },
-		  "hCPU", "cpu-cycles-samples", "cpu-cycles", "events" },
-		{ "reference cycles", "hREF", { PERF, HW, 9, 1000, 0, SKIP }, "hREF",
-		  "ref-cycles-samples", "ref-cycles", "events" },
-		{ "instructions", "hINST", { PERF, HW, 1, 1000, 0, SKIP }, "hINST",
-		  "instructions-samples", "instructions", "events" },
-		{ "bus cycles", "hBUS", { PERF, HW, 6, 1000, 0, SKIP }, "hBUS",
-		  "bus-cycles-samples", "bus-cycles", "events" },
-		{ "front end", "hBSTF", { PERF, HW, 7, 1000, 0, SKIP }, "hBSTF",
-		  "stalled-cycles-frontend-samples", "stalled-cycles-frontend", "events" },
-		{ "back end", "hBSTB", { PERF, HW, 8, 1000, 0, SKIP }, "hBSTB",
-		  "stalled-cycles-backend-samples", "stalled-cycles-backend", "events" },
-		{ "cache references", "hCREF", { PERF, HW, 2, 0, 999, SKIP }, "hCREF",
-		  "cache-references-samples", "cache-references", "events" },
-		{ "cache misses", "hCMISS", { PERF, HW, 3, 0, 999, SKIP }, "hCMISS",
-		  "cache-misses-samples", "cache-misses", "events" },
-		{ "branches", "hBRANCH", { PERF, HW, 4, 0, 999, SKIP }, "hBRANCH",
-		  "branch-instructions-samples", "branch-instructions", "events" },
-		{ "branch misses, a period that stays one", "hBMISS p=100",
-		  { PERF, HW, 5, 0, 100, SKIP }, "hBMISS", "branch-misses-samples",
-		  "branch-misses", "events" },
-		{ "page faults", "sPF", { PERF, SW, 2, 0, 1, SKIP }, "sPF", "page-faults-samples",
-		  "page-faults", "events" },
-		{ "major ones", "sPFMAJ", { PERF, SW, 6, 0, 99, SKIP }, "sPFMAJ",
-		  "major-faults-samples", "major-faults", "events" },
-		{ "minor ones", "sPFMIN", { PERF, SW, 5, 0, 99, SKIP }, "sPFMIN",
-		  "minor-faults-samples", "minor-faults", "events" },
-		{ "context switches", "sCS", { PERF, SW, 3, 0, 1, SKIP }, "sCS",
-		  "context-switches-samples", "context-switches", "events" },
-		{ "migrations", "sMig", { PERF, SW, 4, 99, 0, SKIP }, "sMig",
-		  "cpu-migrations-samples", "cpu-migrations", "events" },
-		{ "each migration", "sMig p=1", { PERF, SW, 4, 0, 1, SKIP }, "sMig",
-		  "cpu-migrations-samples", "cpu-migrations", "events" },
-		{ "alignment faults", "sALGN", { PERF, SW, 7, 99, 0, SKIP }, "sALGN",
-		  "alignment-faults-samples", "alignment-faults", "events" },
-		{ "emulation faults", "sEMU", { PERF, SW, 8, 99, 0, SKIP }, "sEMU",
-		  "emulation-faults-samples", "emulation-faults", "events" },
-		{ "a raw event", "hRAW config=0x1c2 p=100", { PERF, PERF_TYPE_RAW, 0x1c2, 0, 100,
-		  SKIP }, "hRAW", "raw-samples", "raw", "events" },
-		{ "a cache event under a name", "hCACHE config=65538,label=l1d-misses",
-		  { PERF, PERF_TYPE_HW_CACHE, 65538, 0, 999, SKIP }, "hCACHE",
-		  "l1d-misses-samples", "l1d-misses", "events" },
-		{ "a tracepoint", "event=sched:sched_switch", { PERF, TP, 0, 0, 1, SKIP },
-		  "sched:sched_switch", "sched.sched_switch-samples", "sched.sched_switch",
-		  "events" },
-		{ "as perf has it", "sched:sched_switch", { PERF, TP, 0, 0, 1, SKIP },
-		  "sched:sched_switch", "sched.sched_switch-samples", "sched.sched_switch",
-		  "events" },
-		{ "in two words", "e=sched_switch g=sched f=10", { PERF, TP, 0, 10, 0, SKIP },
-		  "sched:sched_switch", "sched.sched_switch-samples", "sched.sched_switch",
-		  "events" },
-		{ "with T before", "T event=sched_switch,group=sched", { PERF, TP, 0, 0, 1, SKIP },
-		  "sched:sched_switch", "sched.sched_switch-samples", "sched.sched_switch",
-		  "events" },
-		{ "with T behind", "group=sched event=sched_switch T", { PERF, TP, 0, 0, 1, SKIP },
-		  "sched:sched_switch", "sched.sched_switch-samples", "sched.sched_switch",
-		  "events" },
-		{ "by number", "T id=316", { PERF, TP, 316, 0, 1, SKIP }, "tracepoint-316",
-		  "tracepoint-316-samples", "tracepoint-316", "events" },
-		{ "that must be there", "sPF missing=fail",
-		  { PERF, SW, 2, 0, 1, DDPROF_MISSING_FAIL }, "sPF", "page-faults-samples",
-		  "page-faults", "events" },
-		{ "that may be replaced", "hCPU missing=replace",
-		  { PERF, HW, 0, 99, 0, DDPROF_MISSING_REPLACE }, "hCPU", "cpu-cycles-samples",
-		  "cpu-cycles", "events" },
-		{ "the sum", "sPF mode=s", { PERF, SW, 2, 0, 1, SKIP }, "sPF",
-		  "page-faults-samples", "page-faults", "events" },
-		{ "a stack size that nobody needs", "sPF stack_sample_size=8192",
-		  { PERF, SW, 2, 0, 1, SKIP }, "sPF", "page-faults-samples", "page-faults",
-		  "events" },
-		{ "blanks everywhere", "  ;; sPF  , period=7 ,  ; ", { PERF, SW, 2, 0, 7, SKIP },
-		  "sPF", "page-faults-samples", "page-faults", "events" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(meant) / sizeof(meant[0]); i++) {
 		struct ddp_event_specs specs = { .nr = 0 };
 		struct ddp_error err = { "" };
 		const struct ddp_event_spec *s = &specs.spec[0];
 
-		if (ddp_events_parse(rows[i].text, &specs, &err))
-			fail_msg("%s: %s", rows[i].name, err.text);
-		if (specs.nr != 1 || s->link.sampler != rows[i].link.sampler ||
-		    s->link.type != rows[i].link.type || s->link.config != rows[i].link.config ||
-		    s->link.frequency_hz != rows[i].link.frequency_hz ||
-		    s->link.period != rows[i].link.period ||
-		    s->link.on_missing != rows[i].link.on_missing ||
-		    s->link.min_ns != rows[i].link.min_ns)
+		if (ddp_events_parse(meant[i].text, &specs, &err))
+			fail_msg("%s: %s", meant[i].name, err.text);
+		if (specs.nr != 1 || s->link.sampler != meant[i].link.sampler ||
+		    s->link.type != meant[i].link.type || s->link.config != meant[i].link.config ||
+		    s->link.frequency_hz != meant[i].link.frequency_hz ||
+		    s->link.period != meant[i].link.period ||
+		    s->link.on_missing != meant[i].link.on_missing ||
+		    s->link.min_ns != meant[i].link.min_ns)
 			fail_msg("%s: %u events, the first %u/%u/%" PRIx64 " %u Hz, every %" PRIu64
-				 ", missing %u", rows[i].name, specs.nr, s->link.sampler,
+				 ", missing %u", meant[i].name, specs.nr, s->link.sampler,
 				 s->link.type, s->link.config, s->link.frequency_hz,
 				 s->link.period, s->link.on_missing);
-		if (strcmp(s->name, rows[i].is) || strcmp(s->count_type, rows[i].count_type) ||
-		    strcmp(s->value_type, rows[i].value_type) ||
-		    strcmp(s->value_unit, rows[i].unit))
-			fail_msg("%s: %s %s %s/%s", rows[i].name, s->name, s->count_type,
+		if (strcmp(s->name, meant[i].is) || strcmp(s->count_type, meant[i].count_type) ||
+		    strcmp(s->value_type, meant[i].value_type) ||
+		    strcmp(s->value_unit, meant[i].unit))
+			fail_msg("%s: %s %s %s/%s", meant[i].name, s->name, s->count_type,
 				 s->value_type, s->value_unit);
 	}
 }

@@ -224,107 +224,109 @@ static void files_of_every_kind_load(void **state)
 	ddp_profile_destroy(p);
 }
 
+/* Files byte by byte, and what is said of them; NULL: they load */
+static const struct {
+	const char *what, *hex, *says;	/* =: and nothing else */
+} hand_made[] = {
+	{ "only strings", "3200 320161", NULL },
+	{ "ids in any order", "3200 320161 0a020801 2a0308f807 2a020802"
+	  "2207 0807 2203 08f807 2202 0803 1207 0a020703 120105", NULL },
+	{ "unknown fields of every type", "3200 f8ff0101 81ff0101020304050607ff "
+	  "82ff01020102 85ff0101020304", NULL },
+	{ "unknown fields inside", "3200 0a03 f80101", NULL },
+	{ "values and ids not packed", "3200 0a00 22020801 1204 0801 1005", NULL },
+	{ "a number given twice", "3200 4801 5001 5002 6001 6002", NULL },
+	{ "a line without a function", "3200 2204 0801 2200", NULL },
+	{ "a time of 0 and another", "3200 4800 4801", NULL },
+	{ "nothing", "", "empty: 0 bytes" },
+	{ "no strings", "4801", "no strings in its 2 bytes" },
+	{ "text of another format", "6865 6c6c 6f", "field 13 of the profile, at byte 2" },
+	{ "text from its first byte on", "2320 7465 7874", "=not a pprof file" },
+	{ "a program", "7f45 4c46", "=not a pprof file" },
+	{ "zeros", "0000 0000", "=not a pprof file" },
+	{ "a first field cut short", "3205 61", "field 6 of the profile, at byte 0, is" },
+	{ "a broken field of the first", "0a02 08ff", "field 1 of a value type, at byte" },
+	{ "a field cut short", "3200 3205 61", "field 6 of the profile, at byte 2, is cut" },
+	{ "a length that is not there", "3200 32", "at byte 2, has no length" },
+	{ "a length that does not end", "3200 32808080808000", "byte 2, has no length" },
+	{ "a length of 4 GiB", "3200 32ffffffff0f", "at byte 2, is cut short" },
+	{ "a negative length", "3200 32ffffffffffffffffff01", "at byte 2, has no length" },
+	{ "a varint without an end", "3200 48ffffffffffffffffffff",
+	  "byte 2, is a number without an end" },
+	{ "a varint cut short", "3200 48ff", "byte 2, is a number without an end" },
+	{ "8 bytes cut short", "3200 f9ff01 01020304050607", "at byte 2, is cut short" },
+	{ "4 bytes cut short", "3200 fdff01 010203", "at byte 2, is cut short" },
+	{ "field number 0", "3200 0001", "profile should have at byte 2 has no number" },
+	{ "a tag cut short", "3200 80", "the profile should have at byte 2 has no tag" },
+	{ "a tag of more than 32 bits", "3200 888080801000", "at byte 2 has no tag" },
+	{ "a tag without an end", "3200 88808080808000", "at byte 2 has no tag" },
+	{ "a group", "3200 4b", "byte 2, is of a type that pprof does not have" },
+	{ "the end of a group", "3200 4c", "byte 2, is of a type that pprof" },
+	{ "wire type 7", "3200 4f", "byte 2, is of a type that pprof" },
+	{ "a string as a number", "3200 3001", "field 6 of the profile, at byte 2, is a" },
+	{ "a time as bytes", "3200 4a00", "field 9 of the profile, at byte 2, is not a" },
+	{ "a time as 8 bytes", "3200 490102030405060708", "at byte 2, is not a number" },
+	{ "comments as 4 bytes", "3200 6d01020304", "at byte 2, is not a number" },
+	{ "comments ending within a number", "3200 6a0201ff", "ends within a number" },
+	{ "a nested field cut short", "3200 220208", "byte 2" },
+	{ "a broken nested field", "3200 2202 08ff", "field 1 of a location, at byte 4" },
+	{ "a broken field of a line", "3200 2204 2202 08ff", "field 1 of a line, at byte 6" },
+	{ "a nested field longer than what it is in", "3200 2202 2202 0801",
+	  "field 4 of a location, at byte 4, is cut short" },
+	{ "a broken field of a label", "3200 1204 1a020801 1203 1a0108",
+	  "field 1 of a label, at byte 12" },
+	{ "a mapping's flag as bytes", "3200 1a02 3a00", "field 7 of a mapping, at byte 4" },
+	{ "a function's name as bytes", "3200 2a02 1200", "field 2 of a function" },
+	{ "a value type's unit as bytes", "3200 0a02 1200", "field 2 of a value type" },
+	{ "two profiles in a row", "3200 4801 3200 4801", "a second time at byte 6" },
+	{ "a first string with text", "320161", "first string, at byte 0, is not empty" },
+	{ "a string that is not there", "3200 0a020807",
+	  "value type at byte 2 refers to string 7 of 1" },
+	{ "a negative string", "3200 6a0affffffffffffffffff01",
+	  "the comment at byte 2 refers to string -1 of 1" },
+	{ "a unit that is not there", "3200 0a00 0a021007", "value type at byte 4 refers" },
+	{ "a period type that is not there", "3200 5a020807", "period type at byte 2" },
+	{ "a file that is not there", "3200 1a0408012807", "mapping at byte 2 refers" },
+	{ "a build-id that is not there", "3200 1a0408013007", "mapping at byte 2 refers" },
+	{ "a name that is not there", "3200 2a020801 2a0408021007", "function at byte 6" },
+	{ "a system name that is not there", "3200 2a0408021807", "function at byte 2" },
+	{ "a source that is not there", "3200 2a0408022007", "function at byte 2" },
+	{ "a key that is not there", "3200 0a00 1207 120101 1a020807", "sample at byte 4" },
+	{ "a label's text that is not there", "3200 0a00 1207 120101 1a021007",
+	  "sample at byte 4" },
+	{ "a label's unit that is not there", "3200 0a00 1207 120101 1a022007",
+	  "sample at byte 4" },
+	{ "a default type that is not there", "3200 7007", "default sample type at byte 2" },
+	{ "drop_frames that are not there", "3200 3807", "drop_frames at byte 2 refers" },
+	{ "keep_frames that are not there", "3200 4007", "keep_frames at byte 2 refers" },
+	{ "a URL that is not there", "3200 7807", "document URL at byte 2 refers" },
+	{ "a location with id 0", "3200 2200", "the location at byte 2 has id 0" },
+	{ "a mapping with id 0", "3200 1a00", "the mapping at byte 2 has id 0" },
+	{ "a function with id 0", "3200 2a00", "the function at byte 2 has id 0" },
+	{ "two functions with one id", "3200 2a020803 2a020803",
+	  "the function at byte 6 has id 3, as another one has" },
+	{ "two locations with one id", "3200 22020804 22020803 22020804", "has id 4, as" },
+	{ "two mappings with one id", "3200 1a020803 1a020803", "has id 3, as another" },
+	{ "a function that is not there", "3200 2206 0801 22020809",
+	  "the location at byte 2 names function 9, which is not there" },
+	{ "a mapping that is not there", "3200 2204 0801 1004",
+	  "the location at byte 2 names mapping 4, which is not there" },
+	{ "a location that is not there", "3200 0a00 1206 0a0105 120101",
+	  "the sample at byte 4 names location 5, which is not there" },
+	{ "location 0 in a sample", "3200 0a00 1206 0a0100 120101", "names location 0" },
+	{ "too many values", "3200 0a00 1203 120101 1204 12020101",
+	  "the sample at byte 9 has 2 values, the profile 1 value types" },
+	{ "no values", "3200 0a00 1200", "has 0 values, the profile 1" },
+	{ "samples without a type", "3200 1200", "the profile 0" },
+	{ "a gzip header alone", "1f8b08", "gzip data is cut short after byte 3" },
+	{ "zstd's magic and junk", "28b52ffd 0858010000000000", "zstd data is damaged at about byte" },
+	{ "gzip, a length that is not its own",
+	  "1f8b08000000000000ff 010200fdff3200 8e46a9ac 03000000",
+	  "=the gzip data is damaged at about byte 25" },
+};
+
 static void files_by_hand(void **state)
 {
-	static const struct {
-		const char *what, *hex, *says;	/* =: and nothing else */
-	} rows[] = {
-		{ "only strings", "3200 320161", NULL },
-		{ "ids in any order", "3200 320161 0a020801 2a0308f807 2a020802"
-		  "2207 0807 2203 08f807 2202 0803 1207 0a020703 120105", NULL },
-		{ "unknown fields of every type", "3200 f8ff0101 81ff0101020304050607ff "
-		  "82ff01020102 85ff0101020304", NULL },
-		{ "unknown fields inside", "3200 0a03 f80101", NULL },
-		{ "values and ids not packed", "3200 0a00 22020801 1204 0801 1005", NULL },
-		{ "a number given twice", "3200 4801 5001 5002 6001 6002", NULL },
-		{ "a line without a function", "3200 2204 0801 2200", NULL },
-		{ "a time of 0 and another", "3200 4800 4801", NULL },
-		{ "nothing", "", "empty: 0 bytes" },
-		{ "no strings", "4801", "no strings in its 2 bytes" },
-		{ "text of another format", "6865 6c6c 6f", "field 13 of the profile, at byte 2" },
-		{ "text from its first byte on", "2320 7465 7874", "=not a pprof file" },
-		{ "a program", "7f45 4c46", "=not a pprof file" },
-		{ "zeros", "0000 0000", "=not a pprof file" },
-		{ "a first field cut short", "3205 61", "field 6 of the profile, at byte 0, is" },
-		{ "a broken field of the first", "0a02 08ff", "field 1 of a value type, at byte" },
-		{ "a field cut short", "3200 3205 61", "field 6 of the profile, at byte 2, is cut" },
-		{ "a length that is not there", "3200 32", "at byte 2, has no length" },
-		{ "a length that does not end", "3200 32808080808000", "byte 2, has no length" },
-		{ "a length of 4 GiB", "3200 32ffffffff0f", "at byte 2, is cut short" },
-		{ "a negative length", "3200 32ffffffffffffffffff01", "at byte 2, has no length" },
-		{ "a varint without an end", "3200 48ffffffffffffffffffff",
-		  "byte 2, is a number without an end" },
-		{ "a varint cut short", "3200 48ff", "byte 2, is a number without an end" },
-		{ "8 bytes cut short", "3200 f9ff01 01020304050607", "at byte 2, is cut short" },
-		{ "4 bytes cut short", "3200 fdff01 010203", "at byte 2, is cut short" },
-		{ "field number 0", "3200 0001", "profile should have at byte 2 has no number" },
-		{ "a tag cut short", "3200 80", "the profile should have at byte 2 has no tag" },
-		{ "a tag of more than 32 bits", "3200 888080801000", "at byte 2 has no tag" },
-		{ "a tag without an end", "3200 88808080808000", "at byte 2 has no tag" },
-		{ "a group", "3200 4b", "byte 2, is of a type that pprof does not have" },
-		{ "the end of a group", "3200 4c", "byte 2, is of a type that pprof" },
-		{ "wire type 7", "3200 4f", "byte 2, is of a type that pprof" },
-		{ "a string as a number", "3200 3001", "field 6 of the profile, at byte 2, is a" },
-		{ "a time as bytes", "3200 4a00", "field 9 of the profile, at byte 2, is not a" },
-		{ "a time as 8 bytes", "3200 490102030405060708", "at byte 2, is not a number" },
-		{ "comments as 4 bytes", "3200 6d01020304", "at byte 2, is not a number" },
-		{ "comments ending within a number", "3200 6a0201ff", "ends within a number" },
-		{ "a nested field cut short", "3200 220208", "byte 2" },
-		{ "a broken nested field", "3200 2202 08ff", "field 1 of a location, at byte 4" },
-		{ "a broken field of a line", "3200 2204 2202 08ff", "field 1 of a line, at byte 6" },
-		{ "a nested field longer than what it is in", "3200 2202 2202 0801",
-		  "field 4 of a location, at byte 4, is cut short" },
-		{ "a broken field of a label", "3200 1204 1a020801 1203 1a0108",
-		  "field 1 of a label, at byte 12" },
-		{ "a mapping's flag as bytes", "3200 1a02 3a00", "field 7 of a mapping, at byte 4" },
-		{ "a function's name as bytes", "3200 2a02 1200", "field 2 of a function" },
-		{ "a value type's unit as bytes", "3200 0a02 1200", "field 2 of a value type" },
-		{ "two profiles in a row", "3200 4801 3200 4801", "a second time at byte 6" },
-		{ "a first string with text", "320161", "first string, at byte 0, is not empty" },
-		{ "a string that is not there", "3200 0a020807",
-		  "value type at byte 2 refers to string 7 of 1" },
-		{ "a negative string", "3200 6a0affffffffffffffffff01",
-		  "the comment at byte 2 refers to string -1 of 1" },
-		{ "a unit that is not there", "3200 0a00 0a021007", "value type at byte 4 refers" },
-		{ "a period type that is not there", "3200 5a020807", "period type at byte 2" },
-		{ "a file that is not there", "3200 1a0408012807", "mapping at byte 2 refers" },
-		{ "a build-id that is not there", "3200 1a0408013007", "mapping at byte 2 refers" },
-		{ "a name that is not there", "3200 2a020801 2a0408021007", "function at byte 6" },
-		{ "a system name that is not there", "3200 2a0408021807", "function at byte 2" },
-		{ "a source that is not there", "3200 2a0408022007", "function at byte 2" },
-		{ "a key that is not there", "3200 0a00 1207 120101 1a020807", "sample at byte 4" },
-		{ "a label's text that is not there", "3200 0a00 1207 120101 1a021007",
-		  "sample at byte 4" },
-		{ "a label's unit that is not there", "3200 0a00 1207 120101 1a022007",
-		  "sample at byte 4" },
-		{ "a default type that is not there", "3200 7007", "default sample type at byte 2" },
-		{ "drop_frames that are not there", "3200 3807", "drop_frames at byte 2 refers" },
-		{ "keep_frames that are not there", "3200 4007", "keep_frames at byte 2 refers" },
-		{ "a URL that is not there", "3200 7807", "document URL at byte 2 refers" },
-		{ "a location with id 0", "3200 2200", "the location at byte 2 has id 0" },
-		{ "a mapping with id 0", "3200 1a00", "the mapping at byte 2 has id 0" },
-		{ "a function with id 0", "3200 2a00", "the function at byte 2 has id 0" },
-		{ "two functions with one id", "3200 2a020803 2a020803",
-		  "the function at byte 6 has id 3, as another one has" },
-		{ "two locations with one id", "3200 22020804 22020803 22020804", "has id 4, as" },
-		{ "two mappings with one id", "3200 1a020803 1a020803", "has id 3, as another" },
-		{ "a function that is not there", "3200 2206 0801 22020809",
-		  "the location at byte 2 names function 9, which is not there" },
-		{ "a mapping that is not there", "3200 2204 0801 1004",
-		  "the location at byte 2 names mapping 4, which is not there" },
-		{ "a location that is not there", "3200 0a00 1206 0a0105 120101",
-		  "the sample at byte 4 names location 5, which is not there" },
-		{ "location 0 in a sample", "3200 0a00 1206 0a0100 120101", "names location 0" },
-		{ "too many values", "3200 0a00 1203 120101 1204 12020101",
-		  "the sample at byte 9 has 2 values, the profile 1 value types" },
-		{ "no values", "3200 0a00 1200", "has 0 values, the profile 1" },
-		{ "samples without a type", "3200 1200", "the profile 0" },
-		{ "a gzip header alone", "1f8b08", "gzip data is cut short after byte 3" },
-		{ "zstd's magic and junk", "28b52ffd 0858010000000000", "zstd data is damaged at about byte" },
-		{ "gzip, a length that is not its own",
-		  "1f8b08000000000000ff 010200fdff3200 8e46a9ac 03000000",
-		  "=the gzip data is damaged at about byte 25" },
-	};
 	unsigned char bytes[256];
 	struct ddp_pprof *f;
 	struct ddp_error err;
@@ -333,20 +335,20 @@ static void files_by_hand(void **state)
 	int r;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		print_message("  %s\n", rows[i].what);
+	for (i = 0; i < sizeof(hand_made) / sizeof(*hand_made); i++) {
+		print_message("  %s\n", hand_made[i].what);
 		err.text[0] = '\0';
-		n = from_hex(rows[i].hex, bytes);
+		n = from_hex(hand_made[i].hex, bytes);
 		r = ddp_pprof_load(bytes, n, NULL, &f, &err);
-		if (!rows[i].says) {
+		if (!hand_made[i].says) {
 			if (r)
 				fail_msg("%s", err.text);
 			ddp_pprof_destroy(f);
 			continue;
 		}
 		assert_int_equal(r, -EBADMSG);
-		whole = rows[i].says[0] == '=';
-		if (whole ? strcmp(err.text, rows[i].says + 1) : !strstr(err.text, rows[i].says))
+		whole = hand_made[i].says[0] == '=';
+		if (whole ? strcmp(err.text, hand_made[i].says + 1) : !strstr(err.text, hand_made[i].says))
 			fail_msg("says: %s", err.text);
 	}
 }
