@@ -2,8 +2,7 @@
 /*
  * The library when memory runs out: everything it does is done again and again, each time with one
  * allocation further on failing. It has to say -ENOMEM, leak nothing (LeakSanitizer looks), and
- * leave a profile that encodes to what it held before. This file's allocator takes the place of
- * lib/alloc.c.
+ * leave a profile that encodes to what it held before.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,30 +18,8 @@
 #include "ddprof/compress.h"
 #include "ddprof/exporter.h"
 #include "ddprof/pprof.h"
-#include "lib/alloc.h"
+#include "failing_alloc.h"
 #include "lib/sender_target.h"
-
-static long left_until_failure = -1;	/* -1: never */
-
-static bool fails(void)
-{
-	return left_until_failure >= 0 && left_until_failure-- == 0;
-}
-
-void *ddp__alloc(size_t n)
-{
-	return fails() ? NULL : calloc(1, n ? n : 1);
-}
-
-void *ddp__realloc(void *p, size_t n)
-{
-	return fails() ? NULL : realloc(p, n ? n : 1);
-}
-
-void ddp__free(void *p)
-{
-	free(p);
-}
 
 enum { NR_SAMPLES = 40 };
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Loaded profiles written again: their exact bytes, that what is loaded from them is the same, that
- * protoc understands them, and what happens when writing or memory fails. This file's allocator
- * takes the place of lib/alloc.c.
+ * protoc understands them, and what happens when writing or memory fails.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,30 +16,8 @@
 
 #include "ddprof/compress.h"
 #include "ddprof/pprof.h"
-#include "lib/alloc.h"
+#include "failing_alloc.h"
 #include "pprof_text.h"
-
-static long left_until_failure = -1;	/* -1: never */
-
-static bool fails(void)
-{
-	return left_until_failure >= 0 && left_until_failure-- == 0;
-}
-
-void *ddp__alloc(size_t n)
-{
-	return fails() ? NULL : calloc(1, n ? n : 1);
-}
-
-void *ddp__realloc(void *p, size_t n)
-{
-	return fails() ? NULL : realloc(p, n ? n : 1);
-}
-
-void ddp__free(void *p)
-{
-	free(p);
-}
 
 static const char everything[] =
 	"type cpu ns\ntype n n\ntime 5\nduration -7\nperiod 3\nperiod-type cpu ns\n"
