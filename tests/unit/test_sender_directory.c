@@ -21,26 +21,10 @@
 
 #include "lib/cleanup.h"
 #include "lib/sender_directory.h"
-#include "sender_world.h"
+#include "sender_fixture.h"
 
 #define START_NS 1767323045006000007LL	/* 2026-01-02T03:04:05.006000007Z */
 #define ID "00000000-1111-4222-8333-444444444444"
-
-static struct world *w;
-
-static int make_world(void **state)
-{
-	(void)state;
-	w = world_create();
-	return 0;
-}
-
-static int end_world(void **state)
-{
-	(void)state;
-	world_destroy(w);
-	return 0;
-}
 
 static struct ddp__directory *open_directory(uint64_t max_bytes, uint32_t max_age_s)
 {

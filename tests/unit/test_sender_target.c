@@ -21,25 +21,9 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
-#include "sender_world.h"
+#include "sender_fixture.h"
 
 #define MIB (1ULL << 20)
-
-static struct world *w;
-
-static int make_world(void **state)
-{
-	(void)state;
-	w = world_create();
-	return 0;
-}
-
-static int end_world(void **state)
-{
-	(void)state;
-	world_destroy(w);
-	return 0;
-}
 
 static struct ddp_sender_stats stats_of(struct ddp__target *t)
 {
