@@ -26,18 +26,23 @@ enum {
 	JOIN_TIMEOUT_S = 10,
 	/* the largest programs take a second */
 	STUCK_MS = 10000,
+	/* for the process whose mappings are read, when no others are to be */
+	SCAN_END_MS = 1000,
 	MAX_SAID_PATH = 200,	/* bytes */
 };
 
 struct ddp_tables {
 	struct ddp_tables_config config;
-	struct ddp_prebuild_scope scope; /* config.ahead's, with pids owned */
+	struct ddp_prebuild_scope scope; /* config.ahead's, with proc and pids owned */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;		/* on CLOCK_MONOTONIC */
 	struct ddp_table_queue queue;
 	struct ddp_tables_counts counts;
 	bool ahead_ready, started, stopping;
+	bool scanning;			/* by a thread of its own, which may outlive the worker */
+	struct ddp_prebuild scanned;	/* when it does not any more */
+	unsigned int users;		/* the owner, and that thread */
 	struct {
 		const char *path;	/* what is being made, the worker's; NULL: nothing */
 		int64_t since_ms;
@@ -191,12 +196,83 @@ static bool enough_found(void *tables)
 	return enough;
 }
 
-static void look_ahead(struct ddp_tables *t)
+static void unlock_and_put(struct ddp_tables *t);
+
+/*
+ * Beside the worker: the kernel takes a process's mmap lock to read its mappings, which a file
+ * system that does not answer to that process can hold for as long
+ */
+static void *scan(void *tables)
 {
-	int r = t->config.ahead ? ddp_prebuild_scan(&t->scope, &t->ahead.found) : 0;
+	struct ddp_prebuild found = { 0 };
+	struct ddp_tables *t = tables;
+	int r = ddp_prebuild_scan(&t->scope, &found);
 
 	if (r)
 		ddp_log_info("no unwind table is made ahead: %s: %s", t->scope.proc, strerror(-r));
+	pthread_mutex_lock(&t->lock);
+	t->scanned = found;
+	t->scanning = false;
+	pthread_cond_broadcast(&t->changed);
+	unlock_and_put(t); /* at once: who sees that it is done is the last one */
+	return NULL;
+}
+
+/* On the clock of @changed */
+static struct timespec in_ms(int64_t ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
+
+/* What it finds until the session starts: it is in no hurry before, and told to end then */
+static void wait_for_scan(struct ddp_tables *t)
+{
+	struct timespec until;
+	bool given_up;
+
+	pthread_mutex_lock(&t->lock);
+	while (t->scanning && !t->started && !t->stopping)
+		pthread_cond_wait(&t->changed, &t->lock);
+	until = in_ms(SCAN_END_MS);
+	while (t->scanning && !pthread_cond_timedwait(&t->changed, &t->lock, &until))
+		;
+	t->ahead.found = t->scanned;
+	t->scanned = (struct ddp_prebuild){ 0 };
+	given_up = t->scanning && !t->stopping;
+	pthread_mutex_unlock(&t->lock);
+	if (given_up)
+		ddp_log_warn("the mappings of a process cannot be read now: it may wait for a file "
+			     "system that does not answer; unwind tables are made when programs "
+			     "are sampled, none ahead");
+}
+
+static void look_ahead(struct ddp_tables *t)
+{
+	pthread_t thread;
+	int e;
+
+	if (!t->config.ahead)
+		return;
+	t->scanning = true;
+	t->users++;
+	e = pthread_create(&thread, NULL, scan, t);
+	if (e) {
+		t->users--;
+		t->scanning = false;
+		ddp_log_info("no unwind table is made ahead: %s", strerror(e));
+		return;
+	}
+	pthread_detach(thread);
+	wait_for_scan(t);
 }
 
 /* Before START. @return whether there was something to do */
@@ -348,15 +424,8 @@ static void look(struct ddp_tables *t)
 /* The lock is held */
 static void wait_ms(struct ddp_tables *t, int64_t ms)
 {
-	struct timespec until;
+	const struct timespec until = in_ms(ms);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_cond_timedwait(&t->changed, &t->lock, &until);
 }
 
@@ -565,6 +634,8 @@ static void release(struct ddp_tables *t)
 {
 	ddp_table_ahead_free(&t->ahead);
 	ddp_table_queue_free(&t->queue);
+	ddp_prebuild_free(&t->scanned);
+	free((void *)(uintptr_t)t->scope.proc);
 	free((void *)(uintptr_t)t->scope.pids);
 	close_fd(t->news);
 	pthread_cond_destroy(&t->changed);
@@ -572,20 +643,32 @@ static void release(struct ddp_tables *t)
 	free(t);
 }
 
+static void unlock_and_put(struct ddp_tables *t)
+{
+	bool last = !--t->users;
+
+	pthread_mutex_unlock(&t->lock);
+	if (last)
+		release(t);
+}
+
 static int copy_scope(struct ddp_tables *t)
 {
 	const struct ddp_prebuild_scope *scope = t->config.ahead;
-	uint32_t *pids;
+	CLEANUP(free) uint32_t *pids = NULL;
+	char *proc;
 
 	if (!scope)
 		return 0;
 	pids = calloc(scope->nr_pids + 1, sizeof(*pids));
-	if (!pids)
+	proc = pids ? strdup(scope->proc) : NULL;
+	if (!proc)
 		return ENOMEM;
 	if (scope->nr_pids)
 		memcpy(pids, scope->pids, scope->nr_pids * sizeof(*pids));
 	t->scope = *scope;
-	t->scope.pids = pids;
+	t->scope.proc = proc;
+	t->scope.pids = TAKE(pids);
 	t->scope.enough = enough_found;
 	t->scope.ctx = t;
 	return 0;
@@ -600,6 +683,7 @@ int ddp_tables_create(const struct ddp_tables_config *config, struct ddp_tables 
 	if (!t)
 		return -ENOMEM;
 	t->config = *config;
+	t->users = 1;
 	ddp_table_queue_init(&t->queue, config->max_fds);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -634,6 +718,7 @@ bool ddp_tables_destroy(struct ddp_tables *t)
 		ddp_log_warn("an unwind table is given up: its file takes too long to read");
 		return false;
 	}
-	release(t);
+	pthread_mutex_lock(&t->lock);
+	unlock_and_put(t);
 	return true;
 }

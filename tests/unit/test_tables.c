@@ -16,10 +16,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -1020,6 +1022,36 @@ static void waiting_for_what_is_ahead_has_an_end(void **state)
 	SET(m, hold_builds, false);
 }
 
+/* A FIFO to which nobody writes has the mappings of a process that is stuck */
+static void a_process_whose_mappings_cannot_be_read_holds_no_other_up(void **state)
+{
+	char proc[] = "/tmp/test_tables.XXXXXX", process[40], maps[48];
+	struct ddp_prebuild_scope scope = { .proc = proc };
+	struct module *m = *state;
+	int fd;
+
+	assert_non_null(mkdtemp(proc));
+	snprintf(process, sizeof(process), "%s/7", proc);
+	snprintf(maps, sizeof(maps), "%s/maps", process);
+	assert_int_equal(mkdir(process, 0700), 0);
+	assert_int_equal(mkfifo(maps, 0600), 0);
+	create(m, &scope, 1 << 20);
+	fd = open(maps, O_WRONLY | O_CLOEXEC); /* waits for who reads */
+	assert_true(fd >= 0);
+	assert_false(ddp_tables_wait_ahead(m->tables, 0));
+	ddp_tables_start(m->tables);
+	want(m, 1, 1);
+	wait_for(m, &m->nr_uploads, 1);
+	assert_true(ddp_tables_destroy(TAKE(m->tables)));
+	/* who reads goes when he can */
+	close(fd);
+	while (open_files() > m->files_before)
+		sched_yield();
+	unlink(maps);
+	rmdir(process);
+	rmdir(proc);
+}
+
 static void the_vdso_comes_first_and_again(void **state)
 {
 	struct module *m = *state;
@@ -1076,6 +1108,7 @@ int main(void)
 		TEST(not_all_room_is_for_what_is_ahead),
 		TEST(a_refusal_is_looked_at_soon),
 		TEST(waiting_for_what_is_ahead_has_an_end),
+		TEST(a_process_whose_mappings_cannot_be_read_holds_no_other_up),
 		TEST(the_vdso_comes_first_and_again),
 	};
 
