@@ -10,9 +10,6 @@
 #include <stdatomic.h>
 #include <time.h>
 
-/* A thread that reads longer than that gets help, if others wait */
-enum { SLOW_MS = 10 };
-
 struct reader_thread {
 	struct ddp_reader *reader;
 	pthread_t thread;
@@ -33,6 +30,7 @@ struct ddp_reader {
 	pthread_cond_t asked, answered;		/* on CLOCK_MONOTONIC */
 	struct reader_thread threads[DDP_READER_MAX_THREADS];
 	size_t nr;
+	size_t idle;				/* threads that wait for questions */
 	size_t users;				/* threads, and who made it */
 	struct queue questions, answers;
 	bool ending;
@@ -93,17 +91,9 @@ static void release(struct ddp_reader *r)
 
 /* Threads; all of this with the lock held */
 
-static bool reads_since(const struct reader_thread *t, int64_t ms)
+static bool is_stuck(const struct reader_thread *t)
 {
-	return t->reading && now_ms() - t->since_ms >= ms;
-}
-
-static bool all_read_since(const struct ddp_reader *r, int64_t ms)
-{
-	for (size_t i = 0; i < r->nr; i++)
-		if (!reads_since(&r->threads[i], ms))
-			return false;
-	return true;
+	return t->reading && now_ms() - t->since_ms >= DDP_READER_STUCK_MS;
 }
 
 static bool may_start(const struct ddp_reader *r)
@@ -111,9 +101,12 @@ static bool may_start(const struct ddp_reader *r)
 	return r->nr + atomic_load(&nr_left_alone) < DDP_READER_MAX_THREADS;
 }
 
-static bool is_stuck(const struct ddp_reader *r)
+static bool all_are_stuck(const struct ddp_reader *r)
 {
-	return !may_start(r) && all_read_since(r, DDP_READER_STUCK_MS);
+	for (size_t i = 0; i < r->nr; i++)
+		if (!is_stuck(&r->threads[i]))
+			return false;
+	return !may_start(r);
 }
 
 static void read_on(struct reader_thread *t)
@@ -124,7 +117,9 @@ static void read_on(struct reader_thread *t)
 		struct ddp_reader_request *q = pop(&r->questions);
 
 		if (!q) {
+			r->idle++;
 			pthread_cond_wait(&r->asked, &r->lock);
+			r->idle--;
 			continue;
 		}
 		t->since_ms = now_ms();
@@ -175,28 +170,20 @@ static int start_thread(struct ddp_reader *r)
 	return 0;
 }
 
-/* Another thread, if there are questions and nobody gets to them. @return why it could not be */
-static int help(struct ddp_reader *r)
-{
-	if (!r->questions.first || !may_start(r) || !all_read_since(r, SLOW_MS))
-		return 0;
-	return start_thread(r);
-}
-
 /* Asking */
 
 static int ask(struct ddp_reader *r, struct ddp_reader_request *q)
 {
-	int e;
+	int e = 0;
 
-	if (r->questions.nr == DDP_READER_MAX_QUEUED || is_stuck(r))
+	if (r->questions.nr == DDP_READER_MAX_QUEUED || all_are_stuck(r))
 		return -EBUSY;
-	e = r->nr ? 0 : start_thread(r);
-	if (e)
+	if (r->questions.nr >= r->idle && may_start(r))
+		e = start_thread(r);
+	if (e && !r->nr)
 		return e;
 	push(&r->questions, q);
 	pthread_cond_signal(&r->asked);
-	(void)help(r); /* without, they wait for those that there are */
 	return 0;
 }
 
@@ -215,7 +202,7 @@ int ddp_reader_state(struct ddp_reader *r)
 	int state;
 
 	pthread_mutex_lock(&r->lock);
-	state = is_stuck(r) ? DDP_READER_STUCK :
+	state = all_are_stuck(r) ? DDP_READER_STUCK :
 		r->questions.nr == DDP_READER_MAX_QUEUED ? DDP_READER_FULL : DDP_READER_READY;
 	pthread_mutex_unlock(&r->lock);
 	return state;
@@ -223,19 +210,13 @@ int ddp_reader_state(struct ddp_reader *r)
 
 struct ddp_reader_request *ddp_reader_answer(struct ddp_reader *r, int64_t until_ms)
 {
+	const struct timespec until = { until_ms / 1000, until_ms % 1000 * 1000000 };
 	struct ddp_reader_request *q;
-	int64_t now = until_ms ? now_ms() : 0;
+	bool wait = until_ms;
 
 	pthread_mutex_lock(&r->lock);
-	(void)help(r);
-	while (!(q = pop(&r->answers)) && now < until_ms) {
-		int64_t until = until_ms < now + SLOW_MS ? until_ms : now + SLOW_MS;
-		struct timespec t = { until / 1000, until % 1000 * 1000000 };
-
-		pthread_cond_timedwait(&r->answered, &r->lock, &t);
-		(void)help(r);
-		now = now_ms();
-	}
+	while (!(q = pop(&r->answers)) && wait)
+		wait = !pthread_cond_timedwait(&r->answered, &r->lock, &until);
 	pthread_mutex_unlock(&r->lock);
 	return q;
 }
@@ -248,7 +229,7 @@ uint32_t ddp_reader_next_stuck(struct ddp_reader *r)
 	for (size_t i = 0; !tgid && i < r->nr; i++) {
 		struct reader_thread *t = &r->threads[i];
 
-		if (t->said || !reads_since(t, DDP_READER_STUCK_MS))
+		if (t->said || !is_stuck(t))
 			continue;
 		t->said = true;
 		tgid = t->reading->tgid;

@@ -2,8 +2,8 @@
 /*
  * Reads environments of processes in threads of its own. The kernel takes a process's mmap lock for
  * it, which a file system that does not answer (a dead NFS, the process's own FUSE) can hold for as
- * long as it likes: who reads records must not wait for that. One thread reads; when it is stuck
- * another one goes on, up to a limit of threads, and who gets free reads on. Used by services.
+ * long as it likes: who reads records must not wait for that. A question that finds no thread free
+ * gets another one, up to a limit, so that none waits behind one that is stuck. Used by services.
  *
  *	ddp_reader_ask(r, q)		takes q; never waits
  *	q = ddp_reader_answer(r, 0)	now and then: what was read meanwhile

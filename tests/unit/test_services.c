@@ -462,8 +462,13 @@ static void a_process_that_is_stuck_holds_nobody_up(void **state)
 	add_process(w, &(struct process){ 40, "quick", "DD_SERVICE=shop", NULL, false, -50 });
 	sample(w, 20, 20, "stuck", 1, NULL);
 	sample(w, 30, 30, "child", 1, NULL);
+	add_stuck(w, 50, "0::/system.slice/web.service");
 	sample(w, 40, 40, "quick", 1, NULL);
+	sample(w, 50, 50, "slow", 1, NULL);
 	ddp_services_work(&w->services);
+	/* waits for its reader, who does not wait for anything more that is done here */
+	answer_stuck(w, 50, "DD_SERVICE=slow");
+	assert_string_equal(service_of(w, 50, 50, "slow")->name, "slow");
 	assert_string_equal(state_name(w, 20), "reading");
 	assert_string_equal(state_name(w, 30), "orphan");
 	assert_string_equal(service_of(w, 40, 40, "quick")->name, "shop");

@@ -79,6 +79,41 @@ mkdir late
 cp full/x*.pprof late
 umount full
 
+# a process whose memory map is held by a file system that does not answer: nobody waits for it, and it goes by its unit
+# until its environment can be read
+until_true() {
+	tries=100
+	until "$@" >/dev/null 2>&1; do
+		sleep 0.2
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+	done
+}
+check "services.load what holds" insmod /modules/ddprof_hold_test.ko
+DD_SERVICE=released in_group system.slice/kept.service held /dev/ddprof_hold &
+held=$!
+check "services: held: its map is" until_true grep -qx 1 /sys/module/ddprof_hold_test/parameters/waiting
+ddprof -g --services -u 1 --budget 1000 -F 499 --directory held 2>held.err &
+profiler=$!
+wait_session
+DD_SERVICE=beside shares 600000 beside.ns &
+beside=$!
+check "services: held: others go by their environments" until_true sh -c 'ls held/*-beside-*'
+kill $beside
+check "services: held: it goes by its unit" until_true sh -c 'ls held/*-kept-*'
+check "services: held: it is said" until_true grep 'environment of process .* cannot be read now' held.err
+check "services: held: it is counted" sh -c \
+	'ddprofctl status --json | grep "\"ddprof_service_environments_stuck_total\": *1"'
+check "services: held: not by what nobody could read" sh -c '! ls held/*-released-*'
+echo >/dev/ddprof_hold
+check "services: held: by its environment when that can be read" until_true sh -c 'ls held/*-released-*'
+kill -TERM $profiler
+wait $profiler
+check "services: held: exit status 0" sh -c "[ $? = 0 ] || { cat held.err; exit 1; }"
+kill "$(pidof held)"
+wait $held
+check "services.unload what holds" until_true rmmod ddprof_hold_test
+
 # in a PID namespace of its own, whose /proc is not the machine's, and with the machine's beside it
 # shellcheck disable=SC2016	# that shell expands it
 inside='mount -t proc proc /proc && ddprof --wait --services --budget 1000 -F 499 -U "$0" shares 300 inside.ns; echo $? >inside.status'
