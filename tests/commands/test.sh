@@ -496,7 +496,7 @@ texts_of_itself()
 	local what command option
 	for what in man bash zsh; do
 		said 0 '' --print "$what"
-		tr -d '\\' <out >"$what"
+		tr -d '\134' <out >"$what"
 	done
 	"$ctl" --print bash | bash -n
 	for command in report convert merge diff top status stats doctor; do
