@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log_limit.h"
 #include "lib/cleanup.h"
 
@@ -164,16 +165,14 @@ static void put_without_signal(const char *line, size_t len)
 /* @return DDP_LOG_*, with what else the line should say */
 static int limit(enum ddp_log_level level, const char *text, char *remark, size_t size)
 {
-	struct timespec t;
 	uint32_t held;
 	int r;
 
 	remark[0] = '\0';
 	if (level == DDP_LOG_DEBUG)
 		return DDP_LOG_SHOW;
-	clock_gettime(CLOCK_MONOTONIC, &t);
 	pthread_mutex_lock(&said.lock);
-	r = ddp_log_limit(&said.limit, text, (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000, &held);
+	r = ddp_log_limit(&said.limit, text, now_ms(), &held);
 	pthread_mutex_unlock(&said.lock);
 	if (r == DDP_LOG_SHOW_LAST)
 		snprintf(remark, size, " (more of these are held back for a minute)");

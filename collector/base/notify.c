@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 enum { MAX_STATUS = 256 };
 
@@ -100,12 +101,9 @@ int ddp_notify_ready(const struct ddp_notify *n, const char *status)
 
 int ddp_notify_reloading(const struct ddp_notify *n)
 {
-	struct timespec t;
 	char lines[96];
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	snprintf(lines, sizeof(lines), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-		 (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+	snprintf(lines, sizeof(lines), "RELOADING=1\nMONOTONIC_USEC=%" PRId64, now_ns() / 1000);
 	return ddp_notify_send(n, lines);
 }
 

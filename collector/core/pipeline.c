@@ -16,6 +16,7 @@
 #include "core/comments.h"
 #include "core/split.h"
 #include "unwind/coverage.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "unwind/unwinding.h"
 
@@ -71,19 +72,6 @@ struct ddp_pipeline {
 	int64_t stop_monotonic_ns, stop_unix_ns;
 	int64_t gap_ns;			/* see ddp_pipeline_counts */
 };
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int64_t now_ms(void)
-{
-	return clock_ns(CLOCK_MONOTONIC) / 1000000;
-}
 
 /* What decode tells */
 

@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 struct question {
 	struct question *next;
 	struct ddp_answer *ret;
@@ -22,14 +24,6 @@ struct ddp_board {
 	int fd;
 	bool shut;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* The lock is held */
 static void append(struct ddp_board *b, struct question *q)

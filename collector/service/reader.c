@@ -10,6 +10,8 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 struct reader_thread {
 	struct ddp_reader *reader;
 	pthread_t thread;
@@ -38,14 +40,6 @@ struct ddp_reader {
 
 /* Threads of readers that are no more: they count, or each reload could add some */
 static atomic_size_t nr_left_alone;
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void ddp_reader_request_free(struct ddp_reader_request *q)
 {

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "service/services_internal.h"
 
@@ -21,19 +22,6 @@ enum {
 	MAX_GENERATIONS = 16,	/* up to a parent that is known */
 	MAX_WAIT_MS = 1000,	/* for environments, for one interval's profiles */
 };
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int64_t now_ms(void)
-{
-	return clock_ns(CLOCK_MONOTONIC) / 1000000;
-}
 
 uint64_t services_session_ns(const struct ddp_services *s)
 {

@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/array.h"
 
 enum {
@@ -65,14 +65,6 @@ struct ddp_inlined {
 	bool trusted;			/* the debug information, see open_debug() */
 	int64_t worked_ms, since_ms;	/* of calls that ended; of this one, monotonic */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* One more step of a walk */
 static bool is_too_much(struct ddp_inlined *d)

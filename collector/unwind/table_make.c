@@ -8,15 +8,8 @@
 #include <time.h>
 
 #include "unwind/cfi_file.h"
+#include "base/clock.h"
 #include "base/log.h"
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* What the module is told of a file that nothing is known of */
 static int make_empty(struct ddp_made *m)

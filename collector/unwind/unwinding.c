@@ -6,9 +6,9 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "unwind/cfi_file.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "symbols/symbols.h"
 
@@ -31,16 +31,8 @@ static int list(void *ctx, ddp_link_table_fn fn, void *fn_ctx, struct ddp_error 
 	return ddp_link_table_list(ctx, fn, fn_ctx, err);
 }
 
-static int64_t monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static const struct ddp_tables_ops ops = {
-	.upload = upload, .list = list, .build = ddp_cfi_file_table, .now_ms = monotonic_ms,
+	.upload = upload, .list = list, .build = ddp_cfi_file_table, .now_ms = now_ms,
 };
 
 /* Setting up */
