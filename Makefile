@@ -178,7 +178,7 @@ $(BUILD)/vm/$(basename $(notdir $(1))): $(call obj,guest,$(1)) $(BUILD)/guest/su
 		$(LIB_A)
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$$(Q)$$(CC) -o $$@ $$^ $$(LDFLAGS) -Wl,--as-needed $$(PKG_LIBS) -lm -pthread
+	$$(Q)$$(CC) -o $$@ $$^ $$(LDFLAGS) -Wl,--as-needed $$(PKG_LIBS) -pthread
 endef
 $(foreach p,$(GUEST_MAIN),$(eval $(call guest_rule,$(p))))
 
@@ -237,7 +237,7 @@ $(BUILD)/bench/%: $(BUILD)/opt/tests/bench/%.o \
 		$(BUILD)/opt/core.a $(LIB_A)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) -o $@ $^ $(LDFLAGS) -ldw $(PKG_LIBS) -lm -pthread
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(PKG_LIBS) -pthread
 
 # what the library is measured with, and a day of it; linked as its peers are: all but the C library is in the program
 $(BUILD)/bench/lib_%: $(BUILD)/opt/tests/bench/lib_%.o $(BUILD)/opt/tests/bench/lib_work.o $(BUILD)/libddprof.a
