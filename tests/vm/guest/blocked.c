@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 enum { NAP_NS = 12000000, NR_KINDS = 3 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -54,14 +56,6 @@ static struct kind {
 	{ .name = "locker", .block = block_on_lock },
 	{ .name = "reader", .block = block_on_pipe },
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
 
 /* Turns begin and end at a barrier, where everybody waits, too: that is not what is measured */
 static void turns(struct kind *k)

@@ -17,9 +17,8 @@
 #include <time.h>
 
 #include "load.h"
-#include "nl.h"
 #include "patched.h"
-#include "stream.h"
+#include "session.h"
 #include "tap.h"
 
 enum { NR_THREADS = 3 };	/* on two CPUs: neither is ever idle */
@@ -120,14 +119,6 @@ static uint64_t right(uint32_t event)
 
 /* -- sessions -- */
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
-}
-
 /* 0, which none has: this kernel does not have it. */
 static uint64_t tracepoint_id(const char *name)
 {
@@ -147,55 +138,7 @@ static uint64_t tracepoint_id(const char *name)
 
 static void begin(struct nl *nl, const struct nl_start *how)
 {
-	int ret;
-
-	stream_init(&stream);
-	stream.kind_of = kind_of;
-	*nl = (struct nl){ .records = stream_records, .ctx = &stream };
-	ret = nl_open(nl);
-	if (ret || !nl->family)
-		tap_bail("no family: %s", strerror(-ret));
-	ret = nl_start(nl, how, NULL);
-	if (ret)
-		tap_bail("START: %s (%s)", strerror(-ret), nl->text);
-}
-
-static void follow(struct nl *nl, double seconds)
-{
-	double until = now_s() + seconds, left;
-
-	while ((left = until - now_s()) > 0)
-		nl_receive(nl, left * 1000 + 1);
-}
-
-static void finish(struct nl *nl, struct nl_stats *stats)
-{
-	int ret = nl_simple(nl, DDPROF_CMD_STOP, NULL);
-
-	if (ret)
-		tap_bail("STOP: %s (%s)", strerror(-ret), nl->text);
-	nl_stats(nl, stats);
-	while (!stream.ended && nl_receive(nl, 10000) > 0)
-		;
-}
-
-/* Everything that was sampled has arrived, or is owned up to. */
-static void accounts(const char *name, const struct nl_stats *stats)
-{
-	uint64_t taken = stats->n[DDPROF_A_STATS_SAMPLES];
-
-	tap(stream.ended && !stream.broken[0] && !stream.gaps && taken &&
-	    stream_hits(&stream) == taken && !stream_unknown(&stream) && !stream_lost(&stream),
-	    name, "ended %d, %llu taken, %llu arrived, %llu of unknown ids, %llu lost; %s",
-	    stream.ended, (unsigned long long)taken, (unsigned long long)stream_hits(&stream),
-	    (unsigned long long)stream_unknown(&stream), (unsigned long long)stream_lost(&stream),
-	    stream.broken);
-}
-
-static void leave(struct nl *nl)
-{
-	nl_close(nl);
-	stream_deinit(&stream);
+	session_begin(nl, &stream, kind_of, how);
 }
 
 /* -- cases -- */
@@ -275,7 +218,7 @@ static void exact(char **args)
 		tap_bail("the worker does not listen");
 	while (waitpid(pid, &status, WNOHANG) == 0)
 		nl_receive(&nl, 50);
-	finish(&nl, &stats);
+	session_finish(&nl, &stream, &stats);
 	/* what libc and the kernel add: pages copied at the start, the scheduler's switches */
 	between(FAULTS, PAGES, PAGES + 100, "page faults: one for each page that is touched");
 	tap(right(FAULTS) == PAGES, "page faults: in the function that touches them, exactly",
@@ -288,8 +231,8 @@ static void exact(char **args)
 	    "%llu, %llu there", (unsigned long long)counted(SENT),
 	    (unsigned long long)right(SENT));
 	tap(counted(TIMER) > 0, "the CPU's timer goes on beside them", "no sample of it");
-	accounts("four events at once lose nothing", &stats);
-	leave(&nl);
+	session_accounts("four events at once lose nothing", &stream, &stats, 0);
+	session_leave(&nl, &stream);
 	close(go);
 }
 
@@ -321,13 +264,13 @@ static void tenth(char **args)
 		tap_bail("the worker does not listen");
 	while (waitpid(pid, &status, WNOHANG) == 0)
 		nl_receive(&nl, 50);
-	finish(&nl, &stats);
+	session_finish(&nl, &stream, &stats);
 	/* the counters are the CPUs': what others do there moves the phase */
 	between(1, PAGES / 10 * 8 / 10, PAGES / 10 * 12 / 10, "every tenth page fault is a sample");
 	between(2, SIGNALS / 100 * 8 / 10, SIGNALS / 100 * 12 / 10,
 		"every hundredth signal is a sample");
-	accounts("events by period lose nothing", &stats);
-	leave(&nl);
+	session_accounts("events by period lose nothing", &stream, &stats, 0);
+	session_leave(&nl, &stream);
 	close(go);
 }
 
@@ -390,7 +333,7 @@ static void flood(char **args)
 		tap_bail("the worker does not listen");
 	while (waitpid(pid, NULL, WNOHANG) == 0)
 		nl_receive(&nl, 50);
-	finish(&nl, &stats);
+	session_finish(&nl, &stream, &stats);
 	seen = stats.n[DDPROF_A_STATS_SAMPLES] + stats.n[DDPROF_A_STATS_SKIPPED];
 	/* the timer's are among them, some hundreds of both CPUs */
 	tap(seen >= FLOOD * SIGNALS && seen < FLOOD * SIGNALS * 11ULL / 10,
@@ -402,7 +345,7 @@ static void flood(char **args)
 	between(1, FLOOD * SIGNALS / 3, FLOOD * SIGNALS,
 		"a flood of events: those that are taken stand for those before them");
 	tap(counted(TIMER) > 0, "a flood of events: the timer is not starved", "no sample of it");
-	leave(&nl);
+	session_leave(&nl, &stream);
 	close(go[0]);
 	close(go[1]);
 }
@@ -426,14 +369,14 @@ static void weight(char **args)
 		tap_bail("the worker does not listen");
 	while (wait4(pid, NULL, WNOHANG, &usage) == 0)
 		nl_receive(&nl, 50);
-	finish(&nl, &stats);
+	session_finish(&nl, &stream, &stats);
 	cpu_ns = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000ULL +
 		 (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ULL;
 	/* the fork was before the session, the end of its exit is after its last address space */
 	between(1, cpu_ns * 7 / 10, cpu_ns * 11 / 10, "events that count many at once do so");
 	tap(stats.n[DDPROF_A_STATS_SAMPLES] < 100000, "with one sample each", "%llu samples",
 	    (unsigned long long)stats.n[DDPROF_A_STATS_SAMPLES]);
-	leave(&nl);
+	session_leave(&nl, &stream);
 	close(go);
 }
 
@@ -464,8 +407,8 @@ static void storm(char **args)
 			keep_patched(PERF_TYPE_TRACEPOINT, all[i].config);
 	busy_begin(threads);
 	begin(&nl, &(struct nl_start){ .hz = 997, .events = all, .nr_events = NR, .ring_kib = 64 });
-	follow(&nl, 2);
-	finish(&nl, &stats);
+	session_follow(&nl, 2);
+	session_finish(&nl, &stream, &stats);
 	load_finish(threads, NR_THREADS);
 	tap(stream.ended && !stream.broken[0] && !stream_unknown(&stream) &&
 	    stream_hits(&stream) == stats.n[DDPROF_A_STATS_SAMPLES],
@@ -478,18 +421,7 @@ static void storm(char **args)
 	printf("# %llu inside of samples, %llu found no room\n",
 	       (unsigned long long)stats.n[DDPROF_A_STATS_LOST_NESTED],
 	       (unsigned long long)stats.n[DDPROF_A_STATS_LOST_RING]);
-	leave(&nl);
-}
-
-static void set_online(int cpu, bool online)
-{
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	f = fopen(path, "we");
-	if (!f || fputs(online ? "1" : "0", f) < 0 || fclose(f))
-		tap_bail("%s: %s", path, strerror(errno));
+	session_leave(&nl, &stream);
 }
 
 /* Waits until CPU 1 has been sampled some more, which is when its counters are there again. */
@@ -500,7 +432,7 @@ static bool sampled_again(struct nl *nl, uint64_t more)
 
 	nl_stats(nl, &first);
 	do {
-		follow(nl, 0.05);
+		session_follow(nl, 0.05);
 		nl_stats(nl, &now);
 	} while (now.cpu_samples[1] < first.cpu_samples[1] + more && now_s() < until);
 	return now.cpu_samples[1] >= first.cpu_samples[1] + more;
@@ -522,20 +454,20 @@ static void hotplug(char **args)
 	for (i = 0; i < times; i++) {
 		set_online(1, false);
 		nl_stats(&nl, &gone);
-		follow(&nl, 0.05);
+		session_follow(&nl, 0.05);
 		nl_stats(&nl, &still_gone);
 		quiet += gone.cpu_samples[1] == still_gone.cpu_samples[1];
 		set_online(1, true);
 		again += sampled_again(&nl, MANY);
 	}
 	load_finish(threads, NR_THREADS);
-	finish(&nl, &stats);
+	session_finish(&nl, &stream, &stats);
 	tap(quiet == times, "CPU 1 offline: no event of it is sampled", "%d times of %d", quiet,
 	    times);
 	tap(again == times + 1, "CPU 1 back online: its events are sampled again",
 	    "%d times of %d", again, times + 1);
-	accounts("events of a CPU that goes and comes lose no sample", &stats);
-	leave(&nl);
+	session_accounts("events of a CPU that goes and comes lose no sample", &stream, &stats, 0);
+	session_leave(&nl, &stream);
 }
 
 /*
@@ -561,14 +493,14 @@ static void churn(char **args)
 	for (i = 0; i < n; i++) {
 		begin(&nl, &(struct nl_start){ .hz = 997, .events = events,
 		      .nr_events = NR_EVENTS - 1, .flush_ms = 10 });
-		follow(&nl, 0.02);
+		session_follow(&nl, 0.02);
 		if (i % 2) {
-			finish(&nl, &stats);
+			session_finish(&nl, &stream, &stats);
 			samples += stream_hits(&stream);
 		}
 		if (stream.broken[0])
 			tap_bail("session %d: %s", i, stream.broken);
-		leave(&nl);
+		session_leave(&nl, &stream);
 	}
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);

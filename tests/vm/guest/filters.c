@@ -18,8 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "stream.h"
+#include "session.h"
 #include "tap.h"
 
 #define CGROUP "/sys/fs/cgroup"
@@ -37,14 +36,6 @@ static struct shared {
 } *shared;
 
 static struct stream stream;
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
-}
 
 static void compute_and_sleep(int kind)
 {
@@ -228,16 +219,8 @@ static void begin(struct nl *nl, uint32_t sampler, const struct term *terms, uin
 		.tgid = tgid, .more = put_terms, .ctx = (void *)terms,
 		.min_ns = sampler == DDPROF_SAMPLER_OFFCPU ? &min_ns : NULL,
 	};
-	int ret;
 
-	stream_init(&stream);
-	stream.kind_of = kind_of;
-	*nl = (struct nl){ .records = stream_records, .ctx = &stream };
-	if (nl_open(nl) || !nl->family)
-		tap_bail("no family");
-	ret = nl_start(nl, &how, NULL);
-	if (ret)
-		tap_bail("START: %s (%s)", strerror(-ret), nl->text);
+	session_begin(nl, &stream, kind_of, &how);
 	while (nr_cgroup_fds)
 		close(cgroup_fds[--nr_cgroup_fds]);
 }
@@ -273,12 +256,9 @@ static void follow(struct nl *nl, unsigned int wanted, uint64_t samples)
 
 static void finish(struct nl *nl)
 {
-	int ret = nl_simple(nl, DDPROF_CMD_STOP, NULL);
+	struct nl_stats stats;
 
-	if (ret)
-		tap_bail("STOP: %s (%s)", strerror(-ret), nl->text);
-	while (!stream.ended && nl_receive(nl, 10000) > 0)
-		;
+	session_finish(nl, &stream, &stats);
 	nl_close(nl);
 	if (!stream.ended || stream.broken[0])
 		tap(false, "the stream is as promised", "ended %d; %s", stream.ended, stream.broken);

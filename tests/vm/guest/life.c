@@ -16,9 +16,8 @@
 #include <time.h>
 
 #include "load.h"
-#include "nl.h"
 #include "patched.h"
-#include "stream.h"
+#include "session.h"
 #include "tap.h"
 
 enum { NR_THREADS = 3 }; /* on two CPUs: neither is ever idle */
@@ -26,88 +25,12 @@ enum { NR_THREADS = 3 }; /* on two CPUs: neither is ever idle */
 static struct stream stream;
 static pthread_t threads[NR_THREADS];
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
-}
-
 static void begin(struct nl *nl, const struct nl_start *how)
 {
-	int ret;
-
-	stream_init(&stream);
-	*nl = (struct nl){ .records = stream_records, .ctx = &stream };
-	ret = nl_open(nl);
-	if (ret || !nl->family)
-		tap_bail("no family: %s", strerror(-ret));
-	ret = nl_start(nl, how, NULL);
-	if (ret)
-		tap_bail("START: %s (%s)", strerror(-ret), nl->text);
-}
-
-/* Read for so long. */
-static void follow(struct nl *nl, double seconds)
-{
-	double until = now_s() + seconds, left;
-
-	while ((left = until - now_s()) > 0)
-		nl_receive(nl, left * 1000 + 1);
-}
-
-static void read_to_end(struct nl *nl)
-{
-	while (!stream.ended && nl_receive(nl, 10000) > 0)
-		;
-}
-
-/* STOP, then read to the end. */
-static void finish(struct nl *nl, struct nl_stats *stats)
-{
-	int ret = nl_simple(nl, DDPROF_CMD_STOP, NULL);
-
-	if (ret)
-		tap_bail("STOP: %s (%s)", strerror(-ret), nl->text);
-	nl_stats(nl, stats);
-	read_to_end(nl);
-}
-
-/* Everything that was sampled has arrived, or is owned up to. */
-static void accounts(const char *name, const struct nl_stats *stats)
-{
-	uint64_t taken = stats->n[DDPROF_A_STATS_SAMPLES];
-
-	tap(stream.ended && !stream.broken[0] && !stream.gaps && taken &&
-	    stream_hits(&stream) == taken && !stream_unknown(&stream) &&
-	    stream_lost(&stream) == stats->n[DDPROF_A_STATS_LOST_RING] +
-				    stats->n[DDPROF_A_STATS_LOST_NESTED],
-	    name,
-	    "ended %d, %llu taken, %llu arrived, %llu of unknown ids, %llu lost, %llu gaps; %s",
-	    stream.ended, (unsigned long long)taken, (unsigned long long)stream_hits(&stream),
-	    (unsigned long long)stream_unknown(&stream), (unsigned long long)stream_lost(&stream),
-	    (unsigned long long)stream.gaps, stream.broken);
-}
-
-static void leave(struct nl *nl)
-{
-	nl_close(nl);
-	stream_deinit(&stream);
+	session_begin(nl, &stream, NULL, how);
 }
 
 /* -- cases -- */
-
-static void set_online(int cpu, bool online)
-{
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	f = fopen(path, "we");
-	if (!f || fputs(online ? "1" : "0", f) < 0 || fclose(f))
-		tap_bail("%s: %s", path, strerror(errno));
-}
 
 static void hotplug(char **args)
 {
@@ -117,16 +40,16 @@ static void hotplug(char **args)
 	(void)args;
 	load_begin(threads, NR_THREADS);
 	begin(&nl, &(struct nl_start){ .hz = 997 });
-	follow(&nl, 1);
+	session_follow(&nl, 1);
 	nl_stats(&nl, &both);
 	set_online(1, false);
 	nl_stats(&nl, &gone);
-	follow(&nl, 0.5);
+	session_follow(&nl, 0.5);
 	nl_stats(&nl, &still_gone);
 	set_online(1, true);
-	follow(&nl, 1);
+	session_follow(&nl, 1);
 	nl_stats(&nl, &back);
-	finish(&nl, &end);
+	session_finish(&nl, &stream, &end);
 	load_finish(threads, NR_THREADS);
 	tap(both.cpu_online[1] && both.cpu_samples[1] > 200, "CPU 1 is sampled",
 	    "online %u, %llu samples", both.cpu_online[1], (unsigned long long)both.cpu_samples[1]);
@@ -140,8 +63,8 @@ static void hotplug(char **args)
 	    "CPU 1 back online: sampled again", "online %u, %llu samples, then %llu",
 	    back.cpu_online[1], (unsigned long long)still_gone.cpu_samples[1],
 	    (unsigned long long)back.cpu_samples[1]);
-	accounts("CPU 1 going and coming loses no sample", &end);
-	leave(&nl);
+	session_accounts("CPU 1 going and coming loses no sample", &stream, &end, SESSION_MAY_LOSE);
+	session_leave(&nl, &stream);
 }
 
 /* Whether /proc/timer_list names that function: an armed timer. */
@@ -266,11 +189,12 @@ static void slow(char **args)
 	load_finish(threads, NR_THREADS);
 	tap(stream.messages > 4, "slow reader: there was more than fits", "%llu messages",
 	    (unsigned long long)stream.messages);
-	accounts("slow reader: nothing is lost and the end arrives", &stats);
+	session_accounts("slow reader: nothing is lost and the end arrives", &stream, &stats,
+			 SESSION_MAY_LOSE);
 	tap(!stream_lost(&stream), "slow reader: the rings had room", "%llu lost",
 	    (unsigned long long)stream_lost(&stream));
 	nl_close(&other);
-	leave(&nl);
+	session_leave(&nl, &stream);
 }
 
 /* Nobody reads until the smallest ring is full: loss, and all of it counted. */
@@ -293,12 +217,13 @@ static void overflow(char **args)
 	lost = stats.n[DDPROF_A_STATS_LOST_RING];
 	tap(lost > 100, "nobody reads: full rings lose samples, counted", "%llu lost",
 	    (unsigned long long)lost);
-	follow(&nl, 0.5);
+	session_follow(&nl, 0.5);
 	finish_slowly(&nl, &other, &stats);
 	load_finish(threads, NR_THREADS);
-	accounts("nobody reads: arrived and lost add up to what was taken", &stats);
+	session_accounts("nobody reads: arrived and lost add up to what was taken", &stream, &stats,
+			 SESSION_MAY_LOSE);
 	nl_close(&other);
-	leave(&nl);
+	session_leave(&nl, &stream);
 }
 
 static void resync(char **args)
@@ -311,14 +236,14 @@ static void resync(char **args)
 	(void)args;
 	load_begin(threads, NR_THREADS);
 	begin(&nl, &(struct nl_start){ .hz = 997 });
-	follow(&nl, 1);
+	session_follow(&nl, 1);
 	stacks = stream.stacks;
 	seen = stream.seen_records;
 	files = stream.nr_files;
 	stream_await_resync(&stream);
 	ret = nl_simple(&nl, DDPROF_CMD_RESYNC, NULL);
-	follow(&nl, 1);
-	finish(&nl, &stats);
+	session_follow(&nl, 1);
+	session_finish(&nl, &stream, &stats);
 	load_finish(threads, NR_THREADS);
 	tap(!ret && stream.cpu[0].resynced && stream.cpu[1].resynced,
 	    "RESYNC: every stream says when it is done", "%s, %u marks", strerror(-ret),
@@ -326,8 +251,8 @@ static void resync(char **args)
 	tap(stream.stacks > stacks && stream.seen_records > seen && stream.nr_files > files,
 	    "RESYNC: stacks, names and files are told anew", "stacks %llu, then %llu more",
 	    (unsigned long long)stacks, (unsigned long long)(stream.stacks - stacks));
-	accounts("RESYNC: no count is lost or doubled", &stats);
-	leave(&nl);
+	session_accounts("RESYNC: no count is lost or doubled", &stream, &stats, SESSION_MAY_LOSE);
+	session_leave(&nl, &stream);
 }
 
 /*
@@ -424,7 +349,7 @@ static void stuck(char **args)
 	tap(before > 0 && before - mem_available_kib() < MOST_KIB,
 	    "a collector that does not read keeps no dead process's memory", "%ld MiB are gone",
 	    (before - mem_available_kib()) >> 10);
-	leave(&nl);
+	session_leave(&nl, &stream);
 }
 
 /* A child that owns a session tells its port and waits to be killed. */
@@ -441,7 +366,7 @@ static pid_t owner_of_port(uint32_t *port)
 		begin(&nl, &(struct nl_start){ .hz = 4999, .flush_ms = 10 });
 		if (write(tell[1], &nl.port, sizeof(nl.port)) < 0)
 			_exit(1);
-		follow(&nl, 60);
+		session_follow(&nl, 60);
 		_exit(0);
 	}
 	if (read(tell[0], port, sizeof(*port)) != sizeof(*port))
@@ -585,7 +510,7 @@ static void refused_unload(void)
 
 	begin(&nl, &(struct nl_start){});
 	running = unload_module();
-	leave(&nl);
+	session_leave(&nl, &stream);
 	after = unload_after_session();
 	tap(running == -EAGAIN && !after,
 	    "unloading while a session runs is refused, afterwards not",
@@ -610,14 +535,14 @@ static void reload(char **args)
 			tap_bail("load %d: %s", i, strerror(-ret));
 		begin(&nl, &(struct nl_start){ .hz = 4999, .sampler = 1 + i % 2, .flush_ms = 10,
 		      .events = &faults, .nr_events = 1 });
-		follow(&nl, 0.02);
+		session_follow(&nl, 0.02);
 		if (i % 2) {
-			finish(&nl, &stats);
+			session_finish(&nl, &stream, &stats);
 			samples += stream_hits(&stream);
 		}
 		if (stream.broken[0])
 			tap_bail("session %d: %s", i, stream.broken);
-		leave(&nl);
+		session_leave(&nl, &stream);
 		if (i + 1 < n && (ret = unload_after_session()))
 			tap_bail("unload %d: %s", i, strerror(-ret));
 	}

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "stream.h"
+#include "session.h"
 #include "table.h"
 #include "tap.h"
 
@@ -186,42 +186,21 @@ static void run(double seconds)
 	(void)work;
 }
 
-static void begin(struct nl *nl, struct stream *s)
-{
-	int ret;
-
-	stream_init(s);
-	*nl = (struct nl){ .records = stream_records, .ctx = s };
-	if (nl_open(nl))
-		tap_bail("no socket");
-	ret = nl_start(nl, &(struct nl_start){ .hz = 199 }, NULL);
-	if (ret)
-		tap_bail("START: %s (%s)", strerror(-ret), nl->text);
-}
-
-/* STOP, read to the end, and see that nothing is amiss. */
+/* The session has lost nothing that it has sampled. */
 static void finish(struct nl *nl, struct stream *s, const char *name)
 {
 	struct nl_stats stats;
-	int ret = nl_simple(nl, DDPROF_CMD_STOP, NULL);
 
-	nl_stats(nl, &stats);
-	while (!s->ended && nl_receive(nl, 10000) > 0)
-		;
-	tap(!ret && s->ended && !s->broken[0] && !s->gaps && stream_hits(s) &&
-	    stream_hits(s) == stats.n[DDPROF_A_STATS_SAMPLES], name,
-	    "STOP %s, ended %d, %llu gaps, %llu samples arrived of %llu, %s",
-	    strerror(-ret), s->ended, (unsigned long long)s->gaps,
-	    (unsigned long long)stream_hits(s),
-	    (unsigned long long)stats.n[DDPROF_A_STATS_SAMPLES], s->broken);
-	stream_deinit(s);
-	nl_close(nl);
+	session_finish(nl, s, &stats);
+	session_accounts(name, s, &stats, SESSION_MAY_LOSE);
+	session_leave(nl, s);
 }
 
 int main(int argc, char **argv)
 {
 	uint64_t answers[2] = {}, started = 0, idle_started = 0;
 	static struct stream stream;
+	const struct nl_start how = { .hz = 199 };
 	struct nl fuzzer = {}, nl;
 	long n;
 
@@ -232,7 +211,7 @@ int main(int argc, char **argv)
 	printf("# seed %s, %ld messages\n", argv[1], n);
 	if (nl_open(&fuzzer) || !fuzzer.family)
 		tap_bail("no family");
-	begin(&nl, &stream);
+	session_begin(&nl, &stream, NULL, &how);
 	fuzz_many(&fuzzer, n - n / IDLE_SHARE, answers, &started);
 	finish(&nl, &stream, "random messages: the session beside them lost nothing");
 	tap(!started, "random messages: none took the session over", "%llu did",
@@ -244,7 +223,7 @@ int main(int argc, char **argv)
 	tap(answers[1] > (uint64_t)n / 2, "random messages: refused with an error",
 	    "only %llu errors came", (unsigned long long)answers[1]);
 	nl_close(&fuzzer);
-	begin(&nl, &stream);
+	session_begin(&nl, &stream, NULL, &how);
 	run(0.5);
 	finish(&nl, &stream, "random messages: afterwards a session works");
 	return tap_failures != 0;

@@ -10,8 +10,7 @@
 #include <time.h>
 
 #include "load.h"
-#include "nl.h"
-#include "stream.h"
+#include "session.h"
 #include "tap.h"
 
 #define STORM "/sys/module/ddprof_nmi_test/parameters/storm"
@@ -72,26 +71,15 @@ static void weather(struct nl *nl, char *number)
 static void session(const struct nl_start *how, char *number, unsigned int calm_s,
 		    struct stream *stream, struct nl_stats *stats, struct storm *storm)
 {
-	struct nl nl = { .records = stream_records, .ctx = stream };
+	struct nl nl;
 	time_t until;
-	int ret;
 
-	stream_init(stream);
-	if (nl_open(&nl))
-		tap_bail("no family");
-	ret = nl_start(&nl, how, NULL);
-	if (ret)
-		tap_bail("START: %s (%s)", strerror(-ret), nl.text);
+	session_begin(&nl, stream, NULL, how);
 	weather(&nl, number);
 	read_storm(storm);
 	for (until = time(NULL) + calm_s; time(NULL) < until;)
 		nl_receive(&nl, 100);
-	ret = nl_simple(&nl, DDPROF_CMD_STOP, NULL);
-	if (ret)
-		tap_bail("STOP: %s (%s)", strerror(-ret), nl.text);
-	nl_stats(&nl, stats);
-	while (!stream->ended && nl_receive(&nl, 10000) > 0)
-		;
+	session_finish(&nl, stream, stats);
 	nl_close(&nl);
 }
 

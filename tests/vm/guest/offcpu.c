@@ -17,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "nl.h"
-#include "stream.h"
+#include "base/clock.h"
+#include "session.h"
 #include "tap.h"
 
 enum { BLOCKS = 25, BLOCK_NS = 15000000, NR_WAYS = 4, K_OTHER = STREAM_KINDS - 1 };
@@ -39,14 +39,6 @@ struct way {
 static struct stream stream;
 static struct way ways[NR_WAYS];
 static volatile int go;
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
 
 static inline __attribute__((always_inline)) long
 raw(long nr, long a, long b, long c, long d)
@@ -184,28 +176,13 @@ static uint8_t way_of(void *ctx, const struct stream_stack *s)
 
 static void begin(struct nl *nl, const struct nl_start *how)
 {
-	int ret;
-
-	stream_init(&stream);
-	stream.kind_of = way_of;
-	*nl = (struct nl){ .records = stream_records, .ctx = &stream };
-	ret = nl_open(nl);
-	if (ret || !nl->family)
-		tap_bail("no family: %s", strerror(-ret));
-	ret = nl_start(nl, how, NULL);
-	if (ret)
-		tap_bail("START: %s (%s)", strerror(-ret), nl->text);
+	session_begin(nl, &stream, way_of, how);
 }
 
+/* Ends the session and closes @nl. */
 static void finish(struct nl *nl, struct nl_stats *stats)
 {
-	int ret = nl_simple(nl, DDPROF_CMD_STOP, NULL);
-
-	if (ret)
-		tap_bail("STOP: %s (%s)", strerror(-ret), nl->text);
-	nl_stats(nl, stats);
-	while (!stream.ended && nl_receive(nl, 10000) > 0)
-		;
+	session_finish(nl, &stream, stats);
 	nl_close(nl);
 	if (!stream.ended || stream.broken[0])
 		tap(false, "the stream is as promised", "ended %d; %s", stream.ended, stream.broken);
@@ -352,17 +329,6 @@ static void *busy_thread(void *ctx)
 		if (write(ways[(w - ways) ^ 1].pipe[1], &byte, 1) != 1)
 			break;
 	return NULL;
-}
-
-static void set_online(int cpu, bool online)
-{
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	f = fopen(path, "we");
-	if (!f || fputs(online ? "1" : "0", f) < 0 || fclose(f))
-		tap_bail("%s: %s", path, strerror(errno));
 }
 
 /* HIT records: one a sample, however many blocks it stands for. */

@@ -23,7 +23,7 @@
 #include "unwind/cfi_file.h"
 #include "burn.h"
 #include "unwind_chain.h"
-#include "stream.h"
+#include "session.h"
 #include "table.h"
 #include "tap.h"
 
@@ -50,14 +50,6 @@ static struct stream stream;
 static struct chain *chain;	/* of the forked child, shared with it */
 static uint64_t vdso, vdso_bytes;
 static int shorts_to_show;	/* lines that show_short() may still print */
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
-}
 
 /* -- samples -- */
 
@@ -151,45 +143,18 @@ static void show_kinds(const char *when)
 /* One of this process and its descendants. */
 static void begin(struct nl *nl, uint32_t hz, uint32_t tables_kib)
 {
-	int ret;
-
-	stream_init(&stream);
-	stream.kind_of = kind_of;
-	*nl = (struct nl){ .records = stream_records, .ctx = &stream };
-	ret = nl_open(nl);
-	if (ret || !nl->family)
-		tap_bail("no family: %s", strerror(-ret));
-	ret = nl_start(nl, &(struct nl_start){ .hz = hz, .flush_ms = 100, .tgid = getpid(),
-		       .trees = true, .tables_kib = tables_kib }, NULL);
-	if (ret)
-		tap_bail("START: %s (%s)", strerror(-ret), nl->text);
+	session_begin(nl, &stream, kind_of, &(struct nl_start){ .hz = hz, .flush_ms = 100,
+		      .tgid = getpid(), .trees = true, .tables_kib = tables_kib });
 }
 
-static void follow(struct nl *nl, double seconds)
-{
-	double until = now_s() + seconds, left;
-
-	while ((left = until - now_s()) > 0)
-		nl_receive(nl, left * 1000 + 1);
-}
-
-/* STOP, read to the end; all that was sampled has arrived, deferred or not. */
+/* All that was sampled has arrived, deferred or not. */
 static void finish(struct nl *nl, const char *name)
 {
 	struct nl_stats stats;
-	int ret = nl_simple(nl, DDPROF_CMD_STOP, NULL);
 
-	nl_stats(nl, &stats);
-	while (!stream.ended && nl_receive(nl, 10000) > 0)
-		;
-	tap(!ret && stream.ended && !stream.broken[0] && !stream.gaps &&
-	    stream_hits(&stream) == stats.n[DDPROF_A_STATS_SAMPLES] && !stream_unknown(&stream),
-	    name, "STOP %s, ended %d, %llu gaps, %llu samples arrived of %llu, %s", strerror(-ret),
-	    stream.ended, (unsigned long long)stream.gaps,
-	    (unsigned long long)stream_hits(&stream),
-	    (unsigned long long)stats.n[DDPROF_A_STATS_SAMPLES], stream.broken);
-	nl_close(nl);
-	stream_deinit(&stream);
+	session_finish(nl, &stream, &stats);
+	session_accounts(name, &stream, &stats, SESSION_MAY_LOSE | SESSION_MAY_BE_EMPTY);
+	session_leave(nl, &stream);
 }
 
 /* -- what is sampled -- */
@@ -330,16 +295,16 @@ static void before_and_after(void)
 
 	begin(&nl, 997, 0);
 	pid = chain_child(NULL);
-	follow(&nl, 3); /* the first ones wait for tables in vain */
+	session_follow(&nl, 3); /* the first ones wait for tables in vain */
 	show_kinds("without tables");
 	tap(of_kind(K_GUESSED) > 100 && !of_kind(K_EXACT) && stream.kinds[1][K_GUESSED],
 	    "without tables: walks are guesses, deferred ones too",
 	    "guessed %llu, exact %llu, deferred and guessed %llu", of_kind(K_GUESSED),
 	    of_kind(K_EXACT), (unsigned long long)stream.kinds[1][K_GUESSED]);
 	own_upload_all(&nl, true);
-	follow(&nl, 0.5);
+	session_follow(&nl, 0.5);
 	forget_kinds();
-	follow(&nl, 1.5);
+	session_follow(&nl, 1.5);
 	show_kinds("with tables");
 	expect_exact("with tables: every frame as the compiler's own unwinder has it");
 	end_child(pid);
@@ -377,7 +342,7 @@ static void short_lives(void)
 	begin(&nl, 997, 0);
 	own_upload_all(&nl, true);
 	live(&nl, 30);
-	follow(&nl, 0.3);
+	session_follow(&nl, 0.3);
 	show_kinds("short lives");
 	nl_stats(&nl, &stats);
 	rooted = of_kind(K_ROOT) + of_kind(K_EXACT) + of_kind(K_VDSO);
@@ -436,17 +401,6 @@ static void *replace(void *ctx)
 	return NULL;
 }
 
-static void set_online(int cpu, bool online)
-{
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	f = fopen(path, "we");
-	if (!f || fputs(online ? "1" : "0", f) < 0 || fclose(f))
-		tap_bail("%s: %s", path, strerror(errno));
-}
-
 static int replace_all(struct nl *nl, struct replacer *r, int n)
 {
 	bool online = true;
@@ -456,7 +410,7 @@ static int replace_all(struct nl *nl, struct replacer *r, int n)
 		if (pthread_create(&r[i].thread, NULL, replace, &r[i]))
 			tap_bail("no thread");
 	for (i = 0; i < n;) {
-		follow(nl, 0.5);
+		session_follow(nl, 0.5);
 		set_online(1, online = !online);
 		i += r[i].done;
 	}
@@ -505,9 +459,9 @@ static void under_walkers(void)
 	    (unsigned long long)info.bytes, (unsigned long long)info.evicted,
 	    (unsigned long long)info.refused);
 	end_child(other);
-	follow(&nl, 0.5);
+	session_follow(&nl, 0.5);
 	forget_kinds();
-	follow(&nl, 1);
+	session_follow(&nl, 1);
 	show_kinds("afterwards");
 	expect_exact("afterwards walks are right");
 	end_child(pid);
@@ -619,11 +573,11 @@ static void fill_to_limit(struct nl *nl, bool *within)
 	free(image.bytes);
 	for (i = 1; i < FIT; i++)
 		table_drop(nl, limit_id[i]);
-	follow(nl, 1.2);
+	session_follow(nl, 1.2);
 	for (i = 1, ret = 0; i < FIT; i++)
 		ret = ret ? ret : limit_upload(nl, i, within);
 	tap(!ret, "limit: what is dropped makes room", "%s (%s)", strerror(-ret), nl->text);
-	follow(nl, 1.1);
+	session_follow(nl, 1.1);
 }
 
 static void evict(struct nl *nl, const struct own_file *used, bool *within)
@@ -636,7 +590,7 @@ static void evict(struct nl *nl, const struct own_file *used, bool *within)
 	    "limit: the longest unused goes", "%s (%s), tables: %d %d %d %d %d", strerror(-ret),
 	    nl->text, has_table(nl, limit_id[0]), has_table(nl, limit_id[1]),
 	    has_table(nl, limit_id[2]), has_table(nl, limit_id[3]), has_table(nl, limit_id[4]));
-	follow(nl, 2.2); /* any may go now, but what walks use */
+	session_follow(nl, 2.2); /* any may go now, but what walks use */
 	ret = by_descriptor(nl, 1 << 20);
 	tap(ret == -ENOSPC, "limit: what is made ahead evicts nothing", "%s", strerror(-ret));
 	ret = limit_upload(nl, 0, within);
@@ -663,7 +617,7 @@ static void limit(void)
 	stream.file = note_limit_file;
 	pid = chain_child(map_limit_files);
 	for (i = 0; i < 100 && !limit_id[NR_LIMIT - 1]; i++)
-		follow(&nl, 0.05);
+		session_follow(&nl, 0.05);
 	for (i = 0; i < NR_LIMIT; i++)
 		if (!limit_id[i])
 			tap_bail("file %d was not announced", i);
@@ -726,7 +680,7 @@ static void killed(void)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	begin(&nl, 997, 0);
-	follow(&nl, 0.5);
+	session_follow(&nl, 0.5);
 	finish(&nl, "killed in an upload: the next session works");
 	for (i = 0; i < 50 && (after = vmalloc_kib()) != before; i++)
 		usleep(50000);
@@ -793,7 +747,7 @@ static void other_names(void)
 		_exit(127);
 	}
 	waitpid(pid, NULL, 0);
-	follow(&nl, 0.3);
+	session_follow(&nl, 0.3);
 	if (rename(names[0], names[2]))
 		tap_bail("rename: %s", strerror(errno));
 	renamed = id_of(&nl, names[2]);
@@ -828,16 +782,16 @@ static void through_the_vdso(void)
 	begin(&nl, 997, 0);
 	own_upload_all(&nl, false);
 	pid = chain_child(clock_child);
-	follow(&nl, 2.5); /* that nobody waits for it any more */
+	session_follow(&nl, 2.5); /* that nobody waits for it any more */
 	forget_kinds();
-	follow(&nl, 0.7);
+	session_follow(&nl, 0.7);
 	show_kinds("without the vdso's table");
 	tap(of_kind(K_VDSO_GUESSED) > 50 && !of_kind(K_VDSO), "the vdso without a table: guesses",
 	    "%llu guessed, %llu not", of_kind(K_VDSO_GUESSED), of_kind(K_VDSO));
 	own_upload(&nl, &own[0]);
-	follow(&nl, 0.3);
+	session_follow(&nl, 0.3);
 	forget_kinds();
-	follow(&nl, 0.7);
+	session_follow(&nl, 0.7);
 	show_kinds("with the vdso's table");
 	tap(of_kind(K_VDSO) > 50 && !of_kind(K_VDSO_GUESSED) && !of_kind(K_GUESSED) &&
 	    !of_kind(K_SHORT) && !of_kind(K_WRONG), "the vdso with a table: the root",
