@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The service on a machine: a Debian system with systemd (scripts/rootfs) as a guest, in which it is installed from source as
-# README says, started, reloaded, cut off, killed, upgraded and removed (guest.sh); then, on the host, whether what
-# arrived is what the three services used. Takes ten minutes and more without KVM. Run by tests/run as the suite
-# "service", behind `make check-service`.
+# README says, started, reloaded, cut off, killed and upgraded (guest_use.sh), then, booted once more, stopped and removed
+# (guest_boot.sh); then, on the host, whether what arrived is what the three services used. Takes ten minutes and more
+# without KVM. Run by tests/run as the suite "service", behind `make check-service`.
 # shellcheck source-path=SCRIPTDIR/../vm disable=SC2317	# functions called by check
 . "$(dirname "$0")/../vm/lib.sh"
 
@@ -16,11 +16,20 @@ rootfs=$("$TOP/scripts/rootfs") || { echo "not ok service.rootfs"; exit 1; }
 # the checkout and what is built of it: make finds nothing to do but to install
 cp -a "$TOP"/{Makefile,dkms.conf,collector,kmod,uapi,packaging,scripts} "$out/root/root/src/"
 cp -a "$BUILD"/{opt,gen,text,ddprof,ddprofctl} "$BUILD"/libddprof*.{a,so} "$out/root/root/src/build/"
-cp "$TOP"/tests/service/{guest.sh,receiver.py} "$TOP/tests/vm/tap.sh" "$BUILD/vm/shares" "$out/root/root/"
+cp "$TOP"/tests/service/{guest_{lib,use,boot}.sh,receiver.py} "$BUILD/vm/shares" "$out/root/root/"
 
-vm_boot service --kernel-dir "$rootfs" --disk "$rootfs/root.ext4" --root-tree "$out/root" --mem 2048 --timeout 2400 \
-	--get "/root/got:$out/got" --get "/root/kept:$out/kept" -- 'bash /root/guest.sh'
-rm -rf "$out/root"
+# boot SUITE SECONDS [OPTION...] -- COMMAND: what it writes to the disk is there for the next one
+boot()
+{
+	local suite=$1 seconds=$2
+	shift 2
+	vm_boot "$suite" --kernel-dir "$rootfs" --disk "$rootfs/root.ext4" --disk-changes "$out/disk" --mem 2048 \
+		--timeout "$seconds" "$@"
+}
+
+boot service 2000 --root-tree "$out/root" -- 'bash /root/guest_use.sh'
+((VM_FAILED)) || boot service_boot 900 --get "/root/got:$out/got" --get "/root/kept:$out/kept" -- 'bash /root/guest_boot.sh'
+rm -rf "$out/root" "$out/disk"
 
 # tagged NAME: profiles of phase one that are the service's, one a line
 tagged()
@@ -92,4 +101,5 @@ check "service.kernel functions have names" grep -qE 'asm_sysvec|do_syscall_64|e
 check "service.environment and version are the process's" sh -c 'grep -h service:shop "$@" | grep env:prod | grep -q version:1.2' \
 	sh "$out"/got/one/*.event
 dmesg_clean service
+dmesg_clean service_boot
 finish
