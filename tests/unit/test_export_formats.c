@@ -128,6 +128,7 @@ static int send_as(struct fixture *f, struct ddp_exporter_config config,
 	int r;
 
 	config.url = config.url ? config.url : f->url;
+	config.timeout_ms = 120000; /* for a busy host, under valgrind */
 	assert_int_equal(ddp_exporter_create(&config, &e, NULL), 0);
 	r = ddp_exporter_send(e, form, result);
 	ddp_exporter_destroy(e);
