@@ -18,7 +18,8 @@ cp -a "$TOP"/{Makefile,dkms.conf,collector,kmod,uapi,packaging,scripts} "$out/ro
 cp -a "$BUILD"/{opt,gen,text,ddprof,ddprofctl} "$BUILD"/libddprof*.{a,so} "$out/root/root/src/build/"
 cp "$TOP"/tests/service/{guest_{lib,use,boot}.sh,receiver.py} "$BUILD/vm/shares" "$out/root/root/"
 
-# boot SUITE SECONDS [OPTION...] -- COMMAND: what it writes to the disk is there for the next one
+# boot SUITE SECONDS [OPTION...] -- COMMAND: what it writes to the disk is there for the next one. The seconds are for a host
+# that has little time for it; each of the two builds by DKMS is then a quarter of an hour
 boot()
 {
 	local suite=$1 seconds=$2
@@ -27,8 +28,8 @@ boot()
 		--timeout "$seconds" "$@"
 }
 
-boot service 2000 --root-tree "$out/root" -- 'bash /root/guest_use.sh'
-((VM_FAILED)) || boot service_boot 900 --get "/root/got:$out/got" --get "/root/kept:$out/kept" -- 'bash /root/guest_boot.sh'
+boot service 5400 --root-tree "$out/root" -- 'bash /root/guest_use.sh'
+((VM_FAILED)) || boot service_boot 1800 --get "/root/got:$out/got" --get "/root/kept:$out/kept" -- 'bash /root/guest_boot.sh'
 rm -rf "$out/root" "$out/disk"
 
 # tagged NAME: profiles of phase one that are the service's, one a line
