@@ -104,6 +104,7 @@ struct walk {
 	u64 at;		/* the address to look up, pc or pc - 1 */
 	const struct ddp_unwind_range *range;	/* that has @at; NULL: none */
 	const struct ddp_rows *rows;		/* of its file; NULL: none, or not looked for yet */
+	u64 key;	/* range_key(), where there are @rows */
 	bool innermost;
 	bool exact;	/* pc is an interrupted instruction */
 	bool signal;	/* passed one's frame: other registers are not those interrupted */
@@ -466,12 +467,12 @@ static u64 range_key(const struct walk *s)
 
 static const struct ddprof_unwind_rule *find_rule(const struct walk *s)
 {
-	u64 inside = s->at - s->range->start, key = range_key(s);
+	u64 inside = s->at - s->range->start;
 	const struct ddp_memo_rule *m;
 
-	if (!key)
+	if (!s->key)
 		return ddp_rows_find(s->rows, s->range->file_offset + inside);
-	m = memo_find(s->w->memo, s->rows, key + inside);
+	m = memo_find(s->w->memo, s->rows, s->key + inside);
 	return m ? &m->rule : NULL;
 }
 
@@ -705,16 +706,16 @@ static u8 advance(struct walk *s, u64 *frames, u32 *n, u32 max)
 {
 	enum plain_end plain = PLAIN_NO_MORE;
 	u8 end = GO_ON;
-	u64 key;
 
 	s->exact = false;
 	s->no_rule = false;
 	s->guess -= !!s->guess;
-	if (!s->rows)
+	if (!s->rows) {
 		s->rows = find_rows(s);
-	key = s->rows && !s->guess ? range_key(s) : 0;
-	if (key)
-		plain = plain_steps(s, key, frames, n, max);
+		s->key = s->rows ? range_key(s) : 0;
+	}
+	if (s->key && !s->guess)
+		plain = plain_steps(s, s->key, frames, n, max);
 	if (plain == PLAIN_NO_MORE)
 		end = step(s);
 	return end ? end : arrive(s);
