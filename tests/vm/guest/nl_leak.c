@@ -23,7 +23,7 @@ enum {
 	WARM_UP = 40,	/* sessions until every cache that is needed has its slabs */
 	NO_PROCESS = 4194303,
 	LARGE_RING_KIB = 8192,	/* more than the page allocator gives in one piece */
-	LARGE_ROWS = 2 << 20,	/* the same, as a table */
+	LARGE_ROWS = 5 << 18,	/* the same, as a table: 5 MiB */
 };
 
 struct cache {
