@@ -21,10 +21,11 @@ DDP_INTERNAL void ddp__free(void *p);
 /*
  * Memory of what may become large (array.c); its owner remembers how many bytes it has. Where these
  * are many they are pages that nothing else is in: they grow without being copied, and leave no
- * hole in malloc()'s memory, which would stay with the process. ddp__array_alloc()'s are zeroed;
- * what ddp__array_grow() adds is not. NULL: there is none, and @p is as it was.
+ * hole in malloc()'s memory, which would stay with the process. A block keeps its size and begins
+ * as zeros; what an array grows by has no value yet. NULL: there is none, and @p is as it was.
  */
-DDP_INTERNAL void *ddp__array_alloc(size_t n);
+DDP_INTERNAL void *ddp__block_alloc(size_t n);
+DDP_INTERNAL void ddp__block_free(void *p, size_t n);
 DDP_INTERNAL void *ddp__array_grow(void *p, size_t old, size_t n);
 DDP_INTERNAL void ddp__array_free(void *p, size_t n);
 

@@ -9,8 +9,11 @@
 
 #include "alloc.h"
 
-/* Below, what is left over of each one's last page is as much as the holes would be. */
-enum { LARGE_BYTES = 16 * 1024 };
+/* New pages cost time that a profile of a thousand strings would feel. */
+enum {
+	LARGE_BLOCK_BYTES = 32 * 1024,
+	LARGE_ARRAY_BYTES = 64 * 1024,	/* has left smaller holes on its way */
+};
 
 #ifdef __SANITIZE_ADDRESS__
 #define ALL_BY_MALLOC true	/* only its memory has bounds that are watched */
@@ -20,9 +23,9 @@ enum { LARGE_BYTES = 16 * 1024 };
 #define ALL_BY_MALLOC false
 #endif
 
-static bool has_pages(size_t n)
+static bool has_pages(size_t n, size_t large)
 {
-	return n >= LARGE_BYTES && !ALL_BY_MALLOC;
+	return n >= large && !ALL_BY_MALLOC;
 }
 
 static void *mapped(void *p)
@@ -35,9 +38,22 @@ static void *map(size_t n)
 	return mapped(mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 }
 
-void *ddp__array_alloc(size_t n)
+static void release(void *p, size_t n, size_t large)
 {
-	return has_pages(n) ? map(n) : ddp__alloc(n);
+	if (p && has_pages(n, large))
+		munmap(p, n);
+	else
+		ddp__free(p);
+}
+
+void *ddp__block_alloc(size_t n)
+{
+	return has_pages(n, LARGE_BLOCK_BYTES) ? map(n) : ddp__alloc(n);
+}
+
+void ddp__block_free(void *p, size_t n)
+{
+	release(p, n, LARGE_BLOCK_BYTES);
 }
 
 static void *move_to_pages(void *p, size_t old, size_t n)
@@ -53,15 +69,14 @@ static void *move_to_pages(void *p, size_t old, size_t n)
 
 void *ddp__array_grow(void *p, size_t old, size_t n)
 {
-	if (has_pages(old))
+	if (has_pages(old, LARGE_ARRAY_BYTES))
 		return mapped(mremap(p, old, n, MREMAP_MAYMOVE));
-	return has_pages(n) ? move_to_pages(p, old, n) : ddp__realloc(p, n);
+	if (has_pages(n, LARGE_ARRAY_BYTES))
+		return move_to_pages(p, old, n);
+	return ddp__realloc(p, n);
 }
 
 void ddp__array_free(void *p, size_t n)
 {
-	if (p && has_pages(n))
-		munmap(p, n);
-	else
-		ddp__free(p);
+	release(p, n, LARGE_ARRAY_BYTES);
 }

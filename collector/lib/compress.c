@@ -50,7 +50,7 @@ struct codec {
 
 static int out_alloc(struct ddp_compressor *c, size_t n)
 {
-	c->out = ddp__array_alloc(n);
+	c->out = ddp__block_alloc(n);
 	c->out_bytes = n;
 	return c->out ? 0 : -ENOMEM;
 }
@@ -311,7 +311,7 @@ int ddp__compressor_create_for(uint64_t expected, enum ddp_compression compressi
 	c->ctx = ctx;
 	r = codec->init(c);
 	if (r) {
-		ddp__array_free(c->out, c->out_bytes);
+		ddp__block_free(c->out, c->out_bytes);
 		ddp__free(c);
 		return r;
 	}
@@ -354,6 +354,6 @@ void ddp_compressor_destroy(struct ddp_compressor *c)
 	if (!c)
 		return;
 	c->codec->deinit(c);
-	ddp__array_free(c->out, c->out_bytes);
+	ddp__block_free(c->out, c->out_bytes);
 	ddp__free(c);
 }

@@ -43,7 +43,7 @@ static int add_block(struct ddp_profile *p)
 
 	if (r)
 		return r;
-	b = ddp__array_alloc(sizeof(*b) + size);
+	b = ddp__block_alloc(sizeof(*b) + size);
 	if (!b) {
 		ddp__budget_give(&p->budget, sizeof(*b) + size);
 		return -ENOMEM;
@@ -103,7 +103,7 @@ void ddp__timed_free(struct ddp_profile *p)
 
 	for (b = p->timed.first; b; b = next) {
 		next = b->next;
-		ddp__array_free(b, sizeof(*b) + b->size);
+		ddp__block_free(b, sizeof(*b) + b->size);
 	}
 }
 

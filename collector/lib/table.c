@@ -66,7 +66,7 @@ int ddp__table_reserve_many(struct table *t, struct ddp__budget *b, uint32_t ext
 	r = ddp__budget_take(b, (nr - t->nr_slots) * sizeof(*slots));
 	if (r)
 		return has_place(t, elements) ? 0 : r;
-	slots = ddp__array_alloc(nr * sizeof(*slots));
+	slots = ddp__block_alloc(nr * sizeof(*slots));
 	if (!slots) {
 		ddp__budget_give(b, (nr - t->nr_slots) * sizeof(*slots));
 		return -ENOMEM;
@@ -104,7 +104,7 @@ void ddp__table_remove(struct table *t, uint32_t position, table_hash_fn hash_of
 
 void ddp__table_free(struct table *t)
 {
-	ddp__array_free(t->slots, t->nr_slots * sizeof(*t->slots));
+	ddp__block_free(t->slots, t->nr_slots * sizeof(*t->slots));
 }
 
 void ddp__table_drop(struct table *t, struct ddp__budget *b)
