@@ -11,7 +11,7 @@
 #	finish
 #
 # Inside the guest: the commands and every program of tests/vm/guest are in /bin, the modules (ddprof_kmod.ko and the
-# test-only ones) in /modules and not loaded, and /lib/tap.sh gives `check` and `skip`.
+# test-only ones) in /modules and not loaded; /lib has tap.sh (`check` and `run`), collector.sh and steady.sh.
 set -euo pipefail
 
 TOP=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../..")
@@ -58,7 +58,10 @@ vm_boot()
 	for file in "$BUILD"/vm/*.ko; do
 		args+=(--file "$file:/modules/$(basename "$file")")
 	done
-	"$TOP/scripts/vm" --file "$TOP/tests/vm/tap.sh:/lib/tap.sh" --dmesg "$OUT/$suite.dmesg" \
+	for file in tap collector steady; do
+		args+=(--file "$TOP/tests/vm/$file.sh:/lib/$file.sh")
+	done
+	"$TOP/scripts/vm" --dmesg "$OUT/$suite.dmesg" \
 		"${args[@]}" -- "$@" || rc=$?
 	if ((rc)); then
 		echo "not ok $suite.guest ended with status $rc"

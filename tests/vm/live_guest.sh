@@ -3,31 +3,10 @@
 # The guest's half of test_live.sh: what was asked and answered is left in /tmp/live.
 # shellcheck source=tests/vm/tap.sh
 . /lib/tap.sh
+# shellcheck source=tests/vm/collector.sh
+. /lib/collector.sh
 mkdir -p /tmp/live
 cd /tmp/live || exit 1
-
-# says FILE TEXT...: all of these words are in what was said
-says() {
-	said=$1
-	shift
-	for word in "$@"; do
-		grep -q -- "$word" "$said" || { echo "no \"$word\" in:"; cat "$said"; return 1; }
-	done
-}
-
-is() {
-	[ "$1" = "$2" ] || { echo "$1 instead of $2"; return 1; }
-}
-
-# until_true COMMAND...: for ten seconds at most
-until_true() {
-	tries=100
-	until "$@" >/dev/null 2>&1; do
-		sleep 0.1
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-	done
-}
 
 ddprofctl status >none.status 2>&1
 check "status without a collector: exit status 1" is $? 1
@@ -39,13 +18,13 @@ check "live.load" insmod /modules/ddprof_kmod.ko
 
 shares 600000 /tmp/shares.ns &
 shares=$!
-ddprofctl top --once -i 3 >own.top 2>own.err
+ddprofctl top --once -i 1 >own.top 2>own.err
 check "top without a collector: a session of its own" is $? 0
 check "top without a collector: shows what runs" says own.top share_40 function
 
 datagrams /tmp/live/statsd.sock >statsd.txt &
 receiver=$!
-ddprof --budget 1000 -F 499 -g -u 5 --services --output live.pprof --directory profiles --metrics_listen 9197 \
+ddprof --budget 1000 -F 499 -g -u 2 --services --output live.pprof --directory profiles --metrics_listen 9197 \
 	--internal_stats unix:///tmp/live/statsd.sock 2>collector.err &
 collector=$!
 check "the control socket appears" until_true test -S /run/ddprof/control.sock
@@ -88,7 +67,6 @@ kill -TERM $collector
 wait $collector
 check "SIGTERM: exit status 0" is $? 0
 check "SIGTERM: the socket is gone" test ! -e /run/ddprof/control.sock
-
 
 printf '%s\n' 'service = before' 'metrics_listen = 9198' >live.conf
 ddprof --budget 1000 -F 499 -g --config live.conf --output reload.pprof 2>reload.err &

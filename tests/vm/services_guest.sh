@@ -3,6 +3,8 @@
 # The guest's half of test_services.sh: what was uploaded, and how much CPU time each service took, is left in /tmp/services.
 # shellcheck source=tests/vm/tap.sh
 . /lib/tap.sh
+# shellcheck source=tests/vm/collector.sh
+. /lib/collector.sh
 mkdir -p /tmp/services/got
 cd /tmp/services || exit 1
 
@@ -15,28 +17,12 @@ in_group() {
 	sh -c 'echo $$ >"/sys/fs/cgroup/$1/cgroup.procs" && shift && exec "$@"' sh "$@"
 }
 
-wait_session() {
-	tries=100
-	while ! ddprofctl stats >/dev/null 2>&1 && [ $tries -gt 0 ]; do
-		sleep 0.1
-		tries=$((tries - 1))
-	done
-}
-
 check "services.load" insmod /modules/ddprof_kmod.ko
-agent 200 got &
-agent=$!
-tries=100
-while [ ! -s got/port ] && [ $tries -gt 0 ]; do
-	sleep 0.1
-	tries=$((tries - 1))
-done
-
-url=http://127.0.0.1:$(cat got/port)
+start_agent 200 got
 ddprof -g --services --service_rule 'exclude process:agent' --service_rule 'rename process:sh = shell' \
 	--max_services 20 --budget 1000 -F 499 -E default-env -T team:red -U "$url" 2>ddprof.err &
 profiler=$!
-wait_session
+until_true session
 
 DD_SERVICE=shop DD_ENV=prod DD_VERSION=1.2.3 shares 1000 shop.ns &
 OTEL_SERVICE_NAME=cart OTEL_RESOURCE_ATTRIBUTES='service.version=7,deployment.environment.name=a%20b' shares 1000 cart.ns &
@@ -59,16 +45,19 @@ check "services: exit status 0" sh -c "[ $? = 0 ] || { cat ddprof.err; exit 1; }
 mkdir -p full
 mount -t tmpfs -o size=4k full full
 head -c 4096 /dev/zero >full/taken
+until_true ended
 ddprof -g --services -u 1 --budget 1000 -F 499 --output full/x.pprof 2>>full.err &
 profiler=$!
-wait_session
-DD_SERVICE=early shares 700 early.ns
+until_true session
+DD_SERVICE=early shares 60000 early.ns &
+early=$!
+: >full.err
+# shellcheck disable=SC2016	# that shell expands it: so many profiles could not be written
+fails='[ "$(grep -c "go into the next profile" full.err)" -ge "$0" ]'
+until_true sh -c "$fails" 2 # it is known by then, however busy the machine is
+kill $early
 : >full.err # from here on
-tries=100
-while [ "$(grep -c 'go into the next profile' full.err)" -lt 3 ] && [ $tries -gt 0 ]; do
-	sleep 0.2
-	tries=$((tries - 1))
-done
+until_true sh -c "$fails" 3
 rm full/taken
 mount -o remount,size=16m full
 kill -TERM $profiler
@@ -81,21 +70,14 @@ umount full
 
 # a process whose memory map is held by a file system that does not answer: nobody waits for it, and it goes by its unit
 # until its environment can be read
-until_true() {
-	tries=100
-	until "$@" >/dev/null 2>&1; do
-		sleep 0.2
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-	done
-}
 check "services.load what holds" insmod /modules/ddprof_hold_test.ko
 DD_SERVICE=released in_group system.slice/kept.service held /dev/ddprof_hold &
 held=$!
 check "services: held: its map is" until_true grep -qx 1 /sys/module/ddprof_hold_test/parameters/waiting
+until_true ended
 ddprof -g --services -u 1 --budget 1000 -F 499 --directory held 2>held.err &
 profiler=$!
-wait_session
+until_true session
 DD_SERVICE=beside shares 600000 beside.ns &
 beside=$!
 check "services: held: others go by their environments" until_true sh -c 'ls held/*-beside-*'

@@ -12,7 +12,7 @@ build_check_profile
 pages=3000 signals=5000	# as in tests/vm/guest/events.c
 
 # shellcheck disable=SC2016	# the guest expands it
-vm_boot events --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" --get "/tmp/events:$out/guest" -- '
+vm_boot events --get "/tmp/events:$out/guest" -- '
 	d() { ddprof --wait --budget 1000 "$@"; }
 	mkdir -p /tmp/events
 	cd /tmp/events

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 vm_build
-vm_boot netlink --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" -- '
+vm_boot netlink -- '
 	. /lib/tap.sh
 	. /lib/steady.sh
 	steady_tracepoints

@@ -10,7 +10,7 @@ vm_folder offcpu
 build_check_profile
 
 # shellcheck disable=SC2016	# the guest expands it
-vm_boot offcpu --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" --get "/tmp/offcpu:$out/guest" -- '
+vm_boot offcpu --get "/tmp/offcpu:$out/guest" -- '
 	. /lib/tap.sh
 	. /lib/steady.sh
 	steady_tracepoints sched/sched_switch

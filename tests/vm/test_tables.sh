@@ -7,7 +7,7 @@
 
 vm_build
 # shellcheck disable=SC2016	# the guest expands it
-vm_boot tables --file "$TOP/tests/vm/steady.sh:/lib/steady.sh" -- '
+vm_boot tables -- '
 	. /lib/tap.sh
 	. /lib/steady.sh
 	steady_tracepoints

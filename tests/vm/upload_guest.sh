@@ -3,48 +3,22 @@
 # The guest's half of test_upload.sh: what was uploaded and written is left in /tmp/upload.
 # shellcheck source=tests/vm/tap.sh
 . /lib/tap.sh
+# shellcheck source=tests/vm/collector.sh
+. /lib/collector.sh
 mkdir -p /tmp/upload
 cd /tmp/upload || exit 1
 
-# agent STATUS FOLDER: an agent in the background; sets agent (its PID) and url
-start_agent() {
-	mkdir -p "$2"
-	agent "$1" "$2" &
-	agent=$!
-	tries=100
-	while [ ! -s "$2/port" ] && [ $tries -gt 0 ]; do
-		sleep 0.1
-		tries=$((tries - 1))
-	done
-	url=http://127.0.0.1:$(cat "$2/port")
-}
-
-# says FILE TEXT...: all of these words are in what was said
-says() {
-	said=$1
-	shift
-	for word in "$@"; do
-		grep -q -- "$word" "$said" || { echo "no \"$word\" in:"; cat "$said"; return 1; }
-	done
-}
-
-is() {
-	[ "$1" = "$2" ] || { echo "$1 instead of $2"; return 1; }
-}
-
-# sampling PID: waits for its session
-sampling() {
-	tries=300
-	until ddprofctl stats --totals >stats.out 2>&1 || [ $tries = 0 ] || ! kill -0 "$1"; do
-		sleep 0.1
-		tries=$((tries - 1))
-	done
-}
-
-# long enough for a collector that starts slowly
+# attached OPTION...: a collector that attaches to what runs and, when it has sampled that for a while, ends with it
 attached() {
-	shares 2000 /tmp/shares.ns &
-	ddprof --budget 1000 -F 499 -p $! "$@"
+	until_true ended
+	shares 60000 /tmp/shares.ns &
+	busy=$!
+	ddprof --budget 1000 -F 499 -p $busy "$@" &
+	first=$!
+	until_true sampling $first
+	half_a_second $busy
+	kill $busy
+	wait $first
 }
 
 # -- without the module --
@@ -83,10 +57,11 @@ check "descriptors of the caller: the profiler has its own" says held.fds 'signa
 check "descriptors of the caller: the profiler does not hold them" sh -c '! grep held.lock held.fds'
 ddprof --output /tmp/own_fds.pprof sh -c 'readlink /proc/self/fd/9' >own.fds 2>/dev/null 9>held.lock
 check "descriptors of the caller: the command has them" says own.fds held.lock
+until_true ended
 ddprof --wait --output /tmp/hup.pprof sh -c 'trap "kill \$!; exit 3" HUP; sleep 60 & echo >trap.set; wait' 2>/dev/null &
 first=$!
-sampling "$first"
-until [ -e trap.set ] || ! kill -0 $first; do sleep 0.1; done
+until_true sampling "$first"
+until_true test -e trap.set
 kill -HUP $first
 wait $first
 check "--wait: SIGHUP is handed on, the exit status is the command's" is $? 3
@@ -99,21 +74,30 @@ ddprof --switch_user other id -u >user.id 2>user.err
 check "--switch_user: the command is another user's" is "$(cat user.id)" 1234
 
 # -- what a profile is made of --
-# sampled NAME OPTION...: what is logged of a busy command's samples goes to NAME.log
+# sampled NAME OPTION... COMMAND...: what is logged of the samples of a command that runs shares goes to NAME.log
 sampled() {
 	name=$1
 	shift
-	ddprof --wait --budget 1000 -F 499 --show_samples -o "$PWD/$name.log" --output "/tmp/$name.pprof" "$@" 2>"$name.err"
+	until_true ended
+	ddprof --wait --budget 1000 -F 499 --show_samples -o "$PWD/$name.log" --output "/tmp/$name.pprof" "$@" 2>"$name.err" &
+	first=$!
+	until_true sampling $first
+	until_true pidof shares
+	busy=$(pidof shares)
+	half_a_second "${busy%% *}"
+	# shellcheck disable=SC2086	# one or two
+	kill $busy
+	wait $first
 }
-sampled shown shares 2500 /tmp/shares.ns
+sampled shown shares 60000 /tmp/shares.ns
 check "--show_samples: names, values and ids" \
 	grep -qE 'sample\[type=cpu-samples;pid=[0-9]+;tid=[0-9]+\] .*main;.*share.* [0-9]+$' shown.log
-sampled user --switch_user other shares 700 /dev/null
+sampled user --switch_user other shares 60000 /dev/null
 check "--switch_user: the profiler still profiles it" grep -q 'main;' user.log
-sampled unnamed --disable_symbolization shares 700 /tmp/shares.ns
+sampled unnamed --disable_symbolization shares 60000 /tmp/shares.ns
 check "--disable_symbolization: addresses" grep -qE '\] (.*;)?0x[0-9a-f]+;0x[0-9a-f]+ [0-9]+$' unnamed.log
 check "--disable_symbolization: no names" sh -c '! grep -q "main;" unnamed.log'
-sampled bounded --maximum_pids 1 sh -c 'shares 700 /tmp/shares.ns & shares 700 /tmp/shares.ns & wait'
+sampled bounded --maximum_pids 1 sh -c 'shares 60000 /dev/null & shares 60000 /dev/null & wait'
 check "--maximum_pids: the rest in one frame" grep -q '\[maximum pids\]' bounded.log
 
 # -- uploads --
@@ -147,10 +131,11 @@ check "directory: a file for the profile" sh -c 'ls files/*Z-myservice-*.pprof.l
 # -- signals, a second collector, a killed one --
 shares 60000 /tmp/shares.ns &
 busy=$!
+until_true ended
 ddprof --budget 1000 -F 499 --output term.pprof -g &
 first=$!
-sampling "$first"
-sleep 1 # for something to be in the profile
+until_true sampling "$first"
+half_a_second $busy
 ddprof -g --output /tmp/second.pprof 2>second.err
 check "second collector: exit status 1" is $? 1
 check "second collector: says who has it" says second.err collector
@@ -160,16 +145,18 @@ kill -TERM $first
 wait $first
 check "SIGTERM: exit status 0" is $? 0
 kill $busy
+until_true ended
 ddprof --budget 1000 -F 499 --output /tmp/hangup.pprof -g &
 first=$!
-sampling "$first"
+until_true sampling "$first"
 kill -HUP $first
 wait $first
 check "SIGHUP: exit status 0" is $? 0
 check "SIGHUP: what was sampled is written" test -s /tmp/hangup.pprof
+until_true ended
 ddprof --budget 1000 -F 499 --output /tmp/killed.pprof -g &
 first=$!
-sampling "$first"
+until_true sampling "$first"
 kill -KILL $first
 wait $first 2>/dev/null
 attached --output next.pprof
