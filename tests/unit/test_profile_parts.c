@@ -235,11 +235,11 @@ static void the_fastest_level_fits_the_profile(void **state)
 		uint32_t window_log;
 	} rows[] = {
 		{ "nothing", 0, 1, 17 },
-		{ "700 KiB", 10000, 1, 17 },
-		{ "2 MiB", 30000, 1, 18 },
-		{ "7 MiB", 100000, 1, 19 },
-		{ "700 KiB, the default level", 10000, 0, 21 },
-		{ "700 KiB, level 2", 10000, 2, 20 },
+		{ "150 KiB", 2000, 1, 17 },
+		{ "1.5 MiB", 20000, 1, 18 },
+		{ "4.3 MiB", 70000, 1, 19 },
+		{ "150 KiB, the default level", 2000, 0, 21 },
+		{ "150 KiB, level 2", 2000, 2, 20 },
 	};
 	struct ddp_profile *p;
 	struct share all;
