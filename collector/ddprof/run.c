@@ -27,6 +27,7 @@
 
 enum {
 	START_TIMEOUT_MS = 2000,	/* longest a command waits for its profiler */
+	MODULE_FLUSH_MS = 5000,		/* where START does not say */
 	/* for the unwind tables of what runs already */
 	AHEAD_TIMEOUT_MS = 2000,
 	EXIT_CANNOT_EXECUTE = 126,	/* as shells have it */
@@ -34,6 +35,17 @@ enum {
 };
 
 /* A session from a config */
+
+/*
+ * What the module counted and has not sent when an interval ends is in the next one's profile: a
+ * tenth of an interval at most. @return 0: the module's default
+ */
+static uint32_t flush_ms(const struct ddprof_config *c)
+{
+	uint64_t tenth = (uint64_t)c->period_s * 1000 / 10;
+
+	return tenth < MODULE_FLUSH_MS ? (uint32_t)tenth : 0;
+}
 
 static void fill_start(const struct ddprof_config *c, const struct ddp_pids *pids, uint32_t scope,
 		       struct ddp_link_start *ret)
@@ -44,6 +56,7 @@ static void fill_start(const struct ddprof_config *c, const struct ddp_pids *pid
 		.flags = DDPROF_FLAG_KERNEL | DDPROF_FLAG_USER |
 			 (c->timestamps ? DDPROF_FLAG_TIMESTAMPS : 0),
 		.depth = c->depth, .budget_permille = c->budget_permille,
+		.flush_ms = flush_ms(c),
 		.tables_kib = &c->unwind_tables_kib,
 	};
 }
