@@ -76,16 +76,16 @@ static int intern_place(struct builder *b, const struct frame *f, uint32_t *ret)
 	return r ? r : ddp_profile_function(b->profile, &fn, ret);
 }
 
-static int intern_symbol(struct builder *b, const char *name, uint32_t *ret)
+/* A symbol, and how it reads */
+static int intern_names(struct builder *b, const char *symbol, struct ddp_function *fn)
 {
 	char readable[DDPROF_MAX_STRING];
-	struct ddp_function fn = { 0 };
-	int r = intern(b, name, &fn.system_name);
+	int r = intern(b, symbol, &fn->system_name);
 
-	fn.name = fn.system_name;
-	if (!r && ddp_demangle(name, readable, sizeof(readable)))
-		r = intern(b, readable, &fn.name);
-	return r ? r : ddp_profile_function(b->profile, &fn, ret);
+	fn->name = fn->system_name;
+	if (!r && ddp_demangle(symbol, readable, sizeof(readable)))
+		r = intern(b, readable, &fn->name);
+	return r;
 }
 
 /* Other symbols may come to lie where those were that had to go */
@@ -99,6 +99,7 @@ static void forget_dropped(struct builder *b)
 static int intern_function(struct builder *b, const struct frame *f, uint32_t *ret)
 {
 	uint64_t key = (uint64_t)(uintptr_t)f->function;
+	struct ddp_function fn = { 0 };
 	const uint64_t *id;
 	int r;
 
@@ -110,7 +111,8 @@ static int intern_function(struct builder *b, const struct frame *f, uint32_t *r
 		*ret = (uint32_t)*id;
 		return 0;
 	}
-	r = intern_symbol(b, f->function, ret);
+	r = intern_names(b, f->function, &fn);
+	r = r ?: ddp_profile_function(b->profile, &fn, ret);
 	return r ? r : ddp_table_set(&b->functions, key, *ret);
 }
 
@@ -118,12 +120,8 @@ static int intern_source_function(struct builder *b, const struct ddp_inlined_fu
 				  uint32_t *ret)
 {
 	struct ddp_function fn = { .start_line = f->start_line };
-	char readable[DDPROF_MAX_STRING];
-	int r = intern(b, f->name, &fn.system_name);
+	int r = intern_names(b, f->name, &fn);
 
-	fn.name = fn.system_name;
-	if (!r && ddp_demangle(f->name, readable, sizeof(readable)))
-		r = intern(b, readable, &fn.name);
 	if (!r && f->file)
 		r = intern(b, f->file, &fn.filename);
 	return r ? r : ddp_profile_function(b->profile, &fn, ret);
